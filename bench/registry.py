@@ -1,0 +1,238 @@
+"""The registry: what samplers, targets and metrics there are, found by reading files.
+
+An entry is a class with a literal ``name = "..."`` in a file of its room, in a module that an
+installed package names under the entry-point group ``sampler_bench``, or in a ``--plugin`` file.
+Files are parsed, not imported: ``list`` and ``show`` stay fast, and a broken file cannot break the
+others.
+"""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import importlib
+import importlib.metadata
+import importlib.util
+import sys
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from bench.errors import UserError, nearest, unknown
+
+ROOT = Path(__file__).resolve().parent.parent
+ROOMS = ("samplers", "targets", "metrics")
+GROUP = "sampler_bench"
+_BASES = {"Sampler": "samplers", "Target": "targets", "Metric": "metrics"}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One registered class, as read from its file."""
+
+    room: str
+    name: str
+    cls: str
+    path: Path
+    module: str  # dotted name, or "" for a plugin file
+    doc: str
+    module_doc: str
+    attributes: dict[str, Any] = field(default_factory=dict)
+    parameters: dict[str, tuple[str, str]] = field(default_factory=dict)  # name: (type, default)
+
+    @property
+    def summary(self) -> str:
+        """First line of the class docstring."""
+        return self.doc.strip().splitlines()[0] if self.doc.strip() else ""
+
+
+@dataclass
+class _Class:
+    """What a class statement says, before its bases are resolved."""
+
+    node: ast.ClassDef
+    bases: list[str]
+    attributes: dict[str, Any]
+    parameters: dict[str, tuple[str, str]]
+
+
+@dataclass
+class _Module:
+    """A parsed file: its classes, and where its imported names come from."""
+
+    path: Path
+    doc: str
+    classes: dict[str, _Class]
+    imports: dict[str, tuple[str, str]]
+
+
+def _literal(node: ast.expr | None) -> Any:  # noqa: ANN401
+    try:
+        return ast.literal_eval(node) if node is not None else None
+    except ValueError:
+        return None
+
+
+def _read_class(node: ast.ClassDef) -> _Class:
+    attributes: dict[str, Any] = {}
+    parameters: dict[str, tuple[str, str]] = {}
+    for item in node.body:
+        if isinstance(item, ast.AnnAssign) and isinstance(item.target, ast.Name):
+            annotation = ast.unparse(item.annotation)
+            if "ClassVar" in annotation:
+                attributes[item.target.id] = _literal(item.value)
+            elif not item.target.id.startswith("_"):
+                default = ast.unparse(item.value) if item.value is not None else ""
+                parameters[item.target.id] = (annotation, default)
+        elif isinstance(item, ast.Assign):
+            for assigned in item.targets:
+                if isinstance(assigned, ast.Name):
+                    attributes[assigned.id] = _literal(item.value)
+    bases = [base.id for base in node.bases if isinstance(base, ast.Name)]
+    return _Class(node, bases, attributes, parameters)
+
+
+@cache
+def _read(path: Path) -> _Module:
+    tree = ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+    classes = {n.name: _read_class(n) for n in tree.body if isinstance(n, ast.ClassDef)}
+    imports = {a.asname or a.name: (n.module or "", a.name)
+               for n in tree.body if isinstance(n, ast.ImportFrom) for a in n.names}
+    return _Module(path, ast.get_docstring(tree) or "", classes, imports)
+
+
+def _lineage(module: _Module, cls: str) -> list[tuple[_Module, _Class]]:
+    """The class and its bases as far as they can be read inside our rooms, nearest first."""
+    if cls in module.classes:
+        found = [(module, module.classes[cls])]
+        for base in module.classes[cls].bases:
+            found += _lineage(module, base)
+        return found
+    source, name = module.imports.get(cls, ("", ""))
+    if source.split(".")[0] in ROOMS and cls not in _BASES:
+        path = ROOT.joinpath(*source.split(".")).with_suffix(".py")
+        if path.exists():
+            return _lineage(_read(path), name)
+    return []
+
+
+def _room(module: _Module, cls: str) -> str:
+    names = {base for _, c in _lineage(module, cls) for base in c.bases} & _BASES.keys()
+    return _BASES[min(names)] if names else ""
+
+
+def _entries(path: Path, module_name: str) -> list[Entry]:
+    module = _read(path)
+    found = []
+    for cls, info in module.classes.items():
+        name = info.attributes.get("name")
+        room = _room(module, cls)
+        if not isinstance(name, str) or not room:
+            continue
+        attributes: dict[str, Any] = {}
+        parameters: dict[str, tuple[str, str]] = {}
+        for _, ancestor in reversed(_lineage(module, cls)):
+            attributes |= ancestor.attributes
+            parameters |= ancestor.parameters
+        parameters = {k: v for k, v in parameters.items() if k not in info.attributes}
+        found.append(Entry(room, name, cls, path, module_name, ast.get_docstring(info.node) or "",
+                           module.doc, attributes, parameters))
+    return found
+
+
+def _installed_plugins() -> list[tuple[Path, str]]:
+    found = []
+    for point in importlib.metadata.entry_points(group=GROUP):
+        spec = importlib.util.find_spec(point.value)
+        if spec is not None and spec.origin:
+            found.append((Path(spec.origin), point.value))
+    return found
+
+
+def read_plugin(path: Path) -> list[Entry]:
+    """The entries of a plugin file; a file without any is a user's mistake."""
+    try:
+        entries = _entries(path.resolve(), "")
+    except FileNotFoundError:
+        raise UserError(f"plugin file '{path}' does not exist") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"plugin file '{path}' cannot be read: {error}") from None
+    except SyntaxError as error:
+        raise UserError(f"plugin file '{path}', line {error.lineno}: {error.msg}") from None
+    if not entries:
+        raise UserError(
+            f"plugin file '{path}' registers nothing: give it a class derived from Sampler, Target "
+            "or Metric with a literal name = \"...\"")
+    return entries
+
+
+@cache
+def catalogue(plugin: Path | None = None) -> dict[str, dict[str, Entry]]:
+    """All entries, room by room and by name; two files with one name are a user's mistake."""
+    files = [(path, f"{room}.{path.stem}") for room in ROOMS
+             for path in sorted((ROOT / room).glob("*.py"))
+             if path.stem not in ("base", "__init__")]
+    entries = [e for path, module in files + _installed_plugins() for e in _entries(path, module)]
+    entries += read_plugin(plugin) if plugin is not None else []
+    rooms: dict[str, dict[str, Entry]] = {room: {} for room in ROOMS}
+    for entry in entries:
+        other = rooms[entry.room].setdefault(entry.name, entry)
+        if other is not entry:
+            raise UserError(f"two {entry.room} are called '{entry.name}': {other.path} and "
+                            f"{entry.path}; rename one")
+    return rooms
+
+
+def find(room: str, name: str, plugin: Path | None = None) -> Entry:
+    """The entry of that name, or an error that suggests the nearest one."""
+    known = catalogue(plugin)[room]
+    if name not in known:
+        raise unknown(room[:-1], name, known)
+    return known[name]
+
+
+def _import(entry: Entry) -> ModuleType:
+    if entry.module:
+        return importlib.import_module(entry.module)
+    name = f"sampler_bench_plugin_{entry.path.stem}"
+    if name in sys.modules:
+        return sys.modules[name]
+    spec = importlib.util.spec_from_file_location(name, entry.path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        del sys.modules[name]
+        raise UserError(f"plugin file '{entry.path}' fails to import: "
+                        f"{type(error).__name__}: {error}") from error
+    return module
+
+
+def load(room: str, name: str, plugin: Path | None = None, **parameters: Any) -> Any:  # noqa: ANN401
+    """An instance of a registered class with the given hyperparameters (this imports its file)."""
+    entry = find(room, name, plugin)
+    cls = getattr(_import(entry), entry.cls)
+    if parameters:
+        check_parameters(entry, parameters)
+    try:
+        return cls(**parameters)
+    except (TypeError, ValueError) as error:
+        raise UserError(f"{room[:-1]} '{name}' cannot be made: {error}") from error
+
+
+def check_parameters(entry: Entry, parameters: dict[str, Any]) -> None:
+    """Refuse a hyperparameter the class does not have, without importing it."""
+    for key in parameters:
+        if key not in entry.parameters:
+            raise UserError(f"{entry.room[:-1]} '{entry.name}' has no parameter '{key}'"
+                            f"{nearest(key, entry.parameters)} (it has: "
+                            f"{', '.join(entry.parameters) or 'none'})")
+
+
+def defaults(instance: Any) -> dict[str, Any]:  # noqa: ANN401
+    """The hyperparameters of an instance as plain values."""
+    return dataclasses.asdict(instance) if dataclasses.is_dataclass(instance) else {}  # type: ignore[arg-type]

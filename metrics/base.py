@@ -1,0 +1,85 @@
+"""What a metric is: an estimator of a distance from samples to a target, and how sure it is.
+
+A new metric is one file in this folder with one frozen dataclass that carries a literal ``name``
+equal to the file's name. Bandwidths and scales come from the reference only, never from the
+samples under test: a metric that adapts to what it judges has no fixed null law.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from targets.base import Target
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A value and its standard error over independent points (None: no honest one is known)."""
+
+    value: float
+    se: float | None = None
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What samples are judged against.
+
+    ``reference``: exact points of the target, shape (m, dim), or None where the target has none.
+    ``seed`` feeds what a metric randomises (projections), so that a value is reproducible.
+    ``memo`` keeps what depends on the reference alone (bandwidths, energies) between metrics.
+    """
+
+    target: Target
+    reference: Tensor | None
+    seed: int = 0
+    memo: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
+
+    def first(self, m: int) -> Tensor:
+        """The first m reference points; fewer than m is an error of the caller."""
+        if self.reference is None or len(self.reference) < m:
+            have = 0 if self.reference is None else len(self.reference)
+            raise ValueError(f"a metric wants {m} reference points, the evidence holds {have}")
+        return self.reference[:m]
+
+    def generator(self) -> torch.Generator:
+        """A fresh generator for a metric's own randomness, on the CPU."""
+        return torch.Generator().manual_seed(self.seed)
+
+
+class Metric(ABC):
+    """An estimator. Class attributes are plain literals, read without importing the file.
+
+    - ``needs``: any of ``"reference"``, ``"modes"``; without them the metric does not apply. Every
+      metric may use the target's density and score.
+    - ``blind``: what it cannot see, in a sentence that the report repeats.
+    - ``version``: raised with every change that moves numbers; floors of another version are void.
+    - ``floor_draws``: how many draws a committed floor holds at least.
+    - ``signed``: an unbiased estimator of something that is zero at p, so it may be negative.
+    """
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    needs: ClassVar[tuple[str, ...]] = ("reference",)
+    blind: ClassVar[str] = ""
+    reference: ClassVar[str] = ""
+    version: ClassVar[int] = 1
+    floor_draws: ClassVar[int] = 1000
+    signed: ClassVar[bool] = False
+
+    @abstractmethod
+    def estimate(self, x: Tensor, evidence: Evidence) -> Estimate:
+        """Judge ``x``, shape (n, dim), by the evidence. Memory O(n x block), never n x n x dim."""
+
+    def points(self, n: int) -> int:
+        """How many of n offered points the metric uses (exact transport caps it)."""
+        return n
+
+    def applies(self, target: Target) -> bool:
+        """Whether the target provides what the metric needs."""
+        return not (("reference" in self.needs and not target.has_reference)
+                    or ("modes" in self.needs and target.mode_weights is None))

@@ -1,0 +1,175 @@
+"""Records: versioned lines of plain values, of three sorts, joined by the job's key.
+
+``job``: what ran, with which parameters, on what; its status with the reason; its cost.
+``checkpoint``: how far a job was and what it had spent when it was looked at.
+``measure``: one metric at one checkpoint. A metric added later only adds lines.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+VERSION = 1
+
+#: Every way a job can end. ``ok`` is the only one that is ranked.
+STATUSES = ("ok", "diverged", "failed", "timeout", "killed", "out-of-memory", "unaffordable",
+            "unsupported")
+
+
+class BadRecord(ValueError):
+    """A line that is no record, with the reason."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Rows by kind and time. Seconds are device seconds; cpu counts all threads of the process."""
+
+    density: int = 0
+    score: int = 0
+    hvp: int = 0
+    seconds: float = 0.0
+    cpu: float = 0.0
+    wall: float = 0.0
+
+    def rows(self, weights: tuple[float, float, float] = (1.0, 1.0, 1.0)) -> float:
+        """Weighted number of evaluations."""
+        return weights[0] * self.density + weights[1] * self.score + weights[2] * self.hvp
+
+    def __add__(self, other: Cost) -> Cost:
+        return Cost(*(a + b for a, b in zip(dataclasses.astuple(self), dataclasses.astuple(other),
+                                            strict=True)))
+
+    def __sub__(self, other: Cost) -> Cost:
+        return Cost(*(a - b for a, b in zip(dataclasses.astuple(self), dataclasses.astuple(other),
+                                            strict=True)))
+
+
+@dataclass(frozen=True)
+class Job:
+    """One sampler on one target with one seed, and how it ended."""
+
+    key: str
+    sampler: str  # the registered name
+    label: str  # the name in the suite; differs from ``sampler`` for a variant
+    target: str  # the target's name in the suite
+    seed: int
+    kind: str  # amortised, continuing, one-shot, control
+    status: str
+    reason: str = ""
+    learned: bool = False
+    anneals: bool = False
+    preset: str = ""  # "" means the sampler's own defaults
+    params: dict[str, Any] = field(default_factory=dict)
+    target_params: dict[str, Any] = field(default_factory=dict)
+    currency: str = "seconds"  # or "evals": what the budget counts
+    budget: float = 0.0
+    device: str = "cpu"
+    dtype: str = "float32"
+    threads: int = 1
+    steps: int = 0
+    updates: int = 0
+    train: Cost = field(default_factory=Cost)
+    draw: Cost = field(default_factory=Cost)  # the one final draw
+    overshoot: float = 0.0  # share of the budget spent beyond it
+    warmup_seconds: float = 0.0
+    scoring_seconds: float = 0.0
+    peak_memory_mb: float = 0.0
+    probe: tuple[float, float] = (0.0, 0.0)  # seconds of a fixed computation before and after
+    ladder: tuple[tuple[int, float], ...] = ()  # (n, seconds) of fresh draws, amortised only
+    renewal: tuple[int, float] | None = None  # (points held, steps until fresh)
+    diagnostics: dict[str, float] = field(default_factory=dict)
+    fingerprint: str = ""  # of the target
+    sort: str = "job"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What a job had spent when it was looked at; ``progress`` is the share of the budget."""
+
+    key: str
+    index: int
+    progress: float
+    steps: int
+    spent: Cost
+    drawn: int
+    draw: Cost
+    final: bool = False
+    diagnostics: dict[str, float] = field(default_factory=dict)
+    sort: str = "checkpoint"
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One metric at one checkpoint, with the law of the same estimator on exact samples.
+
+    ``stage`` is ``curve`` (few points, every checkpoint) or ``final`` (the table, last state).
+    ``p`` is (1 + number of floor draws at least as bad) / (draws + 1).
+    """
+
+    key: str
+    index: int
+    stage: str
+    metric: str
+    version: int
+    n: int
+    value: float | None
+    se: float | None = None
+    floor_mean: float | None = None
+    floor_sd: float | None = None
+    p: float | None = None
+    seconds: float = 0.0
+    note: str = ""
+    sort: str = "measure"
+
+
+Record = Job | Checkpoint | Measure
+_SORTS: dict[str, type[Job] | type[Checkpoint] | type[Measure]] = {
+    "job": Job, "checkpoint": Checkpoint, "measure": Measure}
+_COSTS = {"train", "draw", "spent"}
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401
+    """A JSON value; numbers that are not finite become None, since JSON has no word for them."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(v) for v in value]
+    return value
+
+
+def dump(record: Record) -> str:
+    """One line without its newline."""
+    fields = {"v": VERSION, **_plain(dataclasses.asdict(record))}
+    return json.dumps(fields, allow_nan=False, separators=(",", ":"))
+
+
+def parse(line: str) -> Record:
+    """The record of a line; raises BadRecord with the reason. Unknown fields are left out."""
+    try:
+        raw = json.loads(line)
+    except json.JSONDecodeError as error:
+        raise BadRecord(f"not JSON ({error.msg})") from None
+    if not isinstance(raw, dict) or raw.get("sort") not in _SORTS:
+        raise BadRecord("not a job, checkpoint or measure")
+    if raw.get("v") != VERSION:
+        raise BadRecord(f"version {raw.get('v')}, this program reads {VERSION}")
+    cls = _SORTS[raw["sort"]]
+    known = {f.name for f in dataclasses.fields(cls)}
+    values = {k: v for k, v in raw.items() if k in known}
+    try:
+        for name in _COSTS & values.keys():
+            values[name] = Cost(**values[name])
+        for name in ("probe", "renewal"):
+            if values.get(name) is not None:
+                values[name] = tuple(values[name])
+        if "ladder" in values:
+            values["ladder"] = tuple((int(n), float(s)) for n, s in values["ladder"])
+        return cls(**values)
+    except (TypeError, ValueError) as error:
+        raise BadRecord(f"fields do not fit: {error}") from None

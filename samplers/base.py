@@ -1,0 +1,82 @@
+"""What a sampler is: a frozen set of hyperparameters with three verbs, driven by the harness.
+
+A new sampler is one file in this folder with one frozen dataclass that carries a literal ``name``
+equal to the file's name. It never loops over its own steps, never counts its own cost, never owns
+a random generator: ``step`` is the paper's displayed update, once.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar, Literal
+
+import torch
+from torch import Tensor
+
+from targets.base import Density
+
+Kind = Literal["amortised", "continuing", "one-shot", "control"]
+
+
+class Sampler(ABC):
+    """Hyperparameters as dataclass fields; the algorithm as ``init``, ``step`` and ``draw``.
+
+    Class attributes (plain literals, read without importing the file):
+
+    - ``kind``: ``amortised`` (a fresh draw costs only ``draw``), ``continuing`` (a fresh set costs
+      the continuation by the autocorrelation time), ``one-shot`` (a fresh set costs the run again)
+      or ``control`` (floor, ceiling, overhead: takes ``steps`` steps and ends).
+    - ``learned``: a network is trained; then the state has ``updates``, the optimiser updates.
+    - ``anneals``: ``step`` reads ``progress``, so an intermediate point of a run is not what a
+      smaller budget would give.
+    - ``update``: the update in words. ``reference``: paper, equations. ``cannot``: known limits.
+    """
+
+    name: ClassVar[str]
+    kind: ClassVar[Kind]
+    learned: ClassVar[bool] = False
+    anneals: ClassVar[bool] = False
+    update: ClassVar[str] = ""
+    reference: ClassVar[str] = ""
+    cannot: ClassVar[str] = ""
+
+    @abstractmethod
+    def init(self, target: Density, rng: torch.Generator) -> Any:  # noqa: ANN401
+        """The state before the first step; it can already be drawn from."""
+
+    @abstractmethod
+    def step(self, target: Density, state: Any, progress: float, rng: torch.Generator) -> Any:  # noqa: ANN401
+        """One optimiser update, one transition of all chains, or one slice of simulation.
+
+        ``progress`` is the fraction of the budget spent, in [0, 1).
+        """
+
+    @abstractmethod
+    def draw(self, target: Density, state: Any, n: int, rng: torch.Generator) -> Tensor:  # noqa: ANN401
+        """At most n points of shape (m, dim), m <= n; an amortised sampler always gives n.
+
+        Leaves the state as it was: drawing has its own generator and never changes training.
+        """
+
+    def renewal(self, state: Any) -> tuple[int, float]:  # noqa: ANN401
+        """Continuing and one-shot: (points held at once, steps after which they are fresh)."""
+        raise NotImplementedError(f"a sampler of kind '{self.kind}' is not renewed by steps")
+
+    def diagnostics(self, state: Any) -> dict[str, float]:  # noqa: ANN401
+        """Numbers about the run (acceptance, loss, drift norm); read while the clock stands."""
+        return {}
+
+
+def normal(target: Density, shape: tuple[int, ...], rng: torch.Generator) -> Tensor:
+    """Standard normal numbers where the target lives."""
+    return torch.randn(shape, generator=rng, device=target.device, dtype=target.dtype)
+
+
+def uniform(target: Density, shape: tuple[int, ...], rng: torch.Generator) -> Tensor:
+    """Uniform numbers in [0, 1) where the target lives."""
+    return torch.rand(shape, generator=rng, device=target.device, dtype=target.dtype)
+
+
+def initial_points(target: Density, n: int, rng: torch.Generator) -> Tensor:
+    """The initial law of every sampler: N(0, scale^2 I), shape (n, dim)."""
+    return target.scale * normal(target, (n, target.dim), rng)

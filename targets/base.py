@@ -1,0 +1,204 @@
+"""What a target is: a sampling face that samplers see and a judging face that only metrics see.
+
+A new target is one file in this folder with one class that carries a literal ``name`` equal to
+the file's name. The least it needs is ``dim``, ``scale`` and ``log_prob``; everything else has a
+default (derivatives by autograd, no reference, no modes), and each thing it adds makes more metrics
+apply.
+"""
+
+from __future__ import annotations
+
+import copy
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar, Protocol, Self, runtime_checkable
+
+import torch
+from torch import Tensor
+
+
+@runtime_checkable
+class Density(Protocol):
+    """The sampling face: all that a sampler may know of a target.
+
+    Points ``x`` have shape (n, dim). ``scale`` is a length in the units of ``x``: nearly all mass
+    lies within a few scales of the origin. Nothing else of the target's shape is given away.
+    """
+
+    @property
+    def dim(self) -> int:
+        """Dimension of the space."""
+
+    @property
+    def scale(self) -> float:
+        """The declared length scale."""
+
+    @property
+    def device(self) -> torch.device:
+        """Where points live."""
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The floating-point type of points."""
+
+    def log_prob(self, x: Tensor) -> Tensor:
+        """log p up to a constant, shape (n,)."""
+
+    def score(self, x: Tensor) -> Tensor:
+        """Gradient of log p, shape (n, dim)."""
+
+    def log_prob_and_score(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Both, for the price of a score."""
+
+    def hvp(self, x: Tensor, v: Tensor) -> Tensor:
+        """Hessian of log p at each row of ``x`` times the same row of ``v``, shape (n, dim)."""
+
+
+@dataclass(frozen=True)
+class Truth:
+    """A known expectation: E_p[of(x)] = value, with the standard error of that knowledge."""
+
+    name: str
+    of: Callable[[Tensor], Tensor]
+    value: float
+    se: float = 0.0
+
+
+class Target(ABC):
+    """A density p(x) proportional to exp(log_prob(x)) over R^dim.
+
+    Subclasses are value objects: they hold constants only and are never changed after they are
+    made. ``to`` gives a copy elsewhere.
+    """
+
+    name: ClassVar[str]
+    reference: ClassVar[str] = "user-defined"
+    dim: int
+    scale: float
+
+    _device: torch.device = torch.device("cpu")
+    _dtype: torch.dtype = torch.float64
+
+    # ---- sampling face -------------------------------------------------------------------------
+
+    @property
+    def device(self) -> torch.device:
+        """Where this copy's constants live."""
+        return self._device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The floating-point type of this copy's constants; float64 unless moved by ``to``."""
+        return self._dtype
+
+    @abstractmethod
+    def log_prob(self, x: Tensor) -> Tensor:
+        """log p(x) up to a constant: (n, dim) -> (n,)."""
+
+    def score(self, x: Tensor) -> Tensor:
+        """Gradient of ``log_prob``: (n, dim) -> (n, dim); by autograd unless overridden.
+
+        An override must be differentiable, since ``hvp`` goes backward through it.
+        """
+        with torch.enable_grad():
+            leaf = x if x.requires_grad else x.detach().requires_grad_()
+            total = self.log_prob(leaf).sum()
+            (gradient,) = torch.autograd.grad(total, leaf, create_graph=x.requires_grad)
+        return gradient
+
+    def log_prob_and_score(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """``(log_prob(x), score(x))`` in one pass, shapes (n,) and (n, dim)."""
+        if type(self).score is not Target.score:
+            return self.log_prob(x), self.score(x)
+        with torch.enable_grad():
+            leaf = x.detach().requires_grad_()
+            value = self.log_prob(leaf)
+            (gradient,) = torch.autograd.grad(value.sum(), leaf)
+        return value.detach(), gradient
+
+    def hvp(self, x: Tensor, v: Tensor) -> Tensor:
+        """Hessian of ``log_prob`` at each x_i times v_i: (n, dim), (n, dim) -> (n, dim)."""
+        with torch.enable_grad():
+            leaf = x.detach().requires_grad_()
+            score = self.score(leaf)
+            if not score.requires_grad:  # a constant score has no Hessian
+                return torch.zeros_like(v)
+            (product,) = torch.autograd.grad(score, leaf, v, allow_unused=True)
+        return torch.zeros_like(v) if product is None else product
+
+    # ---- judging face --------------------------------------------------------------------------
+
+    #: True where ``sample`` gives points to judge against.
+    has_reference: bool = False
+    #: How the reference was made, in a sentence.
+    reference_note: str = "exact"
+    #: log of the integral of exp(log_prob), where known.
+    log_z: float | None = None
+    #: Shape (k,), the mass of each mode; None where modes mean nothing.
+    mode_weights: Tensor | None = None
+
+    def sample(self, n: int, rng: torch.Generator) -> Tensor:
+        """n independent points of p, shape (n, dim), on this copy's device and dtype."""
+        raise NotImplementedError(f"target '{type(self).__name__}' has no exact sampler")
+
+    def truths(self) -> tuple[Truth, ...]:
+        """Known expectations under p."""
+        return ()
+
+    def mode_of(self, x: Tensor) -> Tensor:
+        """Index of the mode each point belongs to: (n, dim) -> (n,) int64."""
+        raise NotImplementedError(f"target '{type(self).__name__}' declares no modes")
+
+    def view(self) -> tuple[float, float, float, float]:
+        """A window (x0_min, x0_max, x1_min, x1_max) for pictures of the first two coordinates."""
+        r = 3.0 * self.scale
+        return (-r, r, -r, r)
+
+    # ---- copies --------------------------------------------------------------------------------
+
+    def to(self, device: str | torch.device, dtype: torch.dtype) -> Self:
+        """A copy whose tensors live on ``device``, floating ones as ``dtype``."""
+        moved = copy.copy(self)
+        for key, value in vars(self).items():
+            if isinstance(value, Tensor):
+                value = value.to(device, dtype if value.is_floating_point() else value.dtype)
+            elif isinstance(value, Target):
+                value = value.to(device, dtype)
+            object.__setattr__(moved, key, value)
+        object.__setattr__(moved, "_device", torch.device(device))
+        object.__setattr__(moved, "_dtype", dtype)
+        return moved
+
+    def tempered(self, temperature: float) -> Target:
+        """The target at energy E / temperature; overridden where a reference exists there too."""
+        return Tempered(self, temperature)
+
+
+class Tempered(Target):
+    """Any target with its energy divided by a temperature: log p = log_prob / tau.
+
+    Tempering keeps the sampling face and loses the reference, the truths and log Z.
+    """
+
+    reference = "design choice: the temperature of drifting (arXiv 2603.17579, section 1)"
+
+    def __init__(self, base: Target, temperature: float) -> None:
+        if not temperature > 0:
+            raise ValueError(f"temperature must be positive, not {temperature}")
+        self.base = base
+        self.temperature = temperature
+        self.dim = base.dim
+        self.scale = base.scale
+
+    def log_prob(self, x: Tensor) -> Tensor:
+        """The base log-density over the temperature."""
+        return self.base.log_prob(x) / self.temperature
+
+    def score(self, x: Tensor) -> Tensor:
+        """The base score over the temperature."""
+        return self.base.score(x) / self.temperature
+
+    def view(self) -> tuple[float, float, float, float]:
+        """The base window."""
+        return self.base.view()
