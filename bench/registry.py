@@ -163,8 +163,8 @@ def read_plugin(path: Path) -> list[Entry]:
         raise UserError(f"plugin file '{path}', line {error.lineno}: {error.msg}") from None
     if not entries:
         raise UserError(
-            f"plugin file '{path}' registers nothing: give it a class derived from Sampler, Target "
-            "or Metric with a literal name = \"...\"")
+            f"plugin file '{path}' registers nothing: give it a class derived from Sampler, "
+            "Target or Metric with a literal name = \"...\"")
     return entries
 
 

@@ -54,7 +54,7 @@ class Evidence:
 class Metric(ABC):
     """An estimator. Class attributes are plain literals, read without importing the file.
 
-    - ``needs``: any of ``"reference"``, ``"modes"``; without them the metric does not apply. Every
+    - ``needs``: any of ``"reference"``, ``"modes"``, ``"truths"``; without them the metric does not apply. Every
       metric may use the target's density and score.
     - ``blind``: what it cannot see, in a sentence that the report repeats.
     - ``version``: raised with every change that moves numbers; floors of another version are void.
@@ -82,4 +82,5 @@ class Metric(ABC):
     def applies(self, target: Target) -> bool:
         """Whether the target provides what the metric needs."""
         return not (("reference" in self.needs and not target.has_reference)
-                    or ("modes" in self.needs and target.mode_weights is None))
+                    or ("modes" in self.needs and target.mode_weights is None)
+                    or ("truths" in self.needs and not target.truths()))

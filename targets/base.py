@@ -2,8 +2,8 @@
 
 A new target is one file in this folder with one class that carries a literal ``name`` equal to
 the file's name. The least it needs is ``dim``, ``scale`` and ``log_prob``; everything else has a
-default (derivatives by autograd, no reference, no modes), and each thing it adds makes more metrics
-apply.
+default (derivatives by autograd, no reference, no modes), and each thing it adds makes more
+metrics apply.
 """
 
 from __future__ import annotations
