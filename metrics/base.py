@@ -54,8 +54,8 @@ class Evidence:
 class Metric(ABC):
     """An estimator. Class attributes are plain literals, read without importing the file.
 
-    - ``needs``: any of ``"reference"``, ``"modes"``, ``"truths"``; without them the metric does not
-      apply. Every metric may use the target's density and score.
+    - ``needs``: any of ``"reference"``, ``"modes"``, ``"truths"``; without them the metric does
+      not apply. Every metric may use the target's density and score.
     - ``blind``: what it cannot see, in a sentence that the report repeats.
     - ``version``: raised with every change that moves numbers; floors of another version are void.
     - ``floor_draws``: how many draws a committed floor holds at least.

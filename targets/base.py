@@ -9,10 +9,12 @@ metrics apply.
 from __future__ import annotations
 
 import copy
+import functools
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import ClassVar, Protocol, Self, runtime_checkable
+from typing import Any, ClassVar, Protocol, Self, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -65,6 +67,40 @@ class Truth:
     se: float = 0.0
 
 
+class SealedError(RuntimeError):
+    """A bare target was evaluated while a sampler ran: an evaluation nobody would have counted."""
+
+
+_sealed = False
+_GUARDED = ("log_prob", "score", "log_prob_and_score", "hvp", "sample")
+
+
+@contextmanager
+def sealed() -> Iterator[None]:
+    """While this lasts only targets behind a meter answer; all others raise SealedError.
+
+    The harness seals around every verb of a sampler, so that a sampler that makes or finds a
+    target of its own is stopped instead of under-counted.
+    """
+    global _sealed
+    before, _sealed = _sealed, True
+    try:
+        yield
+    finally:
+        _sealed = before
+
+
+def _guarded(method: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(method)
+    def answer(self: Target, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+        if _sealed and not self._behind_meter:
+            raise SealedError(f"'{type(self).__name__}' was evaluated past the meter; use only "
+                              "the target handed to init, step and draw")
+        return method(self, *args, **kwargs)
+
+    return answer
+
+
 class Target(ABC):
     """A density p(x) proportional to exp(log_prob(x)) over R^dim.
 
@@ -79,6 +115,12 @@ class Target(ABC):
 
     _device: torch.device = torch.device("cpu")
     _dtype: torch.dtype = torch.float64
+    _behind_meter: bool = False
+
+    def __init_subclass__(cls) -> None:
+        for name in _GUARDED:
+            if name in cls.__dict__:
+                setattr(cls, name, _guarded(cls.__dict__[name]))
 
     # ---- sampling face -------------------------------------------------------------------------
 
@@ -170,6 +212,15 @@ class Target(ABC):
         object.__setattr__(moved, "_dtype", dtype)
         return moved
 
+    def behind_meter(self) -> Self:
+        """A copy that answers while targets are sealed; only a meter asks for it."""
+        inner = copy.copy(self)
+        for key, value in vars(self).items():
+            if isinstance(value, Target):
+                object.__setattr__(inner, key, value.behind_meter())
+        object.__setattr__(inner, "_behind_meter", True)
+        return inner
+
     def tempered(self, temperature: float) -> Target:
         """The target at energy E / temperature; overridden where a reference exists there too."""
         return Tempered(self, temperature)
@@ -190,6 +241,7 @@ class Tempered(Target):
         self.temperature = temperature
         self.dim = base.dim
         self.scale = base.scale
+        self._device, self._dtype = base.device, base.dtype
 
     def log_prob(self, x: Tensor) -> Tensor:
         """The base log-density over the temperature."""
@@ -198,6 +250,15 @@ class Tempered(Target):
     def score(self, x: Tensor) -> Tensor:
         """The base score over the temperature."""
         return self.base.score(x) / self.temperature
+
+    def log_prob_and_score(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Both of the base over the temperature."""
+        value, score = self.base.log_prob_and_score(x)
+        return value / self.temperature, score / self.temperature
+
+    def hvp(self, x: Tensor, v: Tensor) -> Tensor:
+        """The base product over the temperature."""
+        return self.base.hvp(x, v) / self.temperature
 
     def view(self) -> tuple[float, float, float, float]:
         """The base window."""

@@ -1,0 +1,71 @@
+"""The judge: scores points against a seed's own reference block and the floors of the run."""
+
+from __future__ import annotations
+
+import math
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from bench.loop import Look
+from bench.streams import stream
+from metrics.base import Evidence, Metric
+from metrics.floors import p_value
+from results.records import Measure
+from targets.base import Target
+
+
+class Judge:
+    """Metrics on one target, for one seed; all samplers of a seed meet the same evidence."""
+
+    def __init__(self, target: Target, name: str, metrics: list[Metric], seed: int, n: int,
+                 floors: Path) -> None:
+        self.metrics = [m for m in metrics if m.applies(target)]
+        reference = reference_block(target, name, seed, n) if target.has_reference else None
+        self.evidence = Evidence(target, reference, seed)
+        self.floors = read_floors(floors)
+
+    def measures(self, key: str, look: Look, n_curve: int) -> list[Measure]:
+        """The curve's points at every look, the table's at the last."""
+        curve = self._score(key, look, "curve", look.points[:n_curve])
+        return curve + (self._score(key, look, "final", look.points) if look.final else [])
+
+    def _score(self, key: str, look: Look, stage: str, points: Tensor) -> list[Measure]:
+        return [self._measure(key, look.index, stage, m, points[:m.points(len(points))])
+                for m in self.metrics]
+
+    def _measure(self, key: str, index: int, stage: str, metric: Metric, x: Tensor) -> Measure:
+        start = time.perf_counter()
+        estimate, note = None, ""
+        try:
+            estimate = metric.estimate(x, self.evidence)
+            if not math.isfinite(estimate.value):
+                estimate, note = None, "the metric is not finite on these points"
+        except (ValueError, ArithmeticError, RuntimeError) as error:
+            note = f"{type(error).__name__}: {error}"
+        floor = self.floors.get(f"{metric.name}/{len(x)}")
+        facts: dict[str, Any] = {}
+        if floor is not None:
+            facts = {"floor_mean": float(floor.mean()), "floor_sd": float(floor.std(ddof=1))}
+            if estimate is not None:
+                facts["p"] = p_value(estimate.value, floor)
+        return Measure(key, index, stage, metric.name, metric.version, len(x),
+                       None if estimate is None else estimate.value,
+                       None if estimate is None else estimate.se,
+                       seconds=time.perf_counter() - start, note=note, **facts)
+
+
+def reference_block(target: Target, name: str, seed: int, n: int) -> Tensor:
+    """The n exact points that belong to a seed, shape (n, dim); other seeds have others."""
+    return target.sample(n, stream("reference", name, seed, device=target.device))
+
+
+def read_floors(path: Path) -> dict[str, np.ndarray]:
+    """Null draws by ``metric/n``; empty where the target has no reference."""
+    if not path.exists():
+        return {}
+    with np.load(path, allow_pickle=False) as file:
+        return {key: file[key].astype(np.float64) for key in file.files if "/" in key}

@@ -1,0 +1,83 @@
+"""``list`` and ``show``: what there is, read from files without importing anything heavy."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from bench.errors import UserError, nearest
+from bench.exemptions import EXEMPTIONS
+from bench.registry import ROOMS, Entry, catalogue
+from bench.suites import describe, suite_names
+
+SORTS = (*ROOMS, "suites")
+_SHOWN = ("kind", "update", "reference", "blind", "needs", "cannot", "learned", "anneals")
+
+
+def facts(entry: Entry) -> dict[str, Any]:
+    """An entry as plain values."""
+    return {"name": entry.name, "summary": entry.summary,
+            **{k: entry.attributes[k] for k in _SHOWN if entry.attributes.get(k)},
+            "parameters": {k: {"type": t, "default": d} for k, (t, d) in entry.parameters.items()}}
+
+
+def _tables(what: str | None, plugin: Path | None) -> dict[str, list[dict[str, Any]]]:
+    if what is not None and what not in SORTS:
+        raise UserError(f"cannot list '{what}'{nearest(what, SORTS)} (there are: "
+                        f"{', '.join(SORTS)})")
+    tables: dict[str, list[dict[str, Any]]] = {
+        room: [facts(e) for _, e in sorted(entries.items())]
+        for room, entries in catalogue(plugin).items()}
+    tables["suites"] = [{"name": name, "summary": describe(path)}
+                        for name, path in suite_names().items()]
+    return {sort: tables[sort] for sort in ([what] if what else SORTS)}
+
+
+def print_list(what: str | None, as_json: bool, plugin: Path | None) -> None:
+    """All entries of one sort, or of all."""
+    tables = _tables(what, plugin)
+    if as_json:
+        print(json.dumps(tables[what] if what else tables, indent=1, ensure_ascii=False))
+        return
+    console = Console()
+    for sort, rows in tables.items():
+        table = Table(title=sort, title_justify="left", title_style="bold", box=None,
+                      show_header=False, padding=(0, 2, 0, 0))
+        for row in rows:
+            table.add_row(row["name"], row["summary"], style=None)
+        console.print(table)
+    if what in (None, "samplers"):
+        console.print("exemptions from laws of the conformance kit: " + ("; ".join(
+            f"{sampler}, {law}: {why}" for (sampler, law), why in EXEMPTIONS.items()) or "none"),
+            markup=False, highlight=False)
+
+
+def print_entry(name: str, plugin: Path | None) -> None:
+    """Everything the files say of one name."""
+    entries = [e for room in catalogue(plugin).values() for e in room.values() if e.name == name]
+    suites = suite_names()
+    if not entries and name not in suites:
+        known = [n for room in catalogue(plugin).values() for n in room] + list(suites)
+        raise UserError(f"nothing is called '{name}'{nearest(name, known)} (see python -m bench "
+                        "list)")
+    for entry in entries:
+        _print(entry)
+    if name in suites:
+        print(f"{name} (suite): {describe(suites[name])}\n\n{suites[name].read_text()}")
+
+
+def _print(entry: Entry) -> None:
+    told = facts(entry)
+    print(f"{entry.name} ({entry.room[:-1]}): {entry.doc}\n")
+    for key in _SHOWN:
+        if key in told:
+            print(f"{key}: {told[key]}")
+    if entry.parameters:
+        print("\nparameters:")
+        for key, (kind, default) in entry.parameters.items():
+            print(f"  {key}: {kind} = {default}" if default else f"  {key}: {kind}")
+    print(f"\n{entry.module_doc}\n\nfile: {entry.path}")

@@ -1,0 +1,209 @@
+"""The meter: what a sampler sees of a target, with every row it evaluates counted.
+
+The face offers ``log_prob``, ``score``, ``log_prob_and_score`` and ``hvp`` and nothing that leads
+to the target behind it. Derivatives taken by autograd are charged where they are computed: going
+backward through ``log_prob`` is a score row, backward through ``score`` (or twice backward through
+``log_prob``) a Hessian-vector row; third derivatives raise. What a target calls inside itself is
+free.
+
+Counting happens on the host, except where the call is compiled or captured: there a counter tensor
+is incremented inside the graph, since a host integer would be frozen into it (or force a
+recompilation at each call).
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from results.records import Cost
+from targets.base import Target
+
+KINDS = ("density", "score", "hvp")
+
+
+class MeterError(RuntimeError):
+    """An evaluation that could not be counted, and was therefore refused."""
+
+
+class Ledger:
+    """Rows by kind, apart for each phase (``train``, ``draw``); exact from any thread."""
+
+    def __init__(self, device: torch.device) -> None:
+        self._lock = threading.Lock()
+        self._phase = "train"
+        self._host = {phase: dict.fromkeys(KINDS, 0) for phase in ("train", "draw", "aside")}
+        self._graph = torch.zeros(len(KINDS), dtype=torch.int64, device=device)
+        self._graph_seen = [0] * len(KINDS)
+
+    def charge(self, kind: str, rows: int) -> None:
+        """Count rows on the host, or inside the graph that is being compiled or captured."""
+        if torch.compiler.is_compiling() or _capturing():
+            self._graph[KINDS.index(kind)].add_(rows)
+            return
+        with self._lock:
+            self._host[self._phase][kind] += rows
+
+    def reconcile(self) -> None:
+        """Book what graphs counted; reads the device, so call it while the clock stands."""
+        counted = self._graph.tolist()
+        for kind, now, seen in zip(KINDS, counted, self._graph_seen, strict=True):
+            self._host[self._phase][kind] += now - seen
+        self._graph_seen = counted
+
+    @contextmanager
+    def phase(self, name: str) -> Iterator[None]:
+        """Book evaluations under ``train``, ``draw`` or ``aside`` (never charged) for a while."""
+        self.reconcile()
+        before, self._phase = self._phase, name
+        try:
+            yield
+        finally:
+            self.reconcile()
+            self._phase = before
+
+    def total(self, phase: str) -> int:
+        """All rows of a phase, whatever their kind."""
+        return sum(self._host[phase].values())
+
+    def rows(self, phase: str) -> Cost:
+        """Rows counted so far in a phase."""
+        return Cost(**self._host[phase])
+
+
+def _capturing() -> bool:
+    return torch.cuda.is_available() and torch.cuda.is_current_stream_capturing()
+
+
+# The targets behind the faces, by an opaque number: a face or a graph node holds only the number,
+# so that no chain of attributes leads from what a sampler holds to an unmetered target. While a
+# sampler runs, every other target is sealed (targets.base.sealed).
+_behind: dict[int, tuple[Target, Ledger]] = {}
+_next_handle = iter(range(1, 2**62))
+
+
+def _rows_of(x: Tensor) -> int:
+    return int(x.shape[0])
+
+
+class _LogProb(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, handle: int) -> Tensor:  # noqa: ANN401
+        target, ledger = _behind[handle]
+        ledger.charge("density", _rows_of(x))
+        ctx.save_for_backward(x)
+        ctx.handle = handle
+        return target.log_prob(x)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:  # noqa: ANN401
+        (x,) = ctx.saved_tensors
+        return grads[0].unsqueeze(-1) * _Score.apply(x, ctx.handle), None
+
+
+class _Score(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, handle: int) -> Tensor:  # noqa: ANN401
+        target, ledger = _behind[handle]
+        ledger.charge("score", _rows_of(x))
+        ctx.save_for_backward(x)
+        ctx.handle = handle
+        return target.score(x)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:  # noqa: ANN401
+        (x,) = ctx.saved_tensors
+        return _Hvp.apply(x, grads[0], ctx.handle), None
+
+
+class _Both(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, handle: int) -> tuple[Tensor, Tensor]:  # noqa: ANN401
+        target, ledger = _behind[handle]
+        ledger.charge("score", _rows_of(x))
+        value, score = target.log_prob_and_score(x)
+        ctx.save_for_backward(x, score)
+        ctx.handle = handle
+        return value, score
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:  # noqa: ANN401
+        x, score = ctx.saved_tensors
+        return grads[0].unsqueeze(-1) * score + _Hvp.apply(x, grads[1], ctx.handle), None
+
+
+class _Hvp(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, v: Tensor, handle: int) -> Tensor:  # noqa: ANN401
+        target, ledger = _behind[handle]
+        ledger.charge("hvp", _rows_of(x))
+        return target.hvp(x, v)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, None]:  # noqa: ANN401
+        raise MeterError("third derivatives of a target are not metered; use at most "
+                         "Hessian-vector products")
+
+
+def _apply(function: Callable[..., Any], *args: Any) -> Any:  # noqa: ANN401
+    try:
+        return function(*args)
+    except RuntimeError as error:
+        if "functorch" in str(error):
+            raise MeterError("rows cannot be counted under torch.func transforms (vmap, grad, "
+                             "...): pass whole batches, and use score or hvp") from None
+        raise
+
+
+class MeteredTarget:
+    """A target's sampling face; satisfies ``targets.Density``."""
+
+    __slots__ = ("_handle", "device", "dim", "dtype", "scale")
+
+    def __init__(self, target: Target, ledger: Ledger) -> None:
+        self._handle = next(_next_handle)
+        _behind[self._handle] = (target.behind_meter(), ledger)
+        self.dim = int(target.dim)
+        self.scale = float(target.scale)
+        self.device = target.device
+        self.dtype = target.dtype
+
+    def log_prob(self, x: Tensor) -> Tensor:
+        """Log-density of each row; charges density rows, and score rows on the way back."""
+        return _apply(_LogProb.apply, self._points(x), self._handle)
+
+    def score(self, x: Tensor) -> Tensor:
+        """Score of each row; charges score rows, and Hessian-vector rows on the way back."""
+        return _apply(_Score.apply, self._points(x), self._handle)
+
+    def log_prob_and_score(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Both at once for one score row each."""
+        return _apply(_Both.apply, self._points(x), self._handle)
+
+    def hvp(self, x: Tensor, v: Tensor) -> Tensor:
+        """Hessian-vector product of each row; linear in v, not differentiable further."""
+        return _apply(_Hvp.apply, self._points(x), self._points(v), self._handle)
+
+    def _points(self, x: Tensor) -> Tensor:
+        if x.ndim != 2 or x.shape[1] != self.dim:
+            raise MeterError(f"points must have shape (n, {self.dim}), not {tuple(x.shape)}: "
+                             "rows of anything else could not be counted")
+        return x
+
+    def __reduce__(self) -> Any:  # noqa: ANN401
+        raise MeterError("a metered target belongs to its job and cannot be copied or sent away")
+
+
+class TruthfulTarget(MeteredTarget):
+    """The face of the control ``exact``: it may also draw from the target itself, uncharged."""
+
+    __slots__ = ()
+
+    def sample(self, n: int, rng: torch.Generator) -> Tensor:
+        """Exact points, shape (n, dim)."""
+        return _behind[self._handle][0].sample(n, rng)

@@ -1,0 +1,169 @@
+"""The plan of a run: its header (what was asked, by which code, where) and its tasks."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import importlib.metadata
+import os
+import platform
+import random
+import subprocess
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from bench.exemptions import EXEMPTIONS
+from bench.pool import Task, machine_memory
+from bench.registry import ROOMS, ROOT, Entry, find
+from bench.suites import Spec, Suite
+
+PACKAGES = ("torch", "numpy", "scipy", "pot", "pandas", "matplotlib")
+
+
+def code_hash() -> str:
+    """A digest of every source file a number can depend on."""
+    digest = hashlib.sha256()
+    for room in (*ROOMS, "bench", "results"):
+        for path in sorted((ROOT / room).rglob("*.py")):
+            digest.update(str(path.relative_to(ROOT)).encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _git(*words: str) -> str:
+    try:
+        done = subprocess.run(["git", "-C", str(ROOT), *words], capture_output=True, text=True,
+                              timeout=10, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
+def _version(package: str) -> str:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return "missing"
+
+
+def _cpu() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.partition(":")[2].strip() for line in lines if "model name" in line)
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
+
+
+def header(suite: Suite, command: str) -> dict[str, Any]:
+    """What ``run.json`` says before any job ran."""
+    plugin = Path(suite.plugin) if suite.plugin else None
+    return {
+        "v": 1,
+        "suite": suite_facts(suite),
+        "command": command,
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "commit": _git("rev-parse", "HEAD"),
+        "dirty": bool(_git("status", "--porcelain", "--untracked-files=no")),
+        "code": code_hash(),
+        "versions": {"python": platform.python_version(), **{p: _version(p) for p in PACKAGES}},
+        "machine": {"cpu": _cpu(), "cores": os.cpu_count(), "platform": platform.platform(),
+                    "memory_gib": round(machine_memory() / 2**30, 1), "gpu": None},
+        "samplers": {s.label: _sampler_facts(s, suite, plugin) for s in suite.samplers},
+        "targets": {t.label: {"name": t.name, **_facts(find("targets", t.name, plugin))}
+                    for t in suite.targets},
+        "metrics": {m.name: {**_facts(find("metrics", m.name, plugin)), "params": m.params}
+                    for m in suite.metrics},
+        "exemptions": {f"{s}: {law}": why for (s, law), why in EXEMPTIONS.items()},
+    }
+
+
+def suite_facts(suite: Suite) -> dict[str, Any]:
+    """The suite as plain values; two runs with the same facts are the same run."""
+    facts = dataclasses.asdict(suite)
+    del facts["targets"], facts["samplers"], facts["metrics"]
+    return {**facts, "seeds": len(suite.seeds), "seed_list": list(suite.seeds),
+            "budget": str(suite.budget), "currency": suite.budget.currency,
+            "amount": suite.budget.amount, "checkpoints": list(suite.fractions),
+            "fractions": list(suite.fractions),
+            "items": {room: [dataclasses.asdict(s) for s in getattr(suite, room)]
+                      for room in ("targets", "samplers", "metrics")}}
+
+
+def _facts(entry: Entry) -> dict[str, Any]:
+    keep = ("title", "kind", "update", "reference", "cannot", "blind", "signed", "version",
+            "learned", "anneals")
+    return {"summary": entry.summary,
+            **{k: entry.attributes[k] for k in keep if entry.attributes.get(k) is not None}}
+
+
+def _sampler_facts(spec: Spec, suite: Suite, plugin: Path | None) -> dict[str, Any]:
+    entry = find("samplers", spec.name, plugin)
+    preset = suite.preset if spec.params else ""
+    return {"name": spec.name, **_facts(entry), "preset": preset, "params": spec.params,
+            "defaults": {k: default for k, (_, default) in entry.parameters.items()}}
+
+
+def job_key(sampler: str, target: str, seed: int) -> str:
+    """The key that joins the records of a job."""
+    return f"{sampler}--{target}--s{seed}"
+
+
+def _common(suite: Suite, folder: Path, threads: int) -> dict[str, Any]:
+    return {"folder": str(folder.resolve()), "plugin": suite.plugin, "device": suite.device,
+            "references": suite.references, "dtype": suite.dtype, "threads": threads,
+            "n": suite.n, "n_curve": suite.n_curve, "fractions": list(suite.fractions),
+            "currency": suite.budget.currency, "amount": suite.budget.amount,
+            "ladder_cap": suite.ladder_cap, "floor_draws": suite.floor_draws,
+            "metrics": [dataclasses.asdict(m) for m in suite.metrics]}
+
+
+def prepare_tasks(suite: Suite, folder: Path, threads: int, slots: int) -> list[Task]:
+    """The targets, dealt to as many children as there are slots."""
+    targets = [dataclasses.asdict(t) for t in suite.targets]
+    return [Task(f"targets-{i}", {"task": "prepare", "common": _common(suite, folder, threads),
+                                  "targets": targets[i::slots]}, wall_limit=7200.0)
+            for i in range(min(slots, len(targets)))]
+
+
+def job_tasks(suite: Suite, folder: Path, threads: int, finished: set[str]) -> list[Task]:
+    """One child for all unfinished seeds of a target and a sampler, in a random order.
+
+    The order is drawn from the suite's name, so that no sampler always meets a cold or a busy
+    machine and yet two runs go the same way.
+    """
+    common = _common(suite, folder, threads)
+    tasks = [task for t in suite.targets for s in suite.samplers
+             if (task := cell_task(suite, common, t, s, finished)) is not None]
+    random.Random(suite.name).shuffle(tasks)
+    return tasks
+
+
+def cell_task(suite: Suite, common: dict[str, Any], target: Spec, sampler: Spec,
+              finished: set[str]) -> Task | None:
+    """The child that runs what is left of one cell, if anything is."""
+    plugin = Path(suite.plugin) if suite.plugin else None
+    keys = {seed: job_key(sampler.label, target.label, seed) for seed in suite.seeds}
+    seeds = [seed for seed, key in keys.items() if key not in finished]
+    if not seeds:
+        return None
+    attributes = find("samplers", sampler.name, plugin).attributes
+    spec = {"task": "jobs", "common": common, "seeds": seeds,
+            "keys": {str(seed): key for seed, key in keys.items()},
+            "target": dataclasses.asdict(target),
+            "sampler": {**dataclasses.asdict(sampler), "kind": attributes.get("kind", ""),
+                        "learned": bool(attributes.get("learned")),
+                        "anneals": bool(attributes.get("anneals")),
+                        "preset": suite.preset if sampler.params else ""}}
+    return Task(f"{sampler.label}--{target.label}", spec, suite.wall_limit)
+
+
+def job_facts(spec: dict[str, Any], seed: int) -> dict[str, Any]:
+    """What a job's record says before anything ran; also used for a child that died."""
+    common, sampler, target = spec["common"], spec["sampler"], spec["target"]
+    return {"key": spec["keys"][str(seed)], "sampler": sampler["name"], "label": sampler["label"],
+            "target": target["label"], "seed": seed, "kind": sampler["kind"],
+            "learned": sampler["learned"], "anneals": sampler["anneals"],
+            "preset": sampler["preset"], "params": sampler["params"],
+            "target_params": {**target["params"], "temperature": target["temperature"]},
+            "currency": common["currency"], "budget": common["amount"],
+            "device": common["device"], "dtype": common["dtype"], "threads": common["threads"]}

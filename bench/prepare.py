@@ -1,0 +1,135 @@
+"""Preparing targets: what the jobs and the report need of each, made once for a run.
+
+For every target: facts (dimension, log Z, modes, fingerprint), a grid of its density for pictures,
+and the floors of each metric at the run's numbers of points. Committed floors are used where the
+target's fingerprint and the metric's version still match; others are drawn here.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from bench.errors import UserError
+from bench.execute import check_device, make_metrics, make_target
+from bench.judge import read_floors
+from metrics.base import Metric
+from metrics.floors import null_draws
+from results.store import write_atomically
+from targets.base import Target
+from targets.parts.identity import digest, fingerprint, same
+from targets.parts.reference import Referenced
+
+COMMITTED = Path(__file__).resolve().parent.parent / "results" / "floors"
+GRID = 160
+
+
+def prepare_target(spec: dict[str, Any]) -> dict[str, Any]:
+    """Write a target's floors and density grid into the run's folder; returns its facts."""
+    common, label = spec["common"], spec["target"]["label"]
+    folder = Path(common["folder"])
+    check_device(common["device"])
+    target = make_target(spec["target"], {**common, "device": "cpu"})
+    _check_contract(target, spec["target"]["name"])
+    metrics = make_metrics(common)
+    if isinstance(target, Referenced):
+        _check_reference(target, common)
+    if target.dim == 2:
+        _save(folder / "density" / f"{label}.npz", density_grid(target))
+    floors: dict[str, np.ndarray] = {}
+    if target.has_reference:
+        floors = find_floors(target, spec["target"]["name"], metrics, common)
+        _save(folder / "floors" / f"{label}.npz", floors)
+    return _facts(target, floors)
+
+
+def find_floors(target: Target, name: str, metrics: list[Metric],
+                common: dict[str, Any]) -> dict[str, np.ndarray]:
+    """Null draws of each metric at each number of points of the run."""
+    known = _committed(target, name, metrics)
+    floors = {}
+    for metric in metrics:
+        for n in sorted({metric.points(n) for n in (common["n_curve"], common["n"])}):
+            key = f"{metric.name}/{n}"
+            if not metric.applies(target) and metric.needs:
+                continue
+            floors[key] = known[key] if key in known else null_draws(
+                target, metric, n, min(common["floor_draws"], metric.floor_draws), 0)
+    return floors
+
+
+def _committed(target: Target, name: str, metrics: list[Metric]) -> dict[str, np.ndarray]:
+    path = COMMITTED / f"{name}.npz"
+    if not path.exists() or isinstance(target, Referenced):
+        return {}
+    with np.load(path, allow_pickle=False) as file:
+        if not same(file["fingerprint"].tolist(), fingerprint(target)):
+            return {}
+        versions = json.loads(str(file["versions"]))
+    current = {m.name for m in metrics if versions.get(m.name) == m.version}
+    return {k: v for k, v in read_floors(path).items() if k.partition("/")[0] in current}
+
+
+def density_grid(target: Target) -> dict[str, np.ndarray]:
+    """log p on a grid over the target's window: x (g,), y (g,), log_prob (g, g) by [y, x]."""
+    x0, x1, y0, y1 = target.view()
+    x, y = torch.linspace(x0, x1, GRID), torch.linspace(y0, y1, GRID)
+    points = torch.cartesian_prod(y, x).flip(1).to(target.device, target.dtype)
+    values = target.log_prob(points).reshape(GRID, GRID)
+    return {"x": x.numpy(), "y": y.numpy(), "log_prob": values.float().numpy()}
+
+
+def _check_contract(target: Target, name: str) -> None:
+    """A target whose outputs have the wrong shape would give wrong numbers later on."""
+    x = target.scale * torch.randn(7, target.dim, generator=torch.Generator().manual_seed(0))
+    x = x.to(target.dtype)
+    try:
+        value, score = target.log_prob_and_score(x)
+    except Exception as error:
+        raise UserError(f"target '{name}' cannot be evaluated: {type(error).__name__}: "
+                        f"{error}") from error
+    for what, got, want in (("log_prob", value.shape, (7,)), ("score", score.shape, x.shape)):
+        if tuple(got) != tuple(want):
+            raise UserError(f"target '{name}' breaks the contract: {what} of points of shape "
+                            f"{tuple(x.shape)} has shape {tuple(got)}, expected {tuple(want)}")
+    if not bool(torch.isfinite(value).all()):
+        raise UserError(f"target '{name}' breaks the contract: log_prob is not finite at points "
+                        "drawn from N(0, scale^2 I)")
+
+
+def _check_reference(target: Referenced, common: dict[str, Any]) -> None:
+    """A reference named by the user must be long enough and agree with the score (Stein)."""
+    pool = target.pool
+    if pool.ndim != 2 or pool.shape[1] != target.dim or len(pool) < 2 * common["n"]:
+        raise UserError(f"a reference for {common['n']} points must hold at least "
+                        f"{2 * common['n']} rows of {target.dim} numbers, not "
+                        f"{tuple(pool.shape)}")
+    score = target.score(pool)
+    # E[score] = 0 and E[x . score] = -dim under p; five standard errors are far outside chance.
+    checks = torch.cat([score, ((pool - pool.mean(0)) * score).sum(1, keepdim=True) + target.dim],
+                       dim=1)
+    z = checks.mean(0) / (checks.std(0) / len(pool) ** 0.5)
+    if float(z.abs().max()) > 5:
+        raise UserError(f"the reference disagrees with the target's score (Stein identity off by "
+                        f"{float(z.abs().max()):.1f} standard errors); use a longer run")
+
+
+def _facts(target: Target, floors: dict[str, np.ndarray]) -> dict[str, Any]:
+    weights = target.mode_weights
+    return {"dim": target.dim, "scale": target.scale, "log_z": target.log_z,
+            "has_reference": target.has_reference,
+            "reference_note": target.reference_note if target.has_reference else "none",
+            "mode_weights": None if weights is None else [float(w) for w in weights],
+            "fingerprint": digest(fingerprint(target)),
+            "floor_draws": {k: len(v) for k, v in floors.items()}}
+
+
+def _save(path: Path, arrays: dict[str, np.ndarray]) -> None:
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]
+    write_atomically(path, buffer.getvalue())

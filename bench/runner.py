@@ -1,0 +1,171 @@
+"""A run from plan to records: prepare the targets, run what is missing, keep what comes."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from bench.errors import UserError
+from bench.plan import code_hash, header, job_facts, job_tasks, prepare_tasks, suite_facts
+from bench.pool import End, Pool, Task
+from bench.progress import Progress
+from bench.suites import Suite
+from results.records import Job
+from results.store import Store, StoreError, read_header, write_atomically
+
+
+class Runner:
+    """One run's folder, from its header to its last record."""
+
+    def __init__(self, suite: Suite, folder: Path, workers: int, command: str,
+                 progress: Progress, allow_changed_code: bool = False) -> None:
+        self.suite, self.folder, self.command = suite, folder, command
+        cores = os.cpu_count() or 1
+        self.slots = 1 if suite.device.startswith("cuda") else max(1, min(workers, cores))
+        # A core a job: under a budget of seconds a second thread would be charged, not gained.
+        self.threads = 1 if suite.device == "cpu" else cores
+        self.progress, self.allow_changed_code = progress, allow_changed_code
+
+    def go(self) -> None:
+        """Run all that has not been run; the folder is complete when this returns."""
+        with Store(self.folder) as store:
+            head = self._header()
+            store.collect()
+            pool = Pool(self.slots, self.threads, self.folder / "log")
+            self._prepare(pool, head)
+            self._jobs(pool, store)
+
+    def _header(self) -> dict[str, Any]:
+        path = self.folder / "run.json"
+        if not path.exists():
+            if any(p.stat().st_size for p in self.folder.glob("records.jsonl")):
+                raise StoreError(f"'{self.folder}' holds records without a run.json; choose "
+                                 "another folder with --out")
+            head = header(self.suite, self.command)
+            self._write(head)
+            return head
+        head = read_header(self.folder)
+        if head["suite"] != json.loads(json.dumps(suite_facts(self.suite))):
+            raise StoreError(f"'{self.folder}' holds a run with other settings; choose another "
+                             "folder with --out, or continue it with --resume alone")
+        if head["code"] != code_hash() and not self.allow_changed_code:
+            raise StoreError(f"the code has changed since '{self.folder}' was begun (commit "
+                             f"{head['commit'][:10] or 'unknown'}); run anew, or add "
+                             "--allow-changed-code to mix them")
+        return head
+
+    def _write(self, head: dict[str, Any]) -> None:
+        write_atomically(self.folder / "run.json", json.dumps(head, indent=1).encode())
+
+    def _prepare(self, pool: Pool, head: dict[str, Any]) -> None:
+        if all("fingerprint" in facts for facts in head["targets"].values()):
+            return
+        self.progress.say("preparing targets: fingerprints, density grids, floors")
+
+        def on_event(task: Task, event: dict[str, Any]) -> None:
+            if event["event"] == "target":
+                head["targets"][event["label"]] |= event["facts"]
+                self.progress.tick()
+
+        def on_end(end: End) -> list[Task]:
+            if end.status == "user-error":
+                raise UserError(end.reason)
+            if end.status != "ok":
+                raise UserError(f"preparing the targets failed: {end.reason}")
+            return []
+
+        pool.run(prepare_tasks(self.suite, self.folder, self.threads, self.slots), on_event,
+                 on_end, self.progress.tick)
+        self._write(head)
+
+    def _jobs(self, pool: Pool, store: Store) -> None:
+        finished = store.finished()
+        tasks = job_tasks(self.suite, self.folder, self.threads, finished)
+        total = len(self.suite.targets) * len(self.suite.samplers) * len(self.suite.seeds)
+        self.progress.begin(total, total - sum(len(t.spec["seeds"]) for t in tasks), self.slots)
+
+        def collect() -> None:
+            for record in store.collect():
+                if isinstance(record, Job):
+                    finished.add(record.key)
+                    self.progress.job(record)
+            self.progress.tick()
+
+        def on_event(task: Task, event: dict[str, Any]) -> None:
+            self.progress.event(task, event)
+            if event["event"] == "end":
+                collect()
+
+        def on_end(end: End) -> list[Task]:
+            collect()
+            self.progress.ended(end.task)
+            if end.status == "user-error":
+                raise UserError(end.reason)
+            return self._after(end, store, finished)
+
+        pool.run(tasks, on_event, on_end, self.progress.tick)
+        collect()
+
+    def _after(self, end: End, store: Store, finished: set[str]) -> list[Task]:
+        """A record for the job that a dead child was at, and a new child for its other seeds."""
+        spec = end.task.spec
+        left = [s for s in spec["seeds"] if spec["keys"][str(s)] not in finished]
+        if not left:
+            return []
+        lost = next((s for s in left if spec["keys"][str(s)] == end.current), left[0])
+        status = "failed" if end.status == "ok" else end.status
+        job = Job(**job_facts(spec, lost), status=status,
+                  reason=end.reason or "the process ended without a result")
+        store.append([job])
+        finished.add(job.key)
+        self.progress.job(job)
+        left.remove(lost)
+        if not left:
+            return []
+        return [Task(end.task.name, {**spec, "seeds": left}, end.task.wall_limit)]
+
+
+def default_folder(suite: str) -> Path:
+    """``runs/SUITE-DATE-TIME`` under the current folder."""
+    return Path("runs") / f"{suite}-{time.strftime('%Y%m%d-%H%M%S')}"
+
+
+def run_suite(suite: Suite, folder: Path, workers: int, command: str,
+              allow_changed_code: bool = False, report: bool = True) -> int:
+    """Run, then show the tables and where the report lies; 0 when every job is accounted for."""
+    console = Console()
+    try:
+        with Progress(suite, console) as progress:
+            Runner(suite, folder, workers, command, progress, allow_changed_code).go()
+    except KeyboardInterrupt:
+        console.print(f"\nstopped; finished jobs are safe. Go on with: python -m bench run "
+                      f"--resume {folder}", markup=False, highlight=False, soft_wrap=True)
+        return 130
+    except UserError:
+        _forget_if_empty(folder)
+        raise
+    if report:
+        _report(folder, console)
+    return 0
+
+
+def _forget_if_empty(folder: Path) -> None:
+    """A run refused before its first job leaves nothing behind that would block the next try."""
+    if not (folder / "records.jsonl").exists() or (folder / "records.jsonl").stat().st_size == 0:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _report(folder: Path, console: Console) -> None:
+    from results.report import write
+    from results.terminal import print_report
+
+    html, markdown = write(folder)
+    print_report(folder, console)
+    console.print(f"\nreport: {html}\n        {markdown}", markup=False, highlight=False,
+                  soft_wrap=True)

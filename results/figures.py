@@ -1,0 +1,161 @@
+"""Figures as text: quality against cost as inline SVG, small multiples with one look.
+
+Text and axes take the page's own colour (``currentColor``), so that one figure serves light, dark
+and print. Nothing depends on the clock or on a display.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from dataclasses import dataclass
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, NullFormatter
+
+from results.content import count, duration, number, power
+from results.floors import band
+from results.folder import Array
+from results.frames import Point, Scores
+from results.palette import GREY, colour, marker
+from results.tables import exponent, slug
+
+ROWS, SECONDS = "evaluations", "seconds"
+SIZE = (4.3, 3.1)
+STYLE = {"svg.fonttype": "none", "font.size": 9.0, "axes.spines.top": False,
+         "axes.spines.right": False, "axes.edgecolor": GREY, "text.color": GREY,
+         "axes.labelcolor": GREY, "xtick.color": GREY, "ytick.color": GREY,
+         "axes.linewidth": 0.7, "xtick.major.width": 0.7, "ytick.major.width": 0.7,
+         "font.family": "DejaVu Sans"}
+
+
+@dataclass(frozen=True)
+class Image:
+    """A figure: its markup, what it shows in words, and its caption."""
+
+    markup: str
+    alt: str
+    caption: str
+
+
+def svg(figure: Figure, key: str, alt: str) -> str:
+    """A figure as an inline SVG element with its alternative text; ids are made unique by key."""
+    buffer = io.StringIO()
+    with mpl.rc_context({"svg.hashsalt": key}):
+        figure.savefig(buffer, format="svg", transparent=True,
+                       metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
+    text = buffer.getvalue()
+    text = text[text.index("<svg"):]
+    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
+    text = re.sub(r'\bid="([^"]+)"', rf'id="{key}-\1"', text)
+    text = re.sub(r'href="#([^"]+)"', rf'href="#{key}-\1"', text)
+    text = re.sub(r"url\(#([^)]+)\)", rf"url(#{key}-\1)", text)
+    text = text.replace(GREY, "currentColor").replace("'DejaVu Sans'", "inherit")
+    text = re.sub(r'<svg[^>]*viewBox="([^"]+)"[^>]*>',
+                  rf'<svg viewBox="\1" role="img" aria-label="{_attribute(alt)}">', text, count=1)
+    return re.sub(r"\n\s*", "\n", text).strip()
+
+
+def _attribute(text: str) -> str:
+    return (text.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;")
+            .replace(">", "&gt;"))
+
+
+def _cost(scores: Scores, point: Point, seed: int, unit: str) -> float:
+    spent = point.spent[seed]
+    return spent.rows() if unit == ROWS else scores.seconds(spent)
+
+
+def _seed_lines(scores: Scores, points: tuple[Point, ...], unit: str) -> dict[int, Array]:
+    lines: dict[int, list[tuple[float, float]]] = {}
+    for point in points:
+        for seed, value in zip(point.score.seeds, point.score.values, strict=True):
+            lines.setdefault(seed, []).append((_cost(scores, point, seed, unit), value))
+    return {seed: np.array(line) for seed, line in lines.items()}
+
+
+def _median_line(scores: Scores, points: tuple[Point, ...], unit: str) -> Array:
+    return np.array([(np.median([_cost(scores, p, s, unit) for s in p.score.seeds]),
+                      np.median(p.score.values)) for p in points])
+
+
+def _draw_sampler(axes: Axes, scores: Scores, label: str, points: tuple[Point, ...],
+                  unit: str) -> None:
+    tint = colour(scores.run, label)
+    dash = (0, (4, 2)) if scores.anneals(label) else "solid"
+    died = {job.seed for job in scores.run.of(label, points[0].score.target)
+            if job.status != "ok"}
+    for seed, line in _seed_lines(scores, points, unit).items():
+        axes.plot(*line.T, color=tint, lw=0.6, alpha=0.55, ls=dash)
+        if seed in died:
+            axes.plot(*line[-1], color=tint, marker="x", ms=8, mew=2)
+    axes.plot(*_median_line(scores, points, unit).T, color=tint, lw=1.7, ls=dash,
+              marker=marker(scores.run, label), ms=4.2, mec="none")
+
+
+def _scale_axes(axes: Axes, scores: Scores, metric: str, floor: Array | None, unit: str) -> None:
+    axes.set_xscale("log")
+    axes.xaxis.set_major_formatter(FuncFormatter(
+        lambda x, _: count(x) if unit == ROWS else duration(x)))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    low, high = axes.get_ylim()
+    if scores.run.metric(metric)["signed"] and floor is not None:
+        axes.set_yscale("symlog", linthresh=max(band(floor)[2], 1e-12), linscale=0.7)
+        axes.set_ylim(min(low, 2 * band(floor)[0]), high)
+    elif low > 0 or floor is not None and band(floor)[0] > 0:
+        axes.set_yscale("log")
+    factor = 10.0 ** exponent(scores, metric)
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: number(y * factor, 1)))
+    axes.yaxis.set_minor_formatter(NullFormatter())
+    axes.grid(True, axis="y", color=GREY, alpha=0.18, lw=0.6)
+
+
+def curve(scores: Scores, target: str, metric: str, unit: str) -> Image | None:
+    """Quality against what was spent, every seed and the median, with the floor as a band."""
+    run = scores.run
+    curves = {x: p for x in run.ranked if (p := scores.curve(x, target, metric))}
+    if not curves:
+        return None
+    n = next(iter(curves.values()))[0].score.n
+    floor = run.draws.get((target, metric, n))
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=SIZE, layout="constrained")
+        axes = figure.add_subplot()
+        for label, points in curves.items():
+            _draw_sampler(axes, scores, label, points, unit)
+        if floor is not None:
+            low, mid, high = band(floor)
+            axes.axhspan(low, high, color=GREY, alpha=0.22, lw=0)
+            axes.axhline(mid, color=GREY, lw=0.8)
+        for label in (x for x in run.controls if run.sampler(x)["name"] == "prior"):
+            if ceiling := scores.curve(label, target, metric):
+                axes.axhline(float(np.median(ceiling[-1].score.values)), color=GREY, lw=1,
+                             ls=(0, (1, 2)))
+        _scale_axes(axes, scores, metric, floor, unit)
+        scale = exponent(scores, metric)
+        axes.set_ylabel(str(run.metric(metric)["title"]) + (f" × {power(scale)}" if scale else ""))
+        axes.set_xlabel("seconds, training and draw" if unit == SECONDS else
+                        "evaluations, training and draw")
+        alt = _alt(scores, target, metric, unit, curves, floor)
+        return Image(svg(figure, slug("c", metric, unit, target), alt), alt, target)
+
+
+def _alt(scores: Scores, target: str, metric: str, unit: str,
+         curves: dict[str, tuple[Point, ...]], floor: Array | None) -> str:
+    title = scores.run.metric(metric)["title"]
+    factor = 10.0 ** exponent(scores, metric)
+    scale = f" times {power(exponent(scores, metric))}" if factor != 1 else ""
+    parts = []
+    for label, points in curves.items():
+        line = _median_line(scores, points, unit)
+        ends = " to ".join(number(v * factor, 2) for v in (line[0, 1], line[-1, 1]))
+        spent = count(line[-1, 0]) if unit == ROWS else duration(line[-1, 0])
+        parts.append(f"{label} from {ends} at {spent}")
+    text = f"{title}{scale} against {unit} on {target}, medians over seeds: " + "; ".join(parts)
+    if floor is not None:
+        low, _, high = (number(v * factor, 2) for v in band(floor))
+        text += f". Floor of exact samples: {low} to {high}"
+    return text + "."

@@ -1,0 +1,123 @@
+"""Floors: what exact samples score, and whether a number can be told from it.
+
+The draws of a floor are values of the same estimator on exact samples at the same n, each against
+a fresh reference. A single value has p = (1 + #{draws at least as bad}) / (R + 1). A mean over S
+seeds is compared with the law of means of S such draws, by resampling S of the R draws.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+
+import numpy as np
+from scipy import stats
+
+from results.folder import Array
+
+#: A number is told from the floor at this level (one-sided, upwards).
+LEVEL = 0.05
+#: It is called below the floor at this level (one-sided, downwards).
+LEVEL_BELOW = 0.025
+RESAMPLES = 10_000
+#: From this many seeds on a mean carries a t-interval; below, the points themselves are shown.
+INTERVAL_FROM = 6
+
+
+def p_value(value: float, draws: Array) -> float:
+    """p of a single value: (1 + number of draws at least as large) / (R + 1)."""
+    return float((1 + np.count_nonzero(draws >= value)) / (len(draws) + 1))
+
+
+@lru_cache(maxsize=4096)
+def _means(draws: bytes, size: int) -> Array:
+    """Sorted means of ``size`` draws; one fixed stream, so that a report is reproducible."""
+    pool = np.frombuffer(draws)
+    rng = np.random.default_rng(20_240_229)
+    picked = rng.integers(len(pool), size=(RESAMPLES, size))
+    return np.sort(pool[picked].mean(axis=1))
+
+
+def mean_law(draws: Array, size: int) -> Array:
+    """Sorted draws of the law of a mean over ``size`` seeds under exact sampling."""
+    ordered = np.sort(draws)
+    return ordered if size == 1 else _means(ordered.tobytes(), size)
+
+
+def p_mean(values: Array | list[float], draws: Array) -> float:
+    """p of a mean over seeds: chance that exact samples have a mean at least as large."""
+    return _tail(float(np.mean(values)), mean_law(draws, len(values)))
+
+
+def p_mean_below(values: Array | list[float], draws: Array) -> float:
+    """Chance that exact samples have a mean at most as large."""
+    return _tail(-float(np.mean(values)), -mean_law(draws, len(values))[::-1])
+
+
+def _tail(value: float, law: Array) -> float:
+    # Rounding of a mean must not decide a tie (missing modes: all draws are 0).
+    slack = 1e-12 * max(1.0, abs(value))
+    return float((1 + len(law) - np.searchsorted(law, value - slack)) / (len(law) + 1))
+
+
+def band(draws: Array, mass: float = 0.95) -> tuple[float, float, float]:
+    """Lower quantile, median and upper quantile of the floor's draws."""
+    tail = (1 - mass) / 2
+    low, mid, high = np.quantile(draws, [tail, 0.5, 1 - tail])
+    return float(low), float(mid), float(high)
+
+
+def half_width(values: Array | list[float]) -> float | None:
+    """Half of the 95 % t-interval of a mean; None below six seeds, where points are shown."""
+    size = len(values)
+    if size < INTERVAL_FROM:
+        return None
+    return float(stats.t.ppf(0.975, size - 1) * np.std(values, ddof=1) / np.sqrt(size))
+
+
+@dataclass(frozen=True)
+class Score:
+    """A sampler's values of one metric on one target, over seeds, against the floor."""
+
+    label: str
+    target: str
+    metric: str
+    n: int
+    seeds: tuple[int, ...]
+    values: tuple[float, ...]
+    draws: Array | None = None
+
+    @cached_property
+    def mean(self) -> float:
+        """Mean over the seeds that ended well."""
+        return float(np.mean(self.values))
+
+    @cached_property
+    def half(self) -> float | None:
+        """Half of the 95 % interval of the mean, from six seeds on."""
+        return half_width(list(self.values))
+
+    @cached_property
+    def p(self) -> float | None:
+        """Chance of a mean at least as large from exact samples; None without a floor."""
+        return None if self.draws is None else p_mean(list(self.values), self.draws)
+
+    @cached_property
+    def verdict(self) -> str:
+        """``floor`` (cannot be told from it), ``below``, ``above``, or ``unknown``."""
+        if self.draws is None or self.p is None:
+            return "unknown"
+        if self.p <= LEVEL:
+            return "above"
+        low = p_mean_below(list(self.values), self.draws)
+        return "below" if low <= LEVEL_BELOW else "floor"
+
+    @cached_property
+    def excess(self) -> float:
+        """How far the mean lies over the floor's mean; 0 where it cannot be told from it or less.
+
+        Without a floor it is the mean itself: an order, not a distance.
+        """
+        if self.draws is None:
+            return self.mean
+        return max(self.mean - float(np.mean(self.draws)), 0.0) if self.verdict == "above" else 0.0

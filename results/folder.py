@@ -1,0 +1,147 @@
+"""A run's folder, read once: the header, the records, the floors and the grids beside them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from results.records import Checkpoint, Cost, Job, Measure
+from results.store import read, read_header
+
+Array = NDArray[np.float64]
+
+#: A job is marked as disturbed where its probe took this many times the run's median probe.
+DISTURBED = 1.3
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a folder holds; everything that is shown is a pure function of this."""
+
+    path: Path
+    header: dict[str, Any]
+    jobs: tuple[Job, ...]
+    checkpoints: tuple[Checkpoint, ...]
+    measures: tuple[Measure, ...]
+    complaints: tuple[str, ...] = ()
+    draws: dict[tuple[str, str, int], Array] = field(default_factory=dict, repr=False)
+
+    @property
+    def suite(self) -> dict[str, Any]:
+        """What was asked: budget, seeds, numbers of points, preset."""
+        return dict(self.header.get("suite") or {})
+
+    @cached_property
+    def labels(self) -> tuple[str, ...]:
+        """Samplers in the suite's order, then any that only the records know."""
+        named = list(self.header.get("samplers") or {})
+        return tuple(dict.fromkeys(named + sorted({job.label for job in self.jobs})))
+
+    @cached_property
+    def targets(self) -> tuple[str, ...]:
+        """Targets in the suite's order, then any that only the records know."""
+        named = list(self.header.get("targets") or {})
+        return tuple(dict.fromkeys(named + sorted({job.target for job in self.jobs})))
+
+    @cached_property
+    def controls(self) -> frozenset[str]:
+        """Labels of floor, ceiling and overhead rows; they are shown, never ranked."""
+        known = {k for k, v in (self.header.get("samplers") or {}).items()
+                 if v.get("kind") == "control"}
+        return frozenset(known | {job.label for job in self.jobs if job.kind == "control"})
+
+    @cached_property
+    def ranked(self) -> tuple[str, ...]:
+        """Labels that compete."""
+        return tuple(label for label in self.labels if label not in self.controls)
+
+    @cached_property
+    def by_pair(self) -> dict[tuple[str, str], tuple[Job, ...]]:
+        """Jobs of a (label, target), by seed."""
+        pairs: dict[tuple[str, str], list[Job]] = {}
+        for job in sorted(self.jobs, key=lambda j: j.seed):
+            pairs.setdefault((job.label, job.target), []).append(job)
+        return {pair: tuple(jobs) for pair, jobs in pairs.items()}
+
+    def of(self, label: str, target: str) -> tuple[Job, ...]:
+        """Jobs of a sampler on a target, by seed; empty where none ended."""
+        return self.by_pair.get((label, target), ())
+
+    @cached_property
+    def median_probe(self) -> float:
+        """Median time of the fixed computation that stood before and after each job."""
+        probes = [p for job in self.jobs for p in job.probe if p > 0]
+        return float(np.median(probes)) if probes else 0.0
+
+    def disturbed(self, job: Job) -> bool:
+        """Whether the machine was slower around this job than it usually was."""
+        return bool(self.median_probe) and max(job.probe) > DISTURBED * self.median_probe
+
+    def metric(self, name: str) -> dict[str, Any]:
+        """What the run says of a metric: title, what it is blind to, its reference."""
+        return {"title": name, "blind": "", "reference": "", "signed": False,
+                **((self.header.get("metrics") or {}).get(name) or {})}
+
+    def target(self, name: str) -> dict[str, Any]:
+        """What the run says of a target: summary, dimension, mode weights, its reference."""
+        return {"summary": "", "reference": "", "mode_weights": None, "has_reference": True,
+                "reference_note": "", "log_prob_only": False,
+                **((self.header.get("targets") or {}).get(name) or {})}
+
+    def sampler(self, label: str) -> dict[str, Any]:
+        """What the run says of a sampler: summary, kind, preset, parameters."""
+        return {"name": label, "summary": "", "kind": "", "preset": "", "params": {},
+                "reference": "", "cannot": "", "update": "",
+                **((self.header.get("samplers") or {}).get(label) or {})}
+
+
+def load(path: Path) -> Run:
+    """Read a run's folder; raises results.store.StoreError where there is none."""
+    path = Path(path)
+    header = read_header(path)
+    records, complaints = read(path)
+    draws, more = _floors(path)
+    return Run(path, header, tuple(r for r in records if isinstance(r, Job)),
+               tuple(r for r in records if isinstance(r, Checkpoint)),
+               tuple(r for r in records if isinstance(r, Measure)),
+               tuple(_relative(c, path) for c in complaints + more), draws)
+
+
+def _relative(complaint: str, path: Path) -> str:
+    """A report reads the same wherever its folder lies."""
+    return complaint.replace(f"{path}/", "")
+
+
+def _floors(path: Path) -> tuple[dict[tuple[str, str, int], Array], list[str]]:
+    draws: dict[tuple[str, str, int], Array] = {}
+    complaints = []
+    for file in sorted((path / "floors").glob("*.npz")):
+        try:
+            with np.load(file, allow_pickle=False) as data:
+                for key in data.files:
+                    metric, _, n = key.rpartition("/")
+                    if metric and n.isdigit():
+                        values = np.asarray(data[key], dtype=np.float64)
+                        draws[file.stem, metric, int(n)] = np.sort(values[np.isfinite(values)])
+        except (OSError, ValueError) as error:
+            complaints.append(f"floors/{file.name} skipped: {error}")
+    return {key: values for key, values in draws.items() if len(values)}, complaints
+
+
+def arrays(run: Run, kind: str, name: str) -> dict[str, NDArray[Any]] | None:
+    """The arrays of ``kind/name.npz`` (kinds: density, samples); None where there are none."""
+    try:
+        with np.load(run.path / kind / f"{name}.npz", allow_pickle=False) as data:
+            return {key: data[key] for key in data.files}
+    except (OSError, ValueError):
+        return None
+
+
+def seconds(cost: Cost, device: str) -> float:
+    """The seconds a budget counts: CPU seconds of all threads on a CPU, device seconds elsewhere."""
+    return cost.cpu if device.startswith("cpu") and cost.cpu > 0 else cost.seconds

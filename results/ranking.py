@@ -1,0 +1,181 @@
+"""Who is better: at the budget, and at equal weighted evaluations.
+
+*Rank at the budget.* On each target a sampler's place is 1 + the number of samplers that did
+strictly better: fewer failed jobs first, then less excess over the floor. All that cannot be told
+from the floor share a place. The table shows the median place over targets.
+
+*Won at equal evaluations.* Two samplers on a target are compared at E, the smaller of their two
+totals of weighted evaluations (training and draw): each by its last checkpoint within E, on the
+points of the curve. A sampler that anneals has only its end. Less excess wins, equal excess (both
+at the floor) is half a win each; where one has no checkpoint within E the pair is undecided and
+left out. Nothing is interpolated. The share of comparisons won depends on the weights of density,
+score and Hessian-vector rows, which is why it is shown under both.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+
+from results.content import Cell, Column, Table, number
+from results.frames import Point, Scores
+from results.tables import UNRANKED, name_cell
+
+Weights = tuple[float, float, float]
+WEIGHTS: tuple[Weights, ...] = ((1.0, 1.0, 1.0), (1.0, 2.0, 4.0))
+
+
+def primary(scores: Scores) -> str:
+    """The metric that ranks: MMD where it was scored, else the first of the run's."""
+    order = [m for m in ("mmd", "sliced_w2", "w2", "ksd") if m in scores.metrics]
+    return (order + list(scores.metrics) + ["mmd"])[0]
+
+
+def judged(scores: Scores, metric: str) -> list[str]:
+    """Targets on which the metric has values; those without a floor cannot rank."""
+    return [t for t in scores.run.targets if any(k[:2] == (t, metric) for k in scores.run.draws)]
+
+
+def competes(scores: Scores, label: str, target: str) -> bool:
+    """Whether a sampler is ranked on a target: not where it was unaffordable or unsupported."""
+    found = scores.run.of(label, target)
+    return bool(found) and not all(job.status in UNRANKED for job in found)
+
+
+def _standing(scores: Scores, label: str, target: str, metric: str) -> tuple[int, float]:
+    score = scores.final(label, target, metric)
+    return scores.failed(label, target), math.inf if score is None else score.excess
+
+
+def places(scores: Scores, target: str, metric: str) -> dict[str, int]:
+    """Place of each competing sampler on a target; ties share the better place."""
+    keys = {label: _standing(scores, label, target, metric) for label in scores.run.ranked
+            if competes(scores, label, target)}
+    return {label: 1 + sum(other < mine for other in keys.values())
+            for label, mine in keys.items()}
+
+
+def median_places(scores: Scores, metric: str) -> dict[str, float]:
+    """Median place over targets. Unaffordable on some targets means last there; on all, no place.
+
+    Where a sampler is unsupported it has no place on that target.
+    """
+    found: dict[str, list[int]] = {}
+    competed = set()
+    for target in judged(scores, metric):
+        table = places(scores, target, metric)
+        competed |= table.keys()
+        for label in scores.run.ranked:
+            statuses = {job.status for job in scores.run.of(label, target)}
+            if label in table:
+                found.setdefault(label, []).append(table[label])
+            elif "unaffordable" in statuses:
+                found.setdefault(label, []).append(len(table) + 1)
+    return {label: float(np.median(p)) for label, p in found.items() if label in competed}
+
+
+@dataclass(frozen=True)
+class Share:
+    """Comparisons won (ties count half) of those decided, and how many were undecided."""
+
+    won: float = 0.0
+    decided: int = 0
+    undecided: int = 0
+
+    @property
+    def share(self) -> float:
+        """Share won of the decided comparisons; nan where none was."""
+        return self.won / self.decided if self.decided else math.nan
+
+    def __add__(self, other: Share) -> Share:
+        return Share(self.won + other.won, self.decided + other.decided,
+                     self.undecided + other.undecided)
+
+
+def _ladder(scores: Scores, label: str, target: str, metric: str,
+            weights: Weights) -> list[tuple[float, Point]]:
+    points = scores.curve(label, target, metric)
+    kept = points[-1:] if scores.anneals(label) else points
+    return [(float(np.median([c.rows(weights) for c in p.spent.values()])), p) for p in kept]
+
+
+def _duel(scores: Scores, pair: tuple[str, str], target: str, metric: str,
+          weights: Weights) -> tuple[float, bool]:
+    """Share of the first of a pair (1, 0.5 or 0), and whether the comparison was decided."""
+    failed = [scores.failed(label, target) for label in pair]
+    if failed[0] != failed[1]:
+        return float(failed[0] < failed[1]), True
+    ladders = [_ladder(scores, label, target, metric, weights) for label in pair]
+    if not ladders[0] or not ladders[1]:
+        return 0.5, False
+    limit = min(ladders[0][-1][0], ladders[1][-1][0]) * (1 + 1e-9)
+    within = [[p for rows, p in ladder if rows <= limit] for ladder in ladders]
+    if not within[0] or not within[1]:
+        return 0.5, False
+    one, two = (w[-1].score.excess for w in within)
+    return (0.5 if one == two else float(one < two)), True
+
+
+def shares(scores: Scores, metric: str, weights: Weights) -> dict[str, Share]:
+    """Comparisons each sampler won at equal weighted evaluations, over targets and rivals."""
+    total = {label: Share() for label in scores.run.ranked}
+    for target in judged(scores, metric):
+        able = [x for x in scores.run.ranked if competes(scores, x, target)]
+        for pair in combinations(able, 2):
+            won, decided = _duel(scores, pair, target, metric, weights)
+            for label, part in zip(pair, (won, 1 - won), strict=True):
+                total[label] += Share(part, 1, 0) if decided else Share(0.0, 0, 1)
+    return {label: share for label, share in total.items() if share.decided + share.undecided}
+
+
+def ranking_table(scores: Scores, metric: str) -> Table:
+    """Median place at the budget and shares won under both weightings."""
+    run = scores.run
+    targets = judged(scores, metric)
+    medians = median_places(scores, metric)
+    won = [shares(scores, metric, w) for w in WEIGHTS]
+    rows = []
+    for label in sorted(run.ranked, key=lambda x: (medians.get(x, math.inf), run.labels.index(x))):
+        finals = [s for t in targets if (s := scores.final(label, t, metric))]
+        floor = sum(s.verdict in ("floor", "below") for s in finals)
+        failed = sum(scores.failed(label, t) for t in run.targets)
+        median = medians.get(label)
+        rows.append((name_cell(run, label),
+                     Cell("not ranked" if median is None else number(median, 2),
+                          math.inf if median is None else median),
+                     *(_share_cell(w, label) for w in won),
+                     Cell(f"{floor} of {len(targets)}", -float(floor)),
+                     Cell(str(failed), float(failed), mark="fail" if failed else "")))
+    subs = ["density 1 : score 1 : Hessian 1", "density 1 : score 2 : Hessian 4"]
+    columns = (Column("sampler", numeric=False),
+               Column("place at the budget", f"median of {len(targets)} targets"),
+               *(Column("place at equal evaluations", sub) for sub in subs),
+               Column("at the floor", "targets"), Column("not ok", "jobs"))
+    return Table("ranking", f"Ranking by {run.metric(metric)['title']}", columns, tuple(rows),
+                 notes=RANKING_NOTES)
+
+
+def _share_cell(won: dict[str, Share], label: str) -> Cell:
+    mine = won.get(label)
+    if mine is None or not mine.decided:
+        return Cell("not ranked", math.inf, f"{mine.undecided} undecided" if mine else "")
+    place = 1 + sum(other.share > mine.share for other in won.values())
+    undecided = f", {mine.undecided} undecided" if mine.undecided else ""
+    return Cell(f"{place}.", float(place),
+                f"won {100 * mine.share:.0f} % of {mine.decided}{undecided}")
+
+
+RANKING_NOTES = (
+    "Place at the budget: 1 + the number of samplers that did strictly better on a target (fewer "
+    "failed jobs, then less excess over the floor); all that cannot be told from the floor share "
+    "a place. An unaffordable sampler is last where it could not run, and has no place if it "
+    "could run nowhere.",
+    "Place at equal evaluations: each pair of samplers on each target is compared at the smaller of "
+    "their two totals of weighted evaluations, each by its last checkpoint within it, at the "
+    "curves' number of points; a tie counts half; the place is by the share won. Under a budget of seconds the numbers of "
+    "evaluations differ widely, and a pair where one sampler has no checkpoint that early is "
+    "undecided and left out. An annealing sampler has only the end of its run. Nothing is "
+    "interpolated.")

@@ -1,0 +1,155 @@
+"""The store: one append-only file of records a run, safe against a kill at any instant.
+
+Layout of a run's folder::
+
+    run.json         what was asked, by which code, on which machine
+    records.jsonl    one record a line; a job's line comes after its checkpoints and measures
+    samples/         final samples of each job, plain arrays
+    floors/ density/ what the report needs of each target
+    inbox/           results of finished jobs that have not been appended yet
+    log/             what failing jobs printed
+
+A job is finished when its ``job`` line stands in ``records.jsonl``. Children write their result
+into ``inbox/`` atomically; only the one process that holds the lock appends.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import uuid
+from collections.abc import Iterable
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from results.records import BadRecord, Job, Record, dump, parse
+
+RECORDS = "records.jsonl"
+
+
+class StoreError(Exception):
+    """The folder cannot be used, with advice."""
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write a whole file or none of it: a reader never sees a part."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
+    with open(part, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(part, path)
+
+
+def read(folder: Path) -> tuple[list[Record], list[str]]:
+    """Records of finished jobs, each once, and a complaint for each line that had to be skipped.
+
+    Lines of a job whose own ``job`` line is missing belong to a run that was cut off: left out.
+    """
+    path = folder / RECORDS
+    if not path.exists():
+        raise StoreError(f"'{folder}' holds no {RECORDS}: name the folder of a run")
+    records: list[Record] = []
+    complaints: list[str] = []
+    with open(path, "rb") as file:
+        for number, line in enumerate(file, 1):
+            if not line.strip():
+                continue
+            try:
+                records.append(parse(line.decode("utf-8")))
+            except (BadRecord, UnicodeDecodeError) as error:
+                complaints.append(f"{path}, line {number} skipped: {error}")
+    finished = {r.key for r in records if isinstance(r, Job)}
+    unique: dict[tuple[object, ...], Record] = {}
+    for record in records:
+        if record.key in finished:
+            unique[_identity(record)] = record
+    return list(unique.values()), complaints
+
+
+def _identity(record: Record) -> tuple[object, ...]:
+    parts = ("key", "index", "stage", "metric", "version")
+    return (record.sort, *(getattr(record, part, None) for part in parts))
+
+
+def read_header(folder: Path) -> dict[str, Any]:
+    """The run's ``run.json``; raises StoreError where there is none or it is damaged."""
+    path = folder / "run.json"
+    try:
+        header = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise StoreError(f"'{folder}' is not the folder of a run (no run.json)") from None
+    except (OSError, ValueError) as error:
+        raise StoreError(f"'{path}' cannot be read: {error}; restore it or run anew") from None
+    if not isinstance(header, dict) or header.get("v") != 1:
+        raise StoreError(f"'{path}' is not a header this program reads; run anew")
+    return header
+
+
+class Store:
+    """The one writer of a run's folder; use as a context manager, which holds the lock."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __enter__(self) -> Self:
+        try:
+            for sub in ("", "inbox", "samples", "floors", "density", "log"):
+                (self.folder / sub).mkdir(parents=True, exist_ok=True)
+            self._lock = open(self.folder / ".lock", "w")  # noqa: SIM115
+        except OSError as error:
+            raise StoreError(f"cannot write to '{self.folder}': {error.strerror}; choose another "
+                             "folder with --out") from None
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            self._lock.close()
+            raise StoreError(f"another run is writing to '{self.folder}'; wait for it to end or "
+                             "choose another folder with --out") from None
+        self._file = open(self.folder / RECORDS, "ab")  # noqa: SIM115
+        self._close_broken_line()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
+                 trace: TracebackType | None) -> None:
+        self._file.close()
+        self._lock.close()
+
+    def _close_broken_line(self) -> None:
+        """A kill can leave half a line at the end; the next record must not be glued to it."""
+        path = self.folder / RECORDS
+        if path.stat().st_size:
+            with open(path, "rb") as file:
+                file.seek(-1, os.SEEK_END)
+                if file.read(1) != b"\n":
+                    self._file.write(b"\n")
+                    self._file.flush()
+
+    def append(self, records: Iterable[Record]) -> None:
+        """Add records durably, in one write."""
+        self._file.write("".join(dump(r) + "\n" for r in records).encode())
+        self._file.flush()
+        os.fsync(self._file.fileno())
+
+    def collect(self) -> list[Record]:
+        """Append what finished jobs left in the inbox; returns the new records."""
+        new: list[Record] = []
+        for path in sorted((self.folder / "inbox").glob("*.jsonl")):
+            records = [parse(line) for line in path.read_text(encoding="utf-8").splitlines()]
+            self.append(records)
+            path.unlink()
+            new += records
+        return new
+
+    def finished(self) -> set[str]:
+        """Keys of jobs that ended, whatever their status."""
+        return {r.key for r in read(self.folder)[0] if isinstance(r, Job)}
+
+
+def submit(folder: Path, key: str, records: Iterable[Record]) -> None:
+    """A child's side of the store: leave a job's records for the writer, all or none."""
+    lines = "".join(dump(r) + "\n" for r in records)
+    write_atomically(folder / "inbox" / f"{key}.jsonl", lines.encode())

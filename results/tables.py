@@ -1,0 +1,236 @@
+"""Tables of quality: one a target, and the glance over all of them."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+
+import numpy as np
+
+from results.content import Cell, Column, Table, duration, number, plural, power
+from results.floors import Score, band
+from results.folder import Run
+from results.frames import Scores
+from results.palette import colour
+
+#: What the table of a target shows; everything else stands folded below it.
+MAIN = ("mmd", "w2", "ksd", "mode_tv", "missing_modes")
+#: Statuses that are shown and not ranked: the sampler was never in a position to answer.
+UNRANKED = ("unaffordable", "unsupported")
+
+
+def slug(*parts: str) -> str:
+    """An id for HTML from names a user chose."""
+    return "-".join("".join(c if c.isalnum() else "_" for c in part) for part in parts)
+
+
+def exponent(scores: Scores, metric: str) -> int:
+    """The power of ten a metric is multiplied by, one for the whole report: floors become ~1."""
+    run = scores.run
+    most = {t: max((n for u, m, n in run.draws if (u, m) == (t, metric)), default=0)
+            for t in run.targets}
+    sizes = [size for t, n in most.items()
+             if n and (size := abs(band(run.draws[t, metric, n])[2])) > 0]
+    if not sizes:
+        return 0
+    size = float(np.median(sizes))
+    return -math.floor(math.log10(size)) if size < 0.01 else 0
+
+
+def decimals(scores: Scores, target: str, metric: str, n: int | None) -> int:
+    """Decimals beyond which a number on the report's scale would be finer than its floor."""
+    draws = scores.run.draws.get((target, metric, n or 0))
+    if draws is None:
+        return 99
+    low, _, high = band(draws)
+    width = (high - low) * 10.0 ** exponent(scores, metric)
+    return max(1 - math.floor(math.log10(width)), 0) if width > 0 else 99
+
+
+def heading(scores: Scores, metric: str, n: int | None) -> Column:
+    """Title of a metric's column with its unit and its number of points."""
+    info = scores.run.metric(metric)
+    scale = exponent(scores, metric)
+    parts = ([f"× {power(scale)}"] if scale else []) + ([f"n = {n}"] if n else [])
+    return Column(str(info["title"]), ", ".join(parts), True, str(info["blind"]))
+
+
+def score_cell(scores: Scores, score: Score | None, column_n: int | None) -> Cell:
+    """Mean, interval from six seeds on, the seeds' values below that, and the verdict."""
+    if score is None:
+        return Cell("–", math.inf)
+    factor = 10.0 ** exponent(scores, score.metric)
+    fine = decimals(scores, score.target, score.metric, score.n)
+    text = number(score.mean * factor, 3, fine)
+    if score.half is not None:
+        text += f" ± {number(score.half * factor, 2)}"
+    values = " · ".join(number(v * factor, 3, fine) for v in score.values) if (
+        score.half is None and len(score.values) > 1) else ""
+    if score.n != column_n:
+        values = f"n = {score.n}" + (f": {values}" if values else "")
+    hint = f"{plural(len(score.values), 'seed')}: {', '.join(map(str, score.seeds))}"
+    if score.p is not None:
+        hint += f"; p = {number(score.p, 2)} against the floor"
+    mark = score.verdict if score.verdict in ("floor", "below") else ""
+    return Cell(text, score.mean, values, mark, hint)
+
+
+def status_cell(run: Run, label: str, target: str) -> Cell:
+    """How the jobs of a pair ended; a run that died never vanishes."""
+    found = run.of(label, target)
+    if not found:
+        return Cell("no record", 99.0, mark="fail")
+    counts = Counter(job.status for job in found)
+    text = ", ".join(f"{amount} {status}" for status, amount in sorted(
+        counts.items(), key=lambda item: (item[0] != "ok", item[0])))
+    disturbed = sum(run.disturbed(job) for job in found)
+    bad = len(found) - counts["ok"]
+    return Cell(text, float(bad), f"{disturbed} disturbed" if disturbed else "",
+                "fail" if bad else "warn" if disturbed else "")
+
+
+def _time_cell(scores: Scores, label: str, target: str) -> Cell:
+    found = scores.run.of(label, target)
+    walls = [job.train.wall + job.draw.wall for job in found]
+    if not walls:
+        return Cell("–", math.inf)
+    values = " · ".join(duration(w) for w in walls) if len(walls) > 1 else ""
+    return Cell(duration(float(np.median(walls))), float(np.median(walls)), values)
+
+
+def _failure_word(run: Run, label: str, target: str) -> str:
+    counts = Counter(job.status for job in run.of(label, target))
+    return counts.most_common(1)[0][0] if counts else "no record"
+
+
+def name_cell(run: Run, label: str, target: str = "") -> Cell:
+    """A sampler's name with its colour, linked to how its row is reproduced."""
+    role = {"exact": "floor", "prior": "ceiling", "idle": "overhead"}.get(
+        str(run.sampler(label)["name"]), "control") if label in run.controls else ""
+    link = slug("job", target, label) if target else ""
+    return Cell(label, float(run.labels.index(label)), role, link=link, swatch=colour(run, label))
+
+
+def target_metrics(scores: Scores, target: str) -> list[str]:
+    """Metrics that some job on the target was judged by, the table's own first."""
+    have = [m for m in scores.metrics
+            if any(scores.final(label, target, m) for label in scores.run.labels)]
+    return [m for m in MAIN if m in have] + [m for m in have if m not in MAIN]
+
+
+def _usual_n(scores: Scores, target: str, metric: str) -> int | None:
+    found = [s.n for label in scores.run.labels if (s := scores.final(label, target, metric))]
+    return Counter(found).most_common(1)[0][0] if found else None
+
+
+def _floor_row(scores: Scores, target: str, metrics: list[str], tail: int) -> tuple[Cell, ...]:
+    cells = [Cell("floor", -1.0, "exact samples, drawn anew")]
+    for metric in metrics:
+        draws = scores.run.draws.get((target, metric, _usual_n(scores, target, metric) or 0))
+        if draws is None:
+            cells.append(Cell("–", math.inf, "not stored"))
+            continue
+        factor = 10.0 ** exponent(scores, metric)
+        fine = decimals(scores, target, metric, _usual_n(scores, target, metric))
+        mean, low, high = (number(v * factor, 3, fine)
+                           for v in (float(draws.mean()), *band(draws)[::2]))
+        cells.append(Cell(mean, float(draws.mean()), f"95 %: {low} to {high}",
+                          hint=f"{len(draws)} draws"))
+    return (*cells, *(Cell("", math.inf) for _ in range(tail)))
+
+
+def target_table(scores: Scores, target: str, metrics: list[str], more: bool = False) -> Table:
+    """A target's rows: the floor, every sampler, the controls; values over seeds."""
+    run = scores.run
+    sizes = {m: _usual_n(scores, target, m) for m in metrics}
+    columns = [Column("sampler", numeric=False), *(heading(scores, m, sizes[m]) for m in metrics)]
+    if not more:
+        columns += [Column("wall-clock", "train + draw"), Column("jobs", numeric=False)]
+    has_floor = any(key[0] == target for key in run.draws)
+    rows, kinds = [], []
+    if has_floor:
+        rows.append(_floor_row(scores, target, metrics, 0 if more else 2))
+        kinds.append("floor")
+    for label in (*run.ranked, *(x for x in run.labels if x in run.controls)):
+        cells = [name_cell(run, label, target)]
+        for metric in metrics:
+            score = scores.final(label, target, metric)
+            cell = score_cell(scores, score, sizes[metric])
+            if score is None and not any(j.status == "ok" for j in run.of(label, target)):
+                cell = Cell(_failure_word(run, label, target), math.inf, mark="fail")
+            cells.append(cell)
+        if not more:
+            cells += [_time_cell(scores, label, target), status_cell(run, label, target)]
+        rows.append(tuple(cells))
+        kinds.append("control" if label in run.controls else "")
+    caption = f"{target}: {'other metrics' if more else 'quality at the end of the budget'}"
+    return Table(slug("more" if more else "quality", target), caption, tuple(columns),
+                 tuple(rows), tuple(kinds), notes=tuple(_notes(scores, target, metrics)),
+                 folded=more)
+
+
+def _notes(scores: Scores, target: str, metrics: list[str]) -> list[str]:
+    run = scores.run
+    sizes = {m: len(run.draws[target, m, n]) for m in metrics
+             if (n := _usual_n(scores, target, m)) and (target, m, n) in run.draws}
+    notes = []
+    if sizes:
+        by_count: dict[int, list[str]] = {}
+        for metric, size in sizes.items():
+            by_count.setdefault(size, []).append(str(run.metric(metric)["title"]))
+        notes.append("Floor draws: " + "; ".join(
+            f"{size} for {', '.join(names)}" for size, names in by_count.items()) + ".")
+    blind = [f"{run.metric(m)['title']}: {run.metric(m)['blind']}" for m in metrics
+             if run.metric(m)["blind"]]
+    if blind:
+        notes.append("What they cannot see. " + " ".join(
+            b if b.endswith(".") else b + "." for b in blind))
+    return notes
+
+
+def share_left(scores: Scores, label: str, target: str, metric: str) -> float | None:
+    """Excess over the floor as a share of the ceiling's (``prior``); None where either lacks."""
+    score = scores.final(label, target, metric)
+    ceilings = [s for c in scores.run.labels if scores.run.sampler(c)["name"] == "prior"
+                and (s := scores.final(c, target, metric))]
+    if score is None or score.draws is None or not ceilings or ceilings[0].excess <= 0:
+        return None
+    return score.excess / ceilings[0].excess
+
+
+def glance(scores: Scores, metric: str) -> Table:
+    """Sampler by target: at the floor, or how much of the ceiling's excess is left."""
+    run = scores.run
+    columns = [Column("sampler", numeric=False), *(Column(t) for t in run.targets)]
+    rows = []
+    for label in run.ranked:
+        rows.append((name_cell(run, label), *(_glance_cell(scores, label, t, metric)
+                                              for t in run.targets)))
+    return Table("glance", f"At a glance: {run.metric(metric)['title']} at the end of the budget",
+                 tuple(columns), tuple(rows), matrix=True)
+
+
+def _glance_cell(scores: Scores, label: str, target: str, metric: str) -> Cell:
+    run = scores.run
+    score = scores.final(label, target, metric)
+    bad = scores.failed(label, target)
+    lost = [f"{bad} of {len(run.of(label, target))} failed"] if bad else []
+    missing = scores.final(label, target, "missing_modes")
+    if missing is not None and missing.verdict in ("above", "unknown") and missing.mean > 0:
+        lost.append(f"misses {number(missing.mean, 2)} {'mode' if missing.mean == 1 else 'modes'}")
+    if score is None:
+        failed = not any(j.status == "ok" for j in run.of(label, target))
+        word = _failure_word(run, label, target) if failed else "no floor"
+        return Cell(word, 1e9, mark="fail" if failed else "")
+    if score.verdict == "floor" or score.verdict == "below":
+        return Cell(MARK_TEXT[score.verdict], 0.0, "; ".join(lost),
+                    "warn" if lost else "good")
+    share = share_left(scores, label, target, metric)
+    if share is None:
+        return Cell("no floor" if score.draws is None else number(score.mean), score.mean,
+                    "; ".join(lost))
+    return Cell(f"{number(100 * share, 2)} %", share, "; ".join(lost),
+                "fail" if bad else "warn" if lost else "")
+
+
+MARK_TEXT = {"floor": "≈ floor", "below": "≤ floor"}

@@ -1,0 +1,124 @@
+"""Hamiltonian Monte Carlo: chains coast along level sets of the energy, far from where they were.
+
+Theory. With a momentum v ~ N(0, I) beside x, H(x, v) = -log p(x) + |v|^2/2 is conserved by
+Hamilton's equations. The leapfrog scheme follows them with an error of order eps^2, keeps volume
+and can be run backwards, so that refusing by the change in H leaves p stationary:
+
+    draw v ~ N(0, I), a number of leapfrog steps l uniform on 1 ... L, and for each chain a step
+    eps uniform within ``jitter`` (50 %) of the adapted one;
+    v <- v + eps/2 s(x);  x <- x + eps v;  v <- v + eps/2 s(x)          l times
+    accept the end of the trajectory with probability min(1, exp(H(start) - H(end))).
+
+The random length keeps the chain from returning to its start on near-periodic orbits; the random
+step lets chains into and out of regions steeper than most. eps starts at the declared scale and is
+adapted to the wanted acceptance by dual averaging (samplers/parts/adapt.py) over the first
+``warmup`` of the budget, charged, then frozen.
+
+References. S. Duane et al., Hybrid Monte Carlo, Phys. Lett. B 195 (1987); R. Neal, MCMC using
+Hamiltonian dynamics (2011), sections 2.3, 3.2, and 4.2 for random lengths and steps; M. Hoffman,
+A. Gelman, JMLR 15 (2014), section 3.2, for the acceptance of .8 (.651 is optimal for independent
+coordinates in the limit of high dimension: A. Beskos et al., Bernoulli 19 (2013)).
+
+Departures. The length is common to all chains of a transition, so that they stay one batch;
+identity mass; the momentum is drawn afresh each time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from samplers.base import Sampler, initial_points, normal, uniform
+from samplers.parts.adapt import StepSize, metropolis
+from samplers.parts.history import History
+from targets.base import Density
+
+
+@dataclass(frozen=True)
+class HmcState:
+    """The chains (chains, dim), their log-density (chains,) and score, the step, the past."""
+
+    x: Tensor
+    log_p: Tensor
+    score: Tensor
+    size: StepSize
+    history: History
+
+
+def leapfrog(target: Density, x: Tensor, v: Tensor, score: Tensor, eps: Tensor,
+             steps: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """``steps`` leapfrog steps: (x, v, log p(x), score(x)) at the end, a score row per step.
+
+    The two half kicks that meet between steps are made as one.
+    """
+    v = v + eps / 2 * score
+    for _ in range(steps - 1):
+        x = x + eps * v
+        v = v + eps * target.score(x)
+    x = x + eps * v
+    log_p, score = target.log_prob_and_score(x)
+    return x, v + eps / 2 * score, log_p, score
+
+
+@dataclass(frozen=True)
+class Hmc(Sampler):
+    """Hamiltonian Monte Carlo: leapfrog trajectories of random length on many chains.
+
+    ``chains``: run side by side. ``leapfrog_steps``: L, the largest number of leapfrog steps of a
+    transition. ``jitter``: half-width of the random step, relative. ``acceptance``: what eps is
+    adapted to. ``warmup``: the share of the budget in which it is.
+    """
+
+    name = "hmc"
+    kind = "continuing"
+    anneals = True
+    update = ("v ~ N(0, I), l ~ U{1..L}; l leapfrog steps of jittered size eps; accepted with "
+              "probability min(1, exp(-change of energy))")
+    reference = "Duane et al. 1987; Neal 2011, sections 2.3, 3.2 and 4.2; Hoffman and Gelman 2014"
+    cannot = ("cross between modes that lie far apart: their weights stay those of the start; "
+              "use one step where curvatures differ by orders of magnitude (funnel)")
+
+    chains: int = 1000
+    leapfrog_steps: int = 10
+    jitter: float = 0.5
+    acceptance: float = 0.8
+    warmup: float = 0.2
+
+    def init(self, target: Density, rng: torch.Generator) -> HmcState:
+        """Chains from the initial law (a score row each); eps = scale."""
+        x = initial_points(target, self.chains, rng)
+        log_p, score = target.log_prob_and_score(x)
+        size = StepSize.start(target, self.chains, target.scale)
+        return HmcState(x, log_p, score, size, History.start(x))
+
+    def step(self, target: Density, state: HmcState, progress: float,
+             rng: torch.Generator) -> HmcState:
+        """One transition of all chains: at most L score rows each."""
+        adapting = progress < self.warmup
+        v = normal(target, tuple(state.x.shape), rng)
+        length = torch.randint(1, self.leapfrog_steps + 1, (), generator=rng, device=rng.device)
+        spread = 1 + self.jitter * (2 * uniform(target, (self.chains, 1), rng) - 1)
+        y, w, log_p, score = leapfrog(target, state.x, v, state.score,
+                                      spread * state.size.value(adapting), int(length))
+        log_a = log_p - w.square().sum(-1) / 2 - (state.log_p - v.square().sum(-1) / 2)
+        accepted, probability = metropolis(target, log_a, rng)
+        x = torch.where(accepted[:, None], y, state.x)
+        return HmcState(x,
+                        torch.where(accepted, log_p, state.log_p),
+                        torch.where(accepted[:, None], score, state.score),
+                        state.size.observe(accepted, probability, self.acceptance, adapting),
+                        state.history.append(x))
+
+    def draw(self, target: Density, state: HmcState, n: int, rng: torch.Generator) -> Tensor:
+        """Rows of the chains now, or of the later half of the run where more are wanted."""
+        return state.history.draw(n, rng)
+
+    def renewal(self, state: HmcState) -> tuple[int, float]:
+        """(chains, autocorrelation time in transitions)."""
+        return self.chains, state.history.renewal_steps()
+
+    def diagnostics(self, state: HmcState) -> dict[str, float]:
+        """Step size, acceptance, R-hat, autocorrelation time, effective sample size."""
+        return state.size.diagnostics() | state.history.diagnostics()

@@ -1,0 +1,105 @@
+"""The Metropolis-adjusted Langevin algorithm: Langevin steps, refused often enough to be exact.
+
+Theory. A Langevin step proposes y; it is accepted or refused so that detailed balance with p
+holds, hence p is stationary whatever the step eps:
+
+    y = x + eps s(x) + sqrt(2 eps) z,                                   z ~ N(0, I)
+    log a = log p(y) - log p(x) + log q(x | y) - log q(y | x)
+    log q(y | x) = -|y - x - eps s(x)|^2 / (4 eps)
+    x <- y with probability min(1, a).
+
+In high dimension the chain moves fastest where .574 of the proposals are accepted. eps starts at
+scale^2 and is adapted to that by dual averaging (samplers/parts/adapt.py) over the first
+``warmup`` of the budget, charged like any other step, then frozen.
+
+References. G. Roberts, R. Tweedie, Bernoulli 2 (1996), section 1.4.2; G. Roberts, J. Rosenthal,
+Optimal scaling of discrete approximations to Langevin diffusions, JRSS B 60 (1998), theorem 2.
+
+Departures. One step size for all chains after the warm-up, identity preconditioner.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from samplers.base import Sampler, initial_points, normal
+from samplers.parts.adapt import StepSize, metropolis
+from samplers.parts.history import History
+from targets.base import Density
+
+
+@dataclass(frozen=True)
+class MalaState:
+    """The chains (chains, dim), their log-density (chains,) and score, the step, the past."""
+
+    x: Tensor
+    log_p: Tensor
+    score: Tensor
+    size: StepSize
+    history: History
+
+
+def log_q(to: Tensor, x: Tensor, score: Tensor, eps: Tensor) -> Tensor:
+    """log q(to | x) up to the constant that cancels: (n, dim) -> (n,)."""
+    return -((to - x - eps * score).square() / (4 * eps)).sum(-1)
+
+
+@dataclass(frozen=True)
+class Mala(Sampler):
+    """Metropolis-adjusted Langevin algorithm: Langevin proposals on many chains, step adapted.
+
+    ``chains``: run side by side. ``acceptance``: what the step is adapted to. ``warmup``: the
+    share of the budget in which it is.
+    """
+
+    name = "mala"
+    kind = "continuing"
+    anneals = True
+    update = ("y = x + eps s(x) + sqrt(2 eps) z, accepted with probability "
+              "min(1, p(y) q(x|y) / (p(x) q(y|x)))")
+    reference = "Roberts and Tweedie 1996, section 1.4.2; Roberts and Rosenthal 1998, theorem 2"
+    cannot = ("cross between modes that lie far apart: their weights stay those of the start; "
+              "use one step where curvatures differ by orders of magnitude (funnel)")
+
+    chains: int = 1000
+    acceptance: float = 0.574
+    warmup: float = 0.2
+
+    def init(self, target: Density, rng: torch.Generator) -> MalaState:
+        """Chains from the initial law (a score row each); eps = scale^2."""
+        x = initial_points(target, self.chains, rng)
+        log_p, score = target.log_prob_and_score(x)
+        size = StepSize.start(target, self.chains, target.scale**2)
+        return MalaState(x, log_p, score, size, History.start(x))
+
+    def step(self, target: Density, state: MalaState, progress: float,
+             rng: torch.Generator) -> MalaState:
+        """One transition of all chains: a score row each, that of the proposal."""
+        adapting = progress < self.warmup
+        x, eps = state.x, state.size.value(adapting)
+        y = x + eps * state.score + (2 * eps).sqrt() * normal(target, tuple(x.shape), rng)
+        log_p, score = target.log_prob_and_score(y)
+        log_a = (log_p - state.log_p
+                 + log_q(x, y, score, eps) - log_q(y, x, state.score, eps))
+        accepted, probability = metropolis(target, log_a, rng)
+        x = torch.where(accepted[:, None], y, x)
+        return MalaState(x,
+                         torch.where(accepted, log_p, state.log_p),
+                         torch.where(accepted[:, None], score, state.score),
+                         state.size.observe(accepted, probability, self.acceptance, adapting),
+                         state.history.append(x))
+
+    def draw(self, target: Density, state: MalaState, n: int, rng: torch.Generator) -> Tensor:
+        """Rows of the chains now, or of the later half of the run where more are wanted."""
+        return state.history.draw(n, rng)
+
+    def renewal(self, state: MalaState) -> tuple[int, float]:
+        """(chains, autocorrelation time in steps)."""
+        return self.chains, state.history.renewal_steps()
+
+    def diagnostics(self, state: MalaState) -> dict[str, float]:
+        """Step size, acceptance, R-hat, autocorrelation time, effective sample size."""
+        return state.size.diagnostics() | state.history.diagnostics()

@@ -1,0 +1,61 @@
+"""What a target is, told by how it behaves: a fingerprint that survives a refactor."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+
+import torch
+from torch import Tensor
+
+from targets.base import Target
+
+_POINTS = 16
+
+
+def probes(dim: int, scale: float) -> Tensor:
+    """Sixteen fixed points in [-2 scale, 2 scale]^dim, shape (16, dim), float64.
+
+    An additive (Kronecker) sequence whose steps are the powers of the root g > 1 of
+    g^(dim + 1) = g + 1: even, without symmetry, and free of any generator.
+    """
+    root = 2.0
+    for _ in range(64):
+        root = (1.0 + root) ** (1.0 / (dim + 1))
+    steps = [root ** -(j + 1) for j in range(dim)]
+    rows = [[math.fmod(0.5 + (i + 1) * step, 1.0) for step in steps] for i in range(_POINTS)]
+    return (torch.tensor(rows, dtype=torch.float64) - 0.5) * (4.0 * scale)
+
+
+def fingerprint(target: Target) -> list[float]:
+    """Dimension, scale, then log-densities and scores at the probes, in float64 on the CPU.
+
+    Log-densities are taken relative to the first, so that a constant does not count; scores are
+    times the scale, so that they have no unit.
+    """
+    home = target.to("cpu", torch.float64)
+    x = probes(home.dim, home.scale)
+    value = home.log_prob(x).detach()
+    score = home.score(x).detach() * home.scale
+    return [float(home.dim), float(home.scale), *(value[1:] - value[0]).tolist(),
+            *score.flatten().tolist()]
+
+
+def same(a: list[float], b: list[float], rtol: float = 1e-6) -> bool:
+    """Whether two fingerprints are those of one target, up to ``rtol`` of max(1, |value|)."""
+    return len(a) == len(b) and all(_close(u, v, rtol) for u, v in zip(a, b, strict=True))
+
+
+def _close(u: float, v: float, rtol: float) -> bool:
+    if not (math.isfinite(u) and math.isfinite(v)):
+        return u == v or (math.isnan(u) and math.isnan(v))
+    return abs(u - v) <= rtol * max(1.0, abs(u), abs(v))
+
+
+def digest(values: list[float]) -> str:
+    """Eight hex digits of the values to five significant digits, for display.
+
+    For display only: a value at the edge of a rounding step may flip it. ``same`` decides.
+    """
+    text = " ".join(f"{v if abs(v) > 1e-9 else 0.0:.4e}" for v in values)
+    return hashlib.sha256(text.encode()).hexdigest()[:8]

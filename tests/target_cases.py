@@ -1,0 +1,100 @@
+"""What the tests of targets share: the cases, and quadrature of a density on a fine grid."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+
+import torch
+from torch import Tensor
+
+from bench.registry import catalogue, load
+from targets.base import Target
+
+NAMES = sorted(catalogue()["targets"])
+#: (name, temperature, parameters): every target, hot and cold, and some members of the family.
+CASES = ([(name, tau, ()) for name in NAMES for tau in (1.0, 0.5, 2.0)]
+         + [("random_mixture", 1.0, (("seed", seed),)) for seed in range(1, 6)])
+
+
+@cache
+def made(name: str, tau: float = 1.0, parameters: tuple[tuple[str, int], ...] = ()) -> Target:
+    target = load("targets", name, **dict(parameters))
+    return target.tempered(tau) if tau != 1.0 else target
+
+
+def generator(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+@cache
+def points(name: str, tau: float = 1.0, parameters: tuple[tuple[str, int], ...] = ()) -> Tensor:
+    """Exact points of a case; fewer where rejection keeps one in forty."""
+    n = 20_000 if (name, tau) == ("gmm40_fab", 0.5) else 100_000
+    return made(name, tau, parameters).sample(n, generator(1))
+
+
+@dataclass(frozen=True)
+class Chart:
+    """Coordinates in which a density is tame enough for an even grid: x = of(u), volume |dx/du|."""
+
+    of: Callable[[Tensor], Tensor]
+    inverse: Callable[[Tensor], Tensor]
+    log_volume: Callable[[Tensor], Tensor]
+
+
+_PLAIN = Chart(lambda u: u, lambda x: x, lambda u: torch.zeros(len(u), dtype=u.dtype))
+_CHARTS = {"funnel": Chart(
+    lambda u: torch.stack([1.0 + u[:, 0] * torch.exp(0.5 * u[:, 1]), u[:, 1]], 1),
+    lambda x: torch.stack([(x[:, 0] - 1.0) * torch.exp(-0.5 * x[:, 1]), x[:, 1]], 1),
+    lambda u: 0.5 * u[:, 1])}
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Midpoints x (side^2, 2) with masses exp(log_prob) dx, and the block each lies in."""
+
+    x: Tensor
+    mass: Tensor
+    block: Tensor
+    blocks_of: Callable[[Tensor], Tensor]
+
+
+@cache
+def grid(name: str, tau: float = 1.0, parameters: tuple[tuple[str, int], ...] = (),
+         side: int = 800, blocks: int = 40) -> Grid:
+    """The density by midpoints over a window that holds all but about 1e-8 of the mass."""
+    target, chart = made(name, tau, parameters), _CHARTS.get(name, _PLAIN)
+    seen = chart.inverse(points(name, tau, parameters))
+    low, high = seen.amin(0), seen.amax(0)
+    low, high = low - 0.6 * (high - low), high + 0.6 * (high - low)
+    width = (high - low) / side
+    t = torch.arange(side, dtype=torch.float64) + 0.5
+    u = torch.cartesian_prod(low[0] + width[0] * t, low[1] + width[1] * t)
+    x = chart.of(u)
+    log_prob = torch.cat([target.log_prob(part) for part in x.split(1 << 15)])
+    mass = (log_prob + chart.log_volume(u)).exp() * width.prod()
+
+    def blocks_of(y: Tensor) -> Tensor:
+        cell = ((chart.inverse(y) - low) / (high - low) * blocks).floor().long()
+        return cell[:, 0] * blocks + cell[:, 1]
+
+    return Grid(x, mass, blocks_of(x), blocks_of)
+
+
+def z_score(values: Tensor, expected: float) -> float:
+    """How many standard errors the mean of independent values lies from what is expected."""
+    return float((values.mean() - expected) / values.std() * len(values) ** 0.5)
+
+
+def chi_square_z(counts: Tensor, mass: Tensor) -> float:
+    """Pearson's statistic of counts against masses in standard deviations; thin cells pooled."""
+    expected = mass / mass.sum() * counts.sum()
+    full = expected >= 10
+    seen = torch.cat([counts[full], counts[~full].sum()[None]]).double()
+    meant = torch.cat([expected[full], expected[~full].sum()[None]])
+    keep = meant > 1
+    freedom = int(keep.sum()) - 1
+    statistic = ((seen - meant)[keep] ** 2 / meant[keep]).sum()
+    return float((statistic - freedom) / (2 * freedom) ** 0.5)

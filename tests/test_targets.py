@@ -1,0 +1,173 @@
+"""Laws that bind every target found by discovery, hot and cold."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from target_cases import CASES, NAMES, chi_square_z, generator, grid, made, points, z_score
+
+from targets.base import Target
+
+#: Moments so heavy-tailed that no sample mean comes near; checked by quadrature instead.
+HEAVY = {("funnel", "x0^2"), ("funnel", "x0*x1")}
+
+each_name = pytest.mark.parametrize("name", NAMES)
+each_case = pytest.mark.parametrize(
+    ("name", "tau", "parameters"), CASES,
+    ids=[f"{n}{'' if not p else p[0][1]}@{t:g}" for n, t, p in CASES])
+
+
+def wide(target: Target, n: int = 300) -> torch.Tensor:
+    return target.scale * torch.randn(n, target.dim, generator=generator(3), dtype=torch.float64)
+
+
+def referenced(name: str, tau: float, parameters: tuple[tuple[str, int], ...]) -> Target:
+    target = made(name, tau, parameters)
+    if not target.has_reference or target.dim != 2:
+        pytest.skip("no exact points, or not in the plane")
+    return target
+
+
+@each_case
+def test_score_is_the_gradient(name, tau, parameters) -> None:
+    target = made(name, tau, parameters)
+    x = wide(target)
+    score, step = target.score(x), 1e-5 * target.scale
+    for i in range(target.dim):
+        move = torch.zeros(target.dim, dtype=torch.float64)
+        move[i] = step
+        slope = (target.log_prob(x + move) - target.log_prob(x - move)) / (2 * step)
+        torch.testing.assert_close(score[:, i], slope, rtol=1e-5, atol=1e-5 / target.scale)
+    torch.testing.assert_close(score, Target.score(target, x), rtol=1e-9, atol=1e-9)
+    value, again = target.log_prob_and_score(x)
+    torch.testing.assert_close(value, target.log_prob(x))
+    torch.testing.assert_close(again, score)
+
+
+@each_case
+def test_hvp_is_the_derivative_of_the_score(name, tau, parameters) -> None:
+    target = made(name, tau, parameters)
+    x = wide(target)
+    v = torch.randn(x.shape, generator=generator(4), dtype=torch.float64)
+    step = 1e-5 * target.scale
+    slope = (target.score(x + step * v) - target.score(x - step * v)) / (2 * step)
+    product = target.hvp(x, v)
+    size = float(product.norm(dim=1).median())
+    torch.testing.assert_close(product, slope, rtol=1e-4, atol=1e-5 * size)
+    torch.testing.assert_close(product, Target.hvp(target, x, v), rtol=1e-7, atol=1e-7 * size)
+
+
+@each_case
+def test_exact_points_agree_with_the_truths(name, tau, parameters) -> None:
+    x, target = points(name, tau, parameters), referenced(name, tau, parameters)
+    for truth in target.truths():
+        if (name, truth.name) not in HEAVY:
+            assert abs(z_score(truth.of(x), truth.value)) < 4.5, truth.name
+
+
+@each_case
+def test_exact_points_obey_stein(name, tau, parameters) -> None:
+    x, target = points(name, tau, parameters), referenced(name, tau, parameters)
+    score = target.score(x)
+    for i in range(2):
+        assert abs(z_score(score[:, i], 0.0)) < 4.5
+        for j in range(2):
+            assert abs(z_score(x[:, i] * score[:, j], -float(i == j))) < 4.5
+
+
+@each_case
+def test_exact_points_fill_cells_as_the_density_says(name, tau, parameters) -> None:
+    referenced(name, tau, parameters)
+    cells, x = grid(name, tau, parameters), points(name, tau, parameters)
+    mass = torch.bincount(cells.block, weights=cells.mass, minlength=1600)
+    counts = torch.bincount(cells.blocks_of(x), minlength=1600)
+    assert abs(chi_square_z(counts, mass)) < 4.5
+
+
+@each_case
+def test_log_z_and_truths_by_quadrature(name, tau, parameters) -> None:
+    target = referenced(name, tau, parameters)
+    cells = grid(name, tau, parameters)
+    total = cells.mass.sum()
+    assert target.log_z is not None
+    assert math.isclose(float(total.log()), target.log_z, abs_tol=2e-6)
+    for truth in target.truths():
+        terms = truth.of(cells.x) * cells.mass / total
+        assert abs(float(terms.sum()) - truth.value) < 2e-5 * max(1.0, float(terms.abs().sum()))
+
+
+@each_case
+def test_mode_weights(name, tau, parameters) -> None:
+    target = referenced(name, tau, parameters)
+    if target.mode_weights is None:
+        pytest.skip("no modes")
+    weights, cells = target.mode_weights, grid(name, tau, parameters)
+    assert math.isclose(float(weights.sum()), 1.0, abs_tol=1e-12)
+    counts = torch.bincount(target.mode_of(points(name, tau, parameters)), minlength=len(weights))
+    assert abs(chi_square_z(counts, weights)) < 4.5
+    owner = torch.cat([target.mode_of(part) for part in cells.x.split(1 << 15)])
+    mass = torch.bincount(owner, weights=cells.mass, minlength=len(weights))
+    torch.testing.assert_close(mass / mass.sum(), weights, rtol=0, atol=5e-4)
+
+
+@each_case
+def test_tempering_divides_the_log_density(name, tau, parameters) -> None:
+    target, base = made(name, tau, parameters), made(name, 1.0, parameters)
+    x = wide(base)
+    torch.testing.assert_close(target.log_prob(x), base.log_prob(x) / tau)
+
+
+@each_name
+def test_a_single_precision_copy_agrees(name) -> None:
+    target = made(name)
+    single = target.to("cpu", torch.float32)
+    x = wide(target).float()
+    v = torch.randn(x.shape, generator=generator(4))
+    for low, high in ((single.log_prob(x), target.log_prob(x.double())),
+                      (single.score(x), target.score(x.double())),
+                      (single.hvp(x, v), target.hvp(x.double(), v.double()))):
+        assert low.dtype == torch.float32
+        torch.testing.assert_close(low.double(), high, rtol=3e-4, atol=3e-5 * float(high.std()))
+    if target.has_reference:
+        assert single.sample(7, generator()).dtype == torch.float32
+
+
+@each_name
+def test_single_precision_points_obey_stein(name) -> None:
+    target = referenced(name, 1.0, ()).to("cpu", torch.float32)
+    x = target.sample(50_000, generator(2))
+    score = target.score(x)
+    assert max(abs(z_score(score[:, i], 0.0)) for i in range(2)) < 4.5
+    assert max(abs(z_score(x[:, i] * score[:, i], -1.0)) for i in range(2)) < 4.5
+
+
+@pytest.mark.parametrize("tau", [1.0, 2.0])
+@each_name
+def test_points_come_from_the_generator_alone(name, tau) -> None:
+    target = referenced(name, tau, ())
+    before = torch.get_rng_state()
+    first, again = target.sample(50, generator(5)), target.sample(50, generator(5))
+    other = target.sample(50, generator(6))
+    assert torch.equal(first, again)
+    assert not torch.isclose(first, other).any()
+    assert torch.equal(before, torch.get_rng_state())
+
+
+@each_name
+def test_the_scale_is_about_the_size_of_the_law(name) -> None:
+    """Nearly all mass lies within a few scales of the origin, and the start is not far wider."""
+    target = referenced(name, 1.0, ())
+    x = points(name)
+    distance = x.norm(dim=1).median() / target.scale / math.sqrt(target.dim)
+    assert 0.5 < float(distance) < 1.6
+
+
+@each_name
+def test_the_window_shows_the_law(name) -> None:
+    target = referenced(name, 1.0, ())
+    left, right, bottom, top = target.view()
+    x = points(name)
+    inside = (x[:, 0] > left) & (x[:, 0] < right) & (x[:, 1] > bottom) & (x[:, 1] < top)
+    assert float(inside.double().mean()) > (0.9 if name == "funnel" else 0.995)
