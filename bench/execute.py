@@ -113,12 +113,12 @@ def _run(spec: dict[str, Any], seed: int, key: str, facts: dict[str, Any],
 
     def observe(look: Look) -> None:
         nonlocal scoring
-        start = time.perf_counter()
+        start = time.process_time()
         records.append(Checkpoint(key, look.index, look.progress, look.steps, look.spent,
                                   len(look.points), look.draw, look.final, look.diagnostics))
         measures = judge.measures(key, look, common["n_curve"])
         records.extend(measures)
-        scoring += time.perf_counter() - start
+        scoring += time.process_time() - start
         shown = {m.metric: m.value for m in measures if m.value is not None}
         tell({"event": "look", "key": key, "progress": look.progress, "values": shown})
         if look.final:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,11 @@ class Judge:
     def measures(self, key: str, look: Look, n_curve: int) -> list[Measure]:
         """The curve's points at every look, the table's at the last."""
         curve = self._score(key, look, "curve", look.points[:n_curve])
-        return curve + (self._score(key, look, "final", look.points) if look.final else [])
+        if not look.final:
+            return curve
+        if len(look.points) <= n_curve:
+            return curve + [replace(m, stage="final") for m in curve]
+        return curve + self._score(key, look, "final", look.points)
 
     def _score(self, key: str, look: Look, stage: str, points: Tensor) -> list[Measure]:
         return [self._measure(key, look.index, stage, m, points[:m.points(len(points))])

@@ -20,9 +20,10 @@ def directions(evidence: Evidence, count: int) -> Tensor:
 
 
 def _sort(values: Tensor) -> tuple[Tensor, Tensor]:
-    """``values.sort(dim=1)``; NumPy's vectorised sort takes under 2/3 of the time on a CPU."""
+    """Values in order along dim 1, and the order; NumPy sorts faster than torch on a CPU."""
     if values.device.type != "cpu":
-        return tuple(values.sort(dim=1))
+        ordered, order = values.sort(dim=1)
+        return ordered, order
     order = torch.from_numpy(np.argsort(values.numpy(), axis=1))
     return values.gather(1, order), order
 

@@ -206,7 +206,7 @@ def breakeven_tables(scores: Scores, found: list[Case]) -> list[Table]:
 def _answer_cell(c: Case) -> Cell:
     rank = {"n": c.found.n, "no rival": 0.0, "not reached": 1e9, "never": 1e10}
     parts = [f"against {c.best_rival()}" if c.rivals else "", c.spread()]
-    return Cell(c.found.words(), rank.get(c.found.kind, 1e11), "; ".join(p for p in parts if p),
+    return Cell(c.found.words(), rank.get(c.found.kind, 1e11), "\n".join(p for p in parts if p),
                 {"n": "good", "never": "warn", "not reached": "warn"}.get(c.found.kind, ""))
 
 

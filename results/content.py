@@ -14,8 +14,9 @@ MISSING = "–"
 
 @dataclass(frozen=True)
 class Cell:
-    """One entry: what stands there, the seeds' values below it, a mark, and its place in order.
+    """One entry: what stands there, a mark, its place in order, and lines below it.
 
+    ``seeds`` holds the values of each seed or another remark, a line each.
     ``mark`` is ``floor``, ``below``, ``fail``, ``warn``, ``good`` or nothing; ``order`` sorts
     (None sorts last); ``link`` is the id of the row that says how to reproduce it.
     """
@@ -27,6 +28,7 @@ class Cell:
     hint: str = ""
     link: str = ""
     swatch: str = ""
+    glyph: str = ""
     code: bool = False
 
 
@@ -80,12 +82,17 @@ def number(value: float | None, digits: int = 3, decimals: int = 99) -> str:
         return MISSING
     if value == 0:
         return "0"
-    exponent = math.floor(math.log10(abs(value)))
+    exponent = int(f"{value:.{digits - 1}e}".partition("e")[2])
     if exponent >= 6 or (exponent < -4 and decimals == 99):
         mantissa = f"{value / 10.0**exponent:.{digits - 1}f}"
         return f"{mantissa}×{power(exponent)}".replace("-", "−", 1)
     text = f"{value:.{min(max(digits - 1 - exponent, 0), decimals)}f}"
     return text.lstrip("-") if not float(text) else text.replace("-", "−")
+
+
+def chance(p: float) -> str:
+    """A p-value: two digits, and only a bound where resampling cannot say more."""
+    return "p < 0.001" if p < 0.001 else f"p {number(p, 2)}"
 
 
 def count(value: float | None) -> str:
@@ -106,8 +113,9 @@ def duration(value: float | None) -> str:
         return "0 s"
     for limit, divisor, unit in ((1e-3, 1e-6, "µs"), (1.0, 1e-3, "ms"), (600.0, 1.0, "s")):
         if abs(value) < limit:
-            return f"{number(value / divisor)} {unit}"
-    return f"{number(value / 60)} min" if value < 7200 else f"{number(value / 3600)} h"
+            return f"{number(value / divisor)}\u00a0{unit}"
+    return (f"{number(value / 60)}\u00a0min" if value < 7200
+            else f"{number(value / 3600)}\u00a0h")
 
 
 def points(n: float) -> str:
@@ -115,7 +123,7 @@ def points(n: float) -> str:
     exponent = math.log10(n) if n > 0 else 0.0
     if exponent >= 2 and abs(exponent - round(exponent)) < 1e-9:
         return power(round(exponent))
-    return f"{float(f'{n:.2g}'):,.0f}".replace(",", " ")
+    return f"{float(f'{n:.2g}'):,.0f}".replace(",", "\u202f")
 
 
 def listing(words: list[str] | tuple[str, ...]) -> str:

@@ -168,8 +168,7 @@ def cost_tables(scores: Scores) -> list[Table]:
 
 COST_NOTES = (
     "Training and drawing are metered apart. Medians are over jobs that ended well where there "
-    "are any. `idle` does nothing: its row is the harness's own overhead, `prior` the cost of "
-    "drawing from the initial law.",
+    "are any. The row idle is the harness's own overhead, prior the cost of the initial law.",
     "1,000 fresh points: for amortised samplers a measured draw; for continuing ones the steps "
     "until the chains are fresh (measured autocorrelation) at the run's price a step; for "
     "one-shot ones the run again, in proportion.")

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import io
 import re
+from collections import Counter
 from dataclasses import dataclass
 
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from results.content import count, duration, number, power
 from results.floors import band
@@ -64,6 +65,10 @@ def _attribute(text: str) -> str:
             .replace(">", "&gt;"))
 
 
+def _short(rows: float) -> str:
+    return re.sub(r"\.0+(?=\D|$)", "", count(rows))
+
+
 def _cost(scores: Scores, point: Point, seed: int, unit: str) -> float:
     spent = point.spent[seed]
     return spent.rows() if unit == ROWS else scores.seconds(spent)
@@ -98,15 +103,18 @@ def _draw_sampler(axes: Axes, scores: Scores, label: str, points: tuple[Point, .
 
 def _scale_axes(axes: Axes, scores: Scores, metric: str, floor: Array | None, unit: str) -> None:
     axes.set_xscale("log")
+    left, right = axes.get_xlim()
+    subs = (1.0, 2.0, 5.0) if right < 40 * left else (1.0,)
+    axes.xaxis.set_major_locator(LogLocator(subs=subs))
     axes.xaxis.set_major_formatter(FuncFormatter(
-        lambda x, _: count(x) if unit == ROWS else duration(x)))
+        lambda x, _: _short(x) if unit == ROWS else f"{x:g}"))
     axes.xaxis.set_minor_formatter(NullFormatter())
-    low, high = axes.get_ylim()
-    if scores.run.metric(metric)["signed"] and floor is not None:
-        axes.set_yscale("symlog", linthresh=max(band(floor)[2], 1e-12), linscale=0.7)
-        axes.set_ylim(min(low, 2 * band(floor)[0]), high)
-    elif low > 0 or floor is not None and band(floor)[0] > 0:
+    low, high = float(axes.dataLim.ymin), float(axes.dataLim.ymax)
+    if low > 0:
         axes.set_yscale("log")
+    elif scores.run.metric(metric)["signed"] and floor is not None:
+        axes.set_yscale("symlog", linthresh=max(band(floor)[2], 1e-12), linscale=0.8)
+        axes.set_ylim(1.25 * low, 1.6 * high)
     factor = 10.0 ** exponent(scores, metric)
     axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: number(y * factor, 1)))
     axes.yaxis.set_minor_formatter(NullFormatter())
@@ -119,7 +127,8 @@ def curve(scores: Scores, target: str, metric: str, unit: str) -> Image | None:
     curves = {x: p for x in run.ranked if (p := scores.curve(x, target, metric))}
     if not curves:
         return None
-    n = next(iter(curves.values()))[0].score.n
+    sizes = {x: p[-1].score.n for x, p in curves.items()}
+    n = Counter(sizes.values()).most_common(1)[0][0]
     floor = run.draws.get((target, metric, n))
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=SIZE, layout="constrained")
@@ -140,7 +149,9 @@ def curve(scores: Scores, target: str, metric: str, unit: str) -> Image | None:
         axes.set_xlabel("seconds, training and draw" if unit == SECONDS else
                         "evaluations, training and draw")
         alt = _alt(scores, target, metric, unit, curves, floor)
-        return Image(svg(figure, slug("c", metric, unit, target), alt), alt, target)
+        fewer = ", ".join(f"{x} at n = {size}" for x, size in sizes.items() if size != n)
+        caption = f"{target} ({fewer}; the band is n = {n})" if fewer else target
+        return Image(svg(figure, slug("c", metric, unit, target), alt), alt, caption)
 
 
 def _alt(scores: Scores, target: str, metric: str, unit: str,

@@ -28,3 +28,12 @@ def marker(run: Run, label: str) -> str:
     """The sampler's marker; controls have none."""
     place = _place(run, label)
     return "" if place is None else MARKERS[place % len(MARKERS)]
+
+
+#: The markers as characters, for legends and tables.
+GLYPHS = dict(zip(MARKERS, "●■▲◆▼✚✖◀▶⬟⬢★", strict=True))
+
+
+def glyph(run: Run, label: str) -> str:
+    """The sampler's marker as a character."""
+    return GLYPHS.get(marker(run, label), "–")

@@ -8,7 +8,8 @@ from the floor share a place. The table shows the median place over targets.
 totals of weighted evaluations (training and draw): each by its last checkpoint within E, on the
 points of the curve. A sampler that anneals has only its end. Less excess wins, equal excess (both
 at the floor) is half a win each; where one has no checkpoint within E the pair is undecided and
-left out. Nothing is interpolated. The share of comparisons won depends on the weights of density,
+left out, unless the other is already no worse than what that one reaches with more. Nothing is
+interpolated. A sampler with fewer than half of its comparisons decided has no place. The share of comparisons won depends on the weights of density,
 score and Hessian-vector rows, which is why it is shown under both.
 """
 
@@ -86,6 +87,11 @@ class Share:
     undecided: int = 0
 
     @property
+    def placed(self) -> bool:
+        """Whether enough was decided for a place: at least half."""
+        return self.decided > 0 and self.decided >= self.undecided
+
+    @property
     def share(self) -> float:
         """Share won of the decided comparisons; nan where none was."""
         return self.won / self.decided if self.decided else math.nan
@@ -113,9 +119,11 @@ def _duel(scores: Scores, pair: tuple[str, str], target: str, metric: str,
         return 0.5, False
     limit = min(ladders[0][-1][0], ladders[1][-1][0]) * (1 + 1e-9)
     within = [[p for rows, p in ladder if rows <= limit] for ladder in ladders]
-    if not within[0] or not within[1]:
+    one, two = ((w or [ladder[-1][1]])[-1].score.excess
+                for w, ladder in zip(within, ladders, strict=True))
+    # A better end of the one that was not yet there says nothing about the smaller budget.
+    if (not within[0] and one < two) or (not within[1] and two < one):
         return 0.5, False
-    one, two = (w[-1].score.excess for w in within)
     return (0.5 if one == two else float(one < two)), True
 
 
@@ -160,9 +168,10 @@ def ranking_table(scores: Scores, metric: str) -> Table:
 
 def _share_cell(won: dict[str, Share], label: str) -> Cell:
     mine = won.get(label)
-    if mine is None or not mine.decided:
-        return Cell("not ranked", math.inf, f"{mine.undecided} undecided" if mine else "")
-    place = 1 + sum(other.share > mine.share for other in won.values())
+    if mine is None or not mine.placed:
+        words = f"{mine.undecided} of {mine.decided + mine.undecided} undecided" if mine else ""
+        return Cell("no place", math.inf, words)
+    place = 1 + sum(other.share > mine.share for other in won.values() if other.placed)
     undecided = f", {mine.undecided} undecided" if mine.undecided else ""
     return Cell(f"{place}.", float(place),
                 f"won {100 * mine.share:.0f} % of {mine.decided}{undecided}")
@@ -177,5 +186,6 @@ RANKING_NOTES = (
     "their two totals of weighted evaluations, each by its last checkpoint within it, at the "
     "curves' number of points; a tie counts half; the place is by the share won. Under a budget of seconds the numbers of "
     "evaluations differ widely, and a pair where one sampler has no checkpoint that early is "
-    "undecided and left out. An annealing sampler has only the end of its run. Nothing is "
+    "undecided and left out, unless the other is already no worse than what that one reaches "
+    "with more. Fewer than half decided: no place. An annealing sampler has only the end of its run. Nothing is "
     "interpolated.")

@@ -7,11 +7,11 @@ from collections import Counter
 
 import numpy as np
 
-from results.content import Cell, Column, Table, duration, number, plural, power
+from results.content import Cell, Column, Table, chance, duration, number, plural, power
 from results.floors import Score, band
 from results.folder import Run
 from results.frames import Scores
-from results.palette import colour
+from results.palette import colour, glyph
 
 #: What the table of a target shows; everything else stands folded below it.
 MAIN = ("mmd", "w2", "ksd", "mode_tv", "missing_modes")
@@ -44,7 +44,7 @@ def decimals(scores: Scores, target: str, metric: str, n: int | None) -> int:
         return 99
     low, _, high = band(draws)
     width = (high - low) * 10.0 ** exponent(scores, metric)
-    return max(1 - math.floor(math.log10(width)), 0) if width > 0 else 99
+    return max(math.ceil(1.3 - math.log10(width)), 0) if width > 0 else 99
 
 
 def heading(scores: Scores, metric: str, n: int | None) -> Column:
@@ -66,11 +66,10 @@ def score_cell(scores: Scores, score: Score | None, column_n: int | None) -> Cel
         text += f" ± {number(score.half * factor, 2)}"
     values = " · ".join(number(v * factor, 3, fine) for v in score.values) if (
         score.half is None and len(score.values) > 1) else ""
-    if score.n != column_n:
-        values = f"n = {score.n}" + (f": {values}" if values else "")
+    remarks = [f"n = {score.n}"] if score.n != column_n else []
+    remarks += [chance(score.p)] if score.p is not None else []
+    values = "\n".join(filter(None, (values, ", ".join(remarks))))
     hint = f"{plural(len(score.values), 'seed')}: {', '.join(map(str, score.seeds))}"
-    if score.p is not None:
-        hint += f"; p = {number(score.p, 2)} against the floor"
     mark = score.verdict if score.verdict in ("floor", "below") else ""
     return Cell(text, score.mean, values, mark, hint)
 
@@ -108,7 +107,8 @@ def name_cell(run: Run, label: str, target: str = "") -> Cell:
     role = {"exact": "floor", "prior": "ceiling", "idle": "overhead"}.get(
         str(run.sampler(label)["name"]), "control") if label in run.controls else ""
     link = slug("job", target, label) if target else ""
-    return Cell(label, float(run.labels.index(label)), role, link=link, swatch=colour(run, label))
+    return Cell(label, float(run.labels.index(label)), role, link=link, swatch=colour(run, label),
+                glyph=glyph(run, label))
 
 
 def target_metrics(scores: Scores, target: str) -> list[str]:
@@ -152,6 +152,8 @@ def target_table(scores: Scores, target: str, metrics: list[str], more: bool = F
         rows.append(_floor_row(scores, target, metrics, 0 if more else 2))
         kinds.append("floor")
     for label in (*run.ranked, *(x for x in run.labels if x in run.controls)):
+        if label in run.controls and not run.of(label, target):
+            continue
         cells = [name_cell(run, label, target)]
         for metric in metrics:
             score = scores.final(label, target, metric)

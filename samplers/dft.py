@@ -38,7 +38,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from samplers.base import Sampler, normal
-from samplers.parts.nets import MLP, adam
+from samplers.parts.nets import MLP, adam, one_step_generator
 from targets.base import Density
 
 #: Latents pushed forward at once.
@@ -100,10 +100,10 @@ class DFT(Sampler):
             raise ValueError(f"gradient must be full or partial, not {self.gradient!r}")
 
     def init(self, target: Density, rng: torch.Generator) -> DFTState:
-        """Both networks untrained; the generator's law is spread over about the scale."""
+        """Both networks untrained; the generator's law has mean 0 and deviation ``scale``."""
         leaky = partial(functional.leaky_relu, negative_slope=0.2)
         sizes = (self.latent, self.width, target.dim)
-        generator = MLP(sizes, self.layers, target, rng, leaky)
+        generator = one_step_generator(sizes, self.layers, target, rng, leaky)
         score_net = MLP((target.dim, self.width, target.dim), self.layers, target, rng,
                         functional.gelu)
         return DFTState(generator, score_net, adam(generator.parameters(), self.learning_rate),

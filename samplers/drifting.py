@@ -41,7 +41,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from samplers.base import Sampler, normal
-from samplers.parts.nets import MLP, adam
+from samplers.parts.nets import MLP, adam, one_step_generator
 from samplers.parts.weights import FLOOR, effective_size, softmax
 from targets.base import Density
 
@@ -73,9 +73,10 @@ class Drifting(Sampler):
     - optimiser: Adam with default betas (so eta, which only rescales the gradient, hardly
       matters); activation: SiLU; latent law: N(0, I);
     - residual: the second and third hidden layer add to their input;
-    - output: multiplied by the declared scale, so that the untrained generator, whose raw
-      outputs are of order one, covers the region the target declares. ``sigma`` stays a length
-      in the target's own units, as in the paper (whose targets are of scale about one);
+    - output: multiplied by the declared scale, and standardised at the start, so that the
+      untrained generator's law has mean 0 and standard deviation ``scale`` in each coordinate,
+      like every sampler's start. ``sigma`` stays a length in the target's own units, as in the
+      paper (whose targets are of scale about one);
     - second-order side where I + sigma^2 H is singular or indefinite (E concave there, so the
       expansion has no Gaussian posterior): eigenvalues are replaced by their modulus, at least
       .1. Where all of them exceed .1 this is the paper's formula.
@@ -108,9 +109,10 @@ class Drifting(Sampler):
                              f"{self.estimator!r}")
 
     def init(self, target: Density, rng: torch.Generator) -> DriftingState:
-        """An untrained generator; its law is spread over about the declared scale."""
+        """An untrained generator, whose law has mean 0 and deviation ``scale``."""
         sizes = (self.latent, self.width, target.dim)
-        generator = MLP(sizes, self.layers, target, rng, functional.silu, residual=True)
+        generator = one_step_generator(sizes, self.layers, target, rng, functional.silu,
+                                       residual=True)
         return DriftingState(generator, adam(generator.parameters(), self.learning_rate))
 
     def step(self, target: Density, state: DriftingState, progress: float,

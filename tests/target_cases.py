@@ -12,6 +12,7 @@ from torch import Tensor
 from bench.registry import catalogue, load
 from targets.base import Target
 
+Parameters = tuple[tuple[str, int], ...]
 NAMES = sorted(catalogue()["targets"])
 #: (name, temperature, parameters): every target, hot and cold, and some members of the family.
 CASES = ([(name, tau, ()) for name in NAMES for tau in (1.0, 0.5, 2.0)]
@@ -19,7 +20,7 @@ CASES = ([(name, tau, ()) for name in NAMES for tau in (1.0, 0.5, 2.0)]
 
 
 @cache
-def made(name: str, tau: float = 1.0, parameters: tuple[tuple[str, int], ...] = ()) -> Target:
+def made(name: str, tau: float = 1.0, parameters: Parameters = ()) -> Target:
     target = load("targets", name, **dict(parameters))
     return target.tempered(tau) if tau != 1.0 else target
 
@@ -29,7 +30,7 @@ def generator(seed: int = 0) -> torch.Generator:
 
 
 @cache
-def points(name: str, tau: float = 1.0, parameters: tuple[tuple[str, int], ...] = ()) -> Tensor:
+def points(name: str, tau: float = 1.0, parameters: Parameters = ()) -> Tensor:
     """Exact points of a case; fewer where rejection keeps one in forty."""
     n = 20_000 if (name, tau) == ("gmm40_fab", 0.5) else 100_000
     return made(name, tau, parameters).sample(n, generator(1))
@@ -37,7 +38,7 @@ def points(name: str, tau: float = 1.0, parameters: tuple[tuple[str, int], ...] 
 
 @dataclass(frozen=True)
 class Chart:
-    """Coordinates in which a density is tame enough for an even grid: x = of(u), volume |dx/du|."""
+    """Coordinates in which a density is tame enough for an even grid: x = of(u)."""
 
     of: Callable[[Tensor], Tensor]
     inverse: Callable[[Tensor], Tensor]
@@ -57,12 +58,13 @@ class Grid:
 
     x: Tensor
     mass: Tensor
+    area: float
     block: Tensor
     blocks_of: Callable[[Tensor], Tensor]
 
 
 @cache
-def grid(name: str, tau: float = 1.0, parameters: tuple[tuple[str, int], ...] = (),
+def grid(name: str, tau: float = 1.0, parameters: Parameters = (),
          side: int = 800, blocks: int = 40) -> Grid:
     """The density by midpoints over a window that holds all but about 1e-8 of the mass."""
     target, chart = made(name, tau, parameters), _CHARTS.get(name, _PLAIN)
@@ -80,7 +82,7 @@ def grid(name: str, tau: float = 1.0, parameters: tuple[tuple[str, int], ...] = 
         cell = ((chart.inverse(y) - low) / (high - low) * blocks).floor().long()
         return cell[:, 0] * blocks + cell[:, 1]
 
-    return Grid(x, mass, blocks_of(x), blocks_of)
+    return Grid(x, mass, float(width.prod()), blocks_of(x), blocks_of)
 
 
 def z_score(values: Tensor, expected: float) -> float:

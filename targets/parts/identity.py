@@ -16,14 +16,12 @@ _POINTS = 16
 def probes(dim: int, scale: float) -> Tensor:
     """Sixteen fixed points in [-2 scale, 2 scale]^dim, shape (16, dim), float64.
 
-    An additive (Kronecker) sequence whose steps are the powers of the root g > 1 of
-    g^(dim + 1) = g + 1: even, without symmetry, and free of any generator.
+    Fractional parts of the golden ratio times a quadratic in the point's index: even in every
+    dimension, without symmetry, and free of any generator.
     """
-    root = 2.0
-    for _ in range(64):
-        root = (1.0 + root) ** (1.0 / (dim + 1))
-    steps = [root ** -(j + 1) for j in range(dim)]
-    rows = [[math.fmod(0.5 + (i + 1) * step, 1.0) for step in steps] for i in range(_POINTS)]
+    golden = 0.5 * (1.0 + math.sqrt(5.0))
+    rows = [[math.fmod(golden * i * (i + j + 1), 1.0) for j in range(dim)]
+            for i in range(1, _POINTS + 1)]
     return (torch.tensor(rows, dtype=torch.float64) - 0.5) * (4.0 * scale)
 
 

@@ -1,0 +1,182 @@
+"""The report: one self-contained HTML page and its Markdown twin, a pure function of a folder."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from results import figures, gallery
+from results.breakeven import breakeven_tables, cases
+from results.content import MARKS, Table, number, power
+from results.costing import cost_tables
+from results.floors import INTERVAL_FROM
+from results.folder import Run, load
+from results.frames import Scores
+from results.palette import GLYPHS, colour, glyph
+from results.ranking import primary, ranking_table
+from results.reproduction import (curve_table, failures_table, metrics_table, missing_table,
+                                  reproduction_table, samplers_table)
+from results.store import write_atomically
+from results.summary import findings, verdict, warnings
+from results.tables import MAIN, exponent, glance, slug, target_metrics, target_table
+
+TEMPLATES = Path(__file__).parent / "templates"
+#: Metrics that have curves in the report, where a run scored them.
+CURVES = ("mmd", "w2")
+
+
+@dataclass(frozen=True)
+class TargetPart:
+    """A target's heading, what is known of it, and its tables."""
+
+    name: str
+    anchor: str
+    about: str
+    tables: tuple[Table, ...]
+
+
+@dataclass(frozen=True)
+class CurveGroup:
+    """Small multiples of one metric in one currency, and the numbers behind them."""
+
+    title: str
+    note: str
+    images: tuple[figures.Image, ...]
+    tables: tuple[Table, ...]
+
+
+def facts(run: Run) -> list[tuple[str, str]]:
+    """The run in a few words: what was asked, by which code, where."""
+    suite, header = run.suite, run.header
+    machine = header.get("machine") or {}
+    device = next((j.device for j in run.jobs), "cpu")
+    place = [str(machine.get("gpu") or machine.get("cpu") or "?"),
+             f"{machine['cores']} cores" if machine.get("cores") else "", device]
+    versions = ", ".join(f"{k} {v}" for k, v in (header.get("versions") or {}).items())
+    preset = str(suite.get("preset") or "")
+    note = str(suite.get("preset_note") or "")
+    code = f"{header.get('commit') or 'unknown'}{' + changes' if header.get('dirty') else ''}"
+    return [("Budget", f"{suite.get('budget', '?')} a job, training plus one final draw"),
+            ("Seeds", str(suite.get("seeds", "?"))),
+            ("Points", f"n = {suite.get('n', '?')} in tables, {suite.get('n_curve', '?')} on curves"),
+            ("Preset", f"{preset}: {note}" if preset and note else preset or "none"),
+            ("Machine", ", ".join(p for p in place if p)), ("Started", str(header.get("started"))),
+            ("Code", f"commit {code}, hash {header.get('code') or 'unknown'}"),
+            ("Versions", versions or "unknown"), ("Command", str(header.get("command") or "?"))]
+
+
+def target_parts(scores: Scores) -> list[TargetPart]:
+    """Section 2: the tables of each target."""
+    run, parts = scores.run, []
+    for target in run.targets:
+        info = run.target(target)
+        have = target_metrics(scores, target)
+        main = [m for m in have if m in MAIN] or have[:1]
+        more = [m for m in have if m not in main]
+        about = [str(info["summary"]), str(info["reference_note"])]
+        if not info["has_reference"]:
+            about.append("No reference: only reference-free metrics apply and there is no floor. "
+                         "Missed modes and a wrong split of mass between them go unseen.")
+        tables = [target_table(scores, target, main)]
+        if more:
+            tables.append(target_table(scores, target, more, more=True))
+        parts.append(TargetPart(target, slug("target", target),
+                                " ".join(a for a in about if a), tuple(tables)))
+    return parts
+
+
+def curve_groups(scores: Scores) -> list[CurveGroup]:
+    """Section 4: quality against cost, in both currencies."""
+    run, groups = scores.run, []
+    for metric in [m for m in CURVES if m in scores.metrics] or [primary(scores)]:
+        title = str(run.metric(metric)["title"])
+        scale = exponent(scores, metric)
+        unit_words = f" × {power(scale)}" if scale else ""
+        for unit in (figures.SECONDS, figures.ROWS):
+            images = [i for t in run.targets if (i := figures.curve(scores, t, metric, unit))]
+            tables = [curve_table(scores, t, metric, 10.0**scale,
+                                  f"{t}: {title}{unit_words}, medians over seeds")
+                      for t in run.targets if scores.curve(run.ranked[0], t, metric)
+                      ] if unit == figures.SECONDS and run.ranked else []
+            if images:
+                groups.append(CurveGroup(f"{title} against {unit}", "", tuple(images),
+                                         tuple(tables)))
+    return groups
+
+
+def content(run: Run) -> dict[str, Any]:
+    """Everything the templates show."""
+    scores = Scores(run)
+    metric = primary(scores)
+    found = cases(scores)
+    return {
+        "title": str(run.suite.get("name") or run.path.name),
+        "description": str(run.suite.get("description") or ""), "facts": facts(run),
+        "warnings": warnings(scores), "verdict": verdict(scores), "findings": findings(scores),
+        "glance": glance(scores, metric), "metric": run.metric(metric)["title"],
+        "targets": target_parts(scores), "costs": cost_tables(scores),
+        "ranking": ranking_table(scores, metric), "curves": curve_groups(scores),
+        "gallery": gallery.rows(run), "breakeven": breakeven_tables(scores, found),
+        "failures": [t for t in (failures_table(run), missing_table(run)) if t],
+        "complaints": run.complaints, "reproduce": reproduction_table(run),
+        "samplers": samplers_table(run), "metrics": metrics_table(scores),
+        "legend_entries": [(label, colour(run, label), glyph(run, label), scores.anneals(label))
+                   for label in run.ranked],
+        "interval_from": INTERVAL_FROM, "n_curve": run.suite.get("n_curve", "?"),
+        "n": run.suite.get("n", "?")}
+
+
+def _order(value: float | str | None) -> str:
+    if value is None or (isinstance(value, float) and not math.isfinite(value)):
+        return ""
+    return repr(value) if isinstance(value, float) else str(value)
+
+
+def _markdown_text(text: str) -> str:
+    """Text that stays text in Markdown: no tags, no table bars, no line breaks."""
+    text = re.sub(r"\s+", " ", str(text)).replace("\\", "\\\\")
+    return re.sub(r"([|`*\[\]])", r"\\\1", text.replace("&", "&amp;").replace("<", "&lt;"))
+
+
+def _markdown_cell(cell: Any) -> str:  # noqa: ANN401
+    parts = [_markdown_text(cell.text), MARKS[cell.mark]]
+    if cell.seeds:
+        parts.append(f"({_markdown_text(cell.seeds)})")
+    return " ".join(p for p in parts if p)
+
+
+@cache
+def _environment(html: bool) -> Environment:
+    made = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=html, trim_blocks=True,
+                       lstrip_blocks=True, undefined=StrictUndefined, keep_trailing_newline=True)
+    made.filters |= {"order": _order, "text": _markdown_text, "cell": _markdown_cell,
+                     "safe_svg": Markup, "number": number}
+    made.globals |= {"marks": MARKS, "glyphs": GLYPHS}
+    return made
+
+
+def render(run: Run) -> tuple[str, str]:
+    """The page and its twin."""
+    shown = content(run)
+    style, script = ((TEMPLATES / name).read_text(encoding="utf-8")
+                     for name in ("report.css", "report.js"))
+    page = _environment(True).get_template("report.html").render(
+        **shown, style=Markup(style), script=Markup(script))
+    return page, _environment(False).get_template("report.md").render(**shown)
+
+
+def write(folder: Path) -> tuple[Path, Path]:
+    """Write report.html and report.md into a run's folder; returns their paths."""
+    folder = Path(folder)
+    page, twin = render(load(folder))
+    paths = folder / "report.html", folder / "report.md"
+    for path, text in zip(paths, (page, twin), strict=True):
+        write_atomically(path, text.encode("utf-8"))
+    return paths

@@ -1,0 +1,132 @@
+"""What the numbers say, in sentences a hurried reader understands. All of them are computed.
+
+Nothing is called exact or converged: a number either can or cannot be told from exact samples at
+the n it was taken at.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from results.content import listing, number, plural
+from results.frames import Scores
+from results.ranking import judged, median_places, primary
+from results.tables import MAIN, share_left
+
+GOOD = ("floor", "below")
+
+
+def verdict(scores: Scores) -> str:
+    """The whole run in two sentences; empty where nothing can be ranked."""
+    return _overall(scores, primary(scores))
+
+
+def findings(scores: Scores) -> list[tuple[str, str]]:
+    """Each target with what was found there."""
+    metric = primary(scores)
+    return [(t, _target(scores, t, metric)) for t in scores.run.targets]
+
+
+def warnings(scores: Scores) -> list[str]:
+    """What a reader must know before believing anything."""
+    run = scores.run
+    found = []
+    missing = unfinished(scores)
+    if missing:
+        found.append(f"This run is not complete: {plural(missing, 'job')} of the plan left no "
+                     "record. Resume it before comparing samplers.")
+    bad = [job for job in run.jobs if job.status != "ok"]
+    if bad:
+        counts = Counter((job.status, job.label) for job in bad)
+        words = [f"{amount} {status} ({label})" for (status, label), amount in counts.items()]
+        found.append(f"{len(bad)} of {plural(len(run.jobs), 'job')} did not end well: "
+                     f"{listing(words)}. They count against their sampler; reasons in section 7.")
+    disturbed = sum(run.disturbed(job) for job in run.jobs)
+    if disturbed:
+        found.append(f"The machine was disturbed during {plural(disturbed, 'job')}: the probe took "
+                     "more than 1.3 times its median. Their rows say so.")
+    over = [j for j in run.jobs if j.overshoot > 0.05]
+    if over:
+        found.append(f"{plural(len(over), 'job')} overshot the budget by more than 5 %, at most by "
+                     f"{number(100 * max(j.overshoot for j in over), 2)} %.")
+    found += [f"Damaged input: {text}." for text in run.complaints]
+    if run.header.get("dirty"):
+        found.append("The code had uncommitted changes: the commit alone does not reproduce it.")
+    return found
+
+
+def unfinished(scores: Scores) -> int:
+    """Jobs of the plan without a record."""
+    seeds = int(scores.run.suite.get("seeds") or 0)
+    run = scores.run
+    return sum(max(seeds - len(run.of(x, t)), 0) for t in run.targets for x in run.labels
+               if not (x in run.controls and not run.target(t)["has_reference"]))
+
+
+def _overall(scores: Scores, metric: str) -> str:
+    places = median_places(scores, metric)
+    targets = judged(scores, metric)
+    if not places or not targets:
+        return ""
+    title = scores.run.metric(metric)["title"]
+    best = min(places.values())
+    first = [label for label, place in places.items() if place == best]
+    counts = {label: sum((s := scores.final(label, t, metric)) is not None and s.verdict in GOOD
+                         for t in targets) for label in first}
+    floors = listing([f"{label} on {counts[label]}" for label in first])
+    budget = scores.run.suite.get("budget", "")
+    return (f"Best at {budget or 'this budget'} by {title}: {listing(first)} (median place "
+            f"{number(best, 2)} over {plural(len(targets), 'target')}). Cannot be told from exact "
+            f"samples: {floors} of {plural(len(targets), 'target')}.")
+
+
+def _target(scores: Scores, target: str, metric: str) -> str:
+    run = scores.run
+    if not run.target(target)["has_reference"] or not any(k[0] == target for k in run.draws):
+        return _unseen(scores, target)
+    parts = _floor_parts(scores, target, metric)
+    parts += _mode_parts(scores, target)
+    failed = [f"{x} ({scores.failed(x, target)} of {len(run.of(x, target))})"
+              for x in run.ranked if scores.failed(x, target)]
+    if failed:
+        parts.append(f"Jobs not ok: {listing(failed)}")
+    return ". ".join(parts) + "."
+
+
+def _unseen(scores: Scores, target: str) -> str:
+    have = [str(scores.run.metric(m)["title"]) for m in scores.metrics
+            if any(scores.final(x, target, m) for x in scores.run.labels)]
+    if scores.run.target(target)["has_reference"]:
+        return "No floor is stored, so nothing is said of what is good."
+    return (f"No reference, so only {listing(have) if have else 'nothing'} could be "
+            "scored and there is no floor. A missed mode, a wrong split of mass between modes, or "
+            "too heavy a tail that the score does not see would go unseen.")
+
+
+def _floor_parts(scores: Scores, target: str, metric: str) -> list[str]:
+    finals = {x: s for x in scores.run.ranked if (s := scores.final(x, target, metric))}
+    near = [x for x, s in finals.items() if s.verdict in GOOD]
+    if not near:
+        if not finals:
+            return ["No sampler left a result"]
+        best = min(finals, key=lambda x: finals[x].excess)
+        share = share_left(scores, best, target, metric)
+        left = f" ({number(100 * share, 2)} % of the ceiling's excess left)" if share else ""
+        return [f"Every sampler can be told from exact samples; closest is {best}{left}"]
+    words = [x + _also(scores, x, target, metric) for x in near]
+    return [f"{listing(words)} cannot be told from exact samples"]
+
+
+def _also(scores: Scores, label: str, target: str, metric: str) -> str:
+    """Other metrics of the table that do tell a sampler from the floor."""
+    told = [str(scores.run.metric(m)["title"]) for m in MAIN if m != metric
+            and (s := scores.final(label, target, m)) is not None and s.verdict == "above"]
+    return f" ({listing(told)} can tell)" if told else ""
+
+
+def _mode_parts(scores: Scores, target: str) -> list[str]:
+    total = len(scores.run.target(target)["mode_weights"] or ())
+    missed = [f"{x} {number(s.mean, 2)}" for x in scores.run.ranked
+              if (s := scores.final(x, target, "missing_modes")) is not None
+              and s.mean > 0 and s.verdict not in GOOD]
+    return [f"Modes missed (of {total}, mean over seeds): {listing(missed)}"] if missed else []

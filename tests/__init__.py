@@ -1,0 +1,1 @@
+"""Tests: laws, identities, oracles and kills."""
