@@ -15,12 +15,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from results.content import Cell, Column, Table, count, duration, points
-from results.costing import ROWS, SECONDS, Price, amount, drawn_points, price
+from results.content import Cell, Column, Table, duration, points
+from results.costing import ROWS, SECONDS, Price, drawn_points, price
 from results.folder import Array
 from results.frames import Scores
-from results.records import Cost, Job
 from results.ranking import primary
+from results.records import Cost, Job
 from results.tables import name_cell
 
 #: 100 to a million points, 200 a decade: finer than the two digits that are shown.

@@ -10,6 +10,7 @@ import io
 import re
 from collections import Counter
 from dataclasses import dataclass
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -26,7 +27,7 @@ from results.tables import exponent, slug
 
 ROWS, SECONDS = "evaluations", "seconds"
 SIZE = (4.3, 3.1)
-STYLE = {"svg.fonttype": "none", "font.size": 9.0, "axes.spines.top": False,
+STYLE: Any = {"svg.fonttype": "none", "font.size": 9.0, "axes.spines.top": False,
          "axes.spines.right": False, "axes.edgecolor": GREY, "text.color": GREY,
          "axes.labelcolor": GREY, "xtick.color": GREY, "ytick.color": GREY,
          "axes.linewidth": 0.7, "xtick.major.width": 0.7, "ytick.major.width": 0.7,

@@ -84,8 +84,9 @@ class Run:
 
     def metric(self, name: str) -> dict[str, Any]:
         """What the run says of a metric: title, what it is blind to, its reference."""
-        return {"title": name, "blind": "", "reference": "", "signed": False,
+        info = {"title": name, "blind": "", "reference": "", "signed": False,
                 **((self.header.get("metrics") or {}).get(name) or {})}
+        return info | {"title": str(info["title"]).replace("^2", "²")}
 
     def target(self, name: str) -> dict[str, Any]:
         """What the run says of a target: summary, dimension, mode weights, its reference."""
@@ -143,5 +144,5 @@ def arrays(run: Run, kind: str, name: str) -> dict[str, NDArray[Any]] | None:
 
 
 def seconds(cost: Cost, device: str) -> float:
-    """The seconds a budget counts: CPU seconds of all threads on a CPU, device seconds elsewhere."""
+    """The seconds a budget counts: CPU seconds of all threads, or a device's own seconds."""
     return cost.cpu if device.startswith("cpu") and cost.cpu > 0 else cost.seconds

@@ -103,7 +103,7 @@ class Scores:
                      self.run.draws.get((target, metric, n)))
 
     def _final(self, label: str, target: str, metric: str) -> Score | None:
-        """The table's score: last state, full n, jobs that ended well; None where there is none."""
+        """The table's score: last state, full n, jobs that ended well; None where none is."""
         found = self._values.get((label, target, metric, "final"), [])
         return self._score(label, target, metric,
                            [m for m in found if self._jobs[m.key].status == "ok"])

@@ -42,7 +42,8 @@ def grid(run: Run, target: str) -> Grid | None:
     density = np.exp(np.maximum(log_prob - log_prob.max(), -80.0))
     ordered = np.sort(density.ravel())[::-1]
     mass = np.cumsum(ordered) / ordered.sum()
-    levels = [float(ordered[min(np.searchsorted(mass, m), len(ordered) - 1)]) for m in MASSES]
+    levels = [float(ordered[min(int(np.searchsorted(mass, m)), len(ordered) - 1)])
+              for m in MASSES]
     return Grid(data["x"].astype(float), data["y"].astype(float), density,
                 tuple(sorted(set(levels))))
 
@@ -73,7 +74,7 @@ def _png(cloud: NDArray[Any], back: Grid, tint: str) -> str:
         axes = figure.add_axes((0.01, 0.01, 0.98, 0.98))
         axes.contour(back.x, back.y, back.density, levels=back.levels, colors=GREY,
                      linewidths=0.7, alpha=0.9)
-        axes.scatter(*cloud.T, s=2.2, color=tint, alpha=0.55, linewidths=0)
+        axes.scatter(cloud[:, 0], cloud[:, 1], s=2.2, color=tint, alpha=0.55, linewidths=0)
         axes.set(xlim=(back.x[0], back.x[-1]), ylim=(back.y[0], back.y[-1]), xticks=[], yticks=[])
         for spine in axes.spines.values():
             spine.set_visible(False)

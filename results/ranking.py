@@ -4,13 +4,14 @@
 strictly better: fewer failed jobs first, then less excess over the floor. All that cannot be told
 from the floor share a place. The table shows the median place over targets.
 
-*Won at equal evaluations.* Two samplers on a target are compared at E, the smaller of their two
+*Place at equal evaluations.* Two samplers on a target are compared at E, the smaller of their two
 totals of weighted evaluations (training and draw): each by its last checkpoint within E, on the
 points of the curve. A sampler that anneals has only its end. Less excess wins, equal excess (both
-at the floor) is half a win each; where one has no checkpoint within E the pair is undecided and
+at the floor) is half a win each. Where one has no checkpoint within E the pair is undecided and
 left out, unless the other is already no worse than what that one reaches with more. Nothing is
-interpolated. A sampler with fewer than half of its comparisons decided has no place. The share of comparisons won depends on the weights of density,
-score and Hessian-vector rows, which is why it is shown under both.
+interpolated. The place is by the share won; with fewer than half of its comparisons decided a
+sampler has none. It depends on the weights of density, score and Hessian-vector rows, which is why
+it is shown under both.
 """
 
 from __future__ import annotations
@@ -65,7 +66,7 @@ def median_places(scores: Scores, metric: str) -> dict[str, float]:
     Where a sampler is unsupported it has no place on that target.
     """
     found: dict[str, list[int]] = {}
-    competed = set()
+    competed: set[str] = set()
     for target in judged(scores, metric):
         table = places(scores, target, metric)
         competed |= table.keys()
@@ -182,10 +183,10 @@ RANKING_NOTES = (
     "failed jobs, then less excess over the floor); all that cannot be told from the floor share "
     "a place. An unaffordable sampler is last where it could not run, and has no place if it "
     "could run nowhere.",
-    "Place at equal evaluations: each pair of samplers on each target is compared at the smaller of "
-    "their two totals of weighted evaluations, each by its last checkpoint within it, at the "
-    "curves' number of points; a tie counts half; the place is by the share won. Under a budget of seconds the numbers of "
-    "evaluations differ widely, and a pair where one sampler has no checkpoint that early is "
-    "undecided and left out, unless the other is already no worse than what that one reaches "
-    "with more. Fewer than half decided: no place. An annealing sampler has only the end of its run. Nothing is "
-    "interpolated.")
+    "Place at equal evaluations: each pair of samplers on each target is compared at the smaller "
+    "of their two totals of weighted evaluations, each by its last checkpoint within it, at the "
+    "curves' number of points; a tie counts half, and the place is by the share won. Under a "
+    "budget of seconds the numbers of evaluations differ widely, and a pair where one sampler has "
+    "no checkpoint that early is undecided and left out, unless the other is already no worse "
+    "than what that one reaches with more. Fewer than half decided: no place. An annealing sampler has "
+    "only the end of its run. Nothing is interpolated.")

@@ -21,8 +21,14 @@ from results.folder import Run, load
 from results.frames import Scores
 from results.palette import GLYPHS, colour, glyph
 from results.ranking import primary, ranking_table
-from results.reproduction import (curve_table, failures_table, metrics_table, missing_table,
-                                  reproduction_table, samplers_table)
+from results.reproduction import (
+    curve_table,
+    failures_table,
+    metrics_table,
+    missing_table,
+    reproduction_table,
+    samplers_table,
+)
 from results.store import write_atomically
 from results.summary import findings, verdict, warnings
 from results.tables import MAIN, exponent, glance, slug, target_metrics, target_table
@@ -65,7 +71,8 @@ def facts(run: Run) -> list[tuple[str, str]]:
     code = f"{header.get('commit') or 'unknown'}{' + changes' if header.get('dirty') else ''}"
     return [("Budget", f"{suite.get('budget', '?')} a job, training plus one final draw"),
             ("Seeds", str(suite.get("seeds", "?"))),
-            ("Points", f"n = {suite.get('n', '?')} in tables, {suite.get('n_curve', '?')} on curves"),
+            ("Points", f"n = {suite.get('n', '?')} in tables, "
+                       f"{suite.get('n_curve', '?')} on curves"),
             ("Preset", f"{preset}: {note}" if preset and note else preset or "none"),
             ("Machine", ", ".join(p for p in place if p)), ("Started", str(header.get("started"))),
             ("Code", f"commit {code}, hash {header.get('code') or 'unknown'}"),

@@ -67,7 +67,7 @@ def command(run: Run, label: str, target: str) -> str:
 
 
 def reproduction_table(run: Run) -> Table:
-    """A row a sampler and target: command, seeds, preset, all parameters, the target's identity."""
+    """A row a sampler and target: command, seeds, preset, parameters, the target's identity."""
     columns = tuple(Column(t, numeric=False) for t in (
         "target", "sampler", "command", "seeds", "preset", "parameters", "target is"))
     rows, anchors = [], []

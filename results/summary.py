@@ -43,12 +43,12 @@ def warnings(scores: Scores) -> list[str]:
                      f"{listing(words)}. They count against their sampler; reasons in section 7.")
     disturbed = sum(run.disturbed(job) for job in run.jobs)
     if disturbed:
-        found.append(f"The machine was disturbed during {plural(disturbed, 'job')}: the probe took "
-                     "more than 1.3 times its median. Their rows say so.")
+        found.append(f"The machine was disturbed during {plural(disturbed, 'job')}: the probe "
+                     "took more than 1.3 times its median. Their rows say so.")
     over = [j for j in run.jobs if j.overshoot > 0.05]
     if over:
-        found.append(f"{plural(len(over), 'job')} overshot the budget by more than 5 %, at most by "
-                     f"{number(100 * max(j.overshoot for j in over), 2)} %.")
+        found.append(f"{plural(len(over), 'job')} overshot the budget by more than 5 %, at most "
+                     f"by {number(100 * max(j.overshoot for j in over), 2)} %.")
     found += [f"Damaged input: {text}." for text in run.complaints]
     if run.header.get("dirty"):
         found.append("The code had uncommitted changes: the commit alone does not reproduce it.")

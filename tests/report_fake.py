@@ -71,7 +71,8 @@ def _job(label: str, target: str, seed: int, budget: float, rng: np.random.Gener
                  spent, spent, spent)
     draw = Cost(0, 0, 0, 0.005, 0.005, 0.005)
     steps = int(spent * 400) if kind != "control" else 0
-    ladder = tuple((10**k, 1e-3 + 2e-7 * 10**k) for k in range(2, 7)) if kind == "amortised" else ()
+    measured = tuple((10**k, 1e-3 + 2e-7 * 10**k) for k in range(2, 7))
+    ladder = measured if kind == "amortised" else ()
     renewal = {"continuing": (1024, 12.0), "one-shot": (512, float(steps))}.get(kind)
     return Job(f"{label}-{target}-{seed}", label, label, target, seed, kind, "ok", "", learned,
                anneals, "toy5s" if learned else "", {"step_size": 0.1, "width": 256}, {},
@@ -130,7 +131,7 @@ def _header(samplers: list[str], targets: list[str], seeds: int, n: int) -> dict
 
 
 def _floors(folder: Path, target: str, n: int, draws: int) -> None:
-    rng = np.random.default_rng(abs(hash(target)) % 7 if False else len(target))
+    rng = np.random.default_rng(len(target))
     table = {}
     for metric in METRICS:
         if _applies(metric, target, True):

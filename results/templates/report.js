@@ -28,6 +28,6 @@
     });
   });
   window.addEventListener("beforeprint", () => {
-    document.querySelectorAll("details").forEach((d) => { d.open = true; });
+    document.querySelector(".how").open = true;
   });
 })();

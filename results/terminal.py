@@ -1,0 +1,85 @@
+"""The report for a terminal: the verdict, the glance, a table a target, ranking, failures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich import box
+from rich.console import Console, Group, RenderableType
+from rich.table import Table as Grid
+from rich.text import Text
+
+from results.content import Cell, Table
+from results.folder import load
+from results.frames import Scores
+from results.ranking import primary, ranking_table
+from results.reproduction import failures_table, missing_table
+from results.summary import findings, verdict, warnings
+from results.tables import MAIN, glance, target_metrics, target_table
+
+_STYLES = {"floor": "green", "below": "magenta", "good": "green", "warn": "yellow", "fail": "red"}
+_SIGNS = {"floor": " ≈", "below": " ↓"}
+
+
+def _cell(cell: Cell, below: bool, numeric: bool) -> Text:
+    # In a column of numbers the word of a failure costs width; the column of jobs spells it out.
+    short = numeric and cell.mark == "fail" and not below and not cell.text[:1].isdigit()
+    shown = "✗" if short else cell.text + _SIGNS.get(cell.mark, "")
+    text = Text(shown, style=_STYLES.get(cell.mark, ""))
+    if below and cell.seeds:
+        text.append("\n" + cell.seeds.replace("\n", ", "), style="dim")
+    return text
+
+
+def grid(table: Table, below: bool = False) -> Grid:
+    """A table as rich shows it; ``below`` adds the second line of each cell."""
+    made = Grid(title=Text(table.caption, style="bold"), title_justify="left", box=box.SIMPLE_HEAD,
+                pad_edge=False)
+    for column in table.columns:
+        head = Text(column.title)
+        if column.sub:
+            head.append("\n" + column.sub.replace(", ", "\n"), style="dim")
+        made.add_column(head, justify="right" if column.numeric else "left", overflow="fold")
+    for kind, _, row in table.lines:
+        cells = (_cell(c, below, column.numeric)
+                 for c, column in zip(row, table.columns, strict=True))
+        made.add_row(*cells, style="dim" if kind else "")
+    return made
+
+
+def _sentences(scores: Scores) -> list[RenderableType]:
+    lines: list[RenderableType] = [Text(verdict(scores), style="bold")]
+    return lines + [Text("! " + w, style="yellow") for w in warnings(scores)]
+
+
+def summary(folder: Path) -> RenderableType:
+    """What a run ends with: the verdict, warnings and the glance over all targets."""
+    scores = Scores(load(Path(folder)))
+    return Group(*_sentences(scores), grid(glance(scores, primary(scores)), below=True),
+                 *_findings(scores))
+
+
+def _findings(scores: Scores) -> list[RenderableType]:
+    return [Text(f"{target}: ", style="bold").append(Text(text, style="not bold"))
+            for target, text in findings(scores)]
+
+
+def print_report(folder: Path, console: Console) -> None:
+    """Every table a terminal has room for; the rest stands in report.html."""
+    scores = Scores(load(Path(folder)))
+    metric = primary(scores)
+    for line in _sentences(scores):
+        console.print(line)
+    console.print(grid(glance(scores, metric), below=True))
+    for target in scores.run.targets:
+        have = target_metrics(scores, target)
+        main = [m for m in have if m in MAIN] or have[:1]
+        console.print(grid(target_table(scores, target, main)))
+    console.print(Text("≈ cannot be told from exact samples of that size, ↓ below what they "
+                       "score; means over seeds, whose values stand in the report.", style="dim"))
+    console.print(grid(ranking_table(scores, metric)))
+    for table in (failures_table(scores.run), missing_table(scores.run)):
+        if table is not None:
+            console.print(grid(table))
+    for line in _findings(scores):
+        console.print(line)
