@@ -23,6 +23,7 @@ import sys
 import time
 import zlib
 from collections.abc import Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -72,8 +73,9 @@ def null_draws(target: Target, metric: Metric, n: int, draws: int, seed: int = 0
                     dtype=np.float32)[:, 0]
 
 
+@cache
 def _named(room: Any, name: str) -> Any:  # noqa: ANN401
-    """The class called ``name`` in the file of that name, with its defaults."""
+    """The entry called ``name`` in the file of that name, with its defaults; made once."""
     module = importlib.import_module(f"{room.__name__}.{name}")
     for item in vars(module).values():
         if isinstance(item, type) and vars(item).get("name") == name:

@@ -67,13 +67,12 @@ def _pooled(prices: list[Price]) -> Price | None:
     """Median over seeds, part by part."""
     if not prices:
         return None
-    sizes = [n for n, _ in prices[0].ladder]
-    same = [p for p in prices if [n for n, _ in p.ladder] == sizes]
-    ladder = tuple((n, float(np.median([p.ladder[i][1] for p in same])))
-                   for i, n in enumerate(sizes))
-    return Price(float(np.median([p.first for p in same])), ladder,
-                 int(np.median([p.held for p in same])),
-                 float(np.median([p.again for p in same])))
+    rungs = [dict(p.ladder) for p in prices]
+    common = sorted(set(rungs[0]).intersection(*rungs))
+    ladder = tuple((n, float(np.median([r[n] for r in rungs]))) for n in common)
+    return Price(float(np.median([p.first for p in prices])), ladder,
+                 int(np.median([p.held for p in prices])),
+                 float(np.median([p.again for p in prices])))
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from results.content import Cell, Column, Table, count, duration, number
-from results.folder import Array, Run, seconds
+from results.folder import Array, Run
 from results.frames import Scores
 from results.records import Cost, Job
 from results.tables import name_cell
@@ -64,9 +64,9 @@ class Price:
         return self.ladder[-1][0] if self.ladder else float(self.held)
 
 
-def amount(cost: Cost, unit: str, device: str) -> float:
-    """A cost in one number: seconds the budget counts, or evaluations one by one."""
-    return cost.rows() if unit == ROWS else seconds(cost, device)
+def amount(cost: Cost, unit: str) -> float:
+    """A cost in one number: device seconds, or evaluations one by one."""
+    return cost.rows() if unit == ROWS else cost.seconds
 
 
 def price(job: Job, unit: str, drawn: int, first: Cost | None = None) -> Price | None:
@@ -74,8 +74,8 @@ def price(job: Job, unit: str, drawn: int, first: Cost | None = None) -> Price |
 
     ``drawn`` is how many points the final draw had. None where the job did not measure it.
     """
-    run = amount(job.train, unit, job.device)
-    start = amount(job.train if first is None else first, unit, job.device)
+    run = amount(job.train, unit)
+    start = amount(job.train if first is None else first, unit)
     if job.kind == "amortised":
         if unit == ROWS:
             each = job.draw.rows() / drawn if drawn else 0.0
@@ -84,7 +84,7 @@ def price(job: Job, unit: str, drawn: int, first: Cost | None = None) -> Price |
     if job.renewal is None or job.renewal[0] <= 0:
         return None
     held, steps = job.renewal
-    whole = run + amount(job.draw, unit, job.device)
+    whole = run + amount(job.draw, unit)
     start = whole if first is None else start
     if job.kind == "one-shot":
         return Price(start, held=held, again=start)
@@ -116,8 +116,8 @@ def _cells(run: Run, jobs: list[Job]) -> tuple[Cell, ...]:
     ended = [j for j in jobs if j.status == "ok"]
     shown = ended or jobs
     per = [t for j in ended if (t := thousand(j)) is not None]
-    train = _median([seconds(j.train, j.device) for j in shown])
-    draw = _median([seconds(j.draw, j.device) for j in shown])
+    train = _median([j.train.seconds for j in shown])
+    draw = _median([j.draw.seconds for j in shown])
     rows = [_median([float(getattr(j.train, kind)) for j in shown])
             for kind in ("density", "score", "hvp")]
     drawn = _median([j.draw.rows() for j in shown])

@@ -70,21 +70,21 @@ def _short(rows: float) -> str:
     return re.sub(r"\.0+(?=\D|$)", "", count(rows))
 
 
-def _cost(scores: Scores, point: Point, seed: int, unit: str) -> float:
+def _cost(point: Point, seed: int, unit: str) -> float:
     spent = point.spent[seed]
-    return spent.rows() if unit == ROWS else scores.seconds(spent)
+    return spent.rows() if unit == ROWS else spent.seconds
 
 
-def _seed_lines(scores: Scores, points: tuple[Point, ...], unit: str) -> dict[int, Array]:
+def _seed_lines(points: tuple[Point, ...], unit: str) -> dict[int, Array]:
     lines: dict[int, list[tuple[float, float]]] = {}
     for point in points:
         for seed, value in zip(point.score.seeds, point.score.values, strict=True):
-            lines.setdefault(seed, []).append((_cost(scores, point, seed, unit), value))
+            lines.setdefault(seed, []).append((_cost(point, seed, unit), value))
     return {seed: np.array(line) for seed, line in lines.items()}
 
 
-def _median_line(scores: Scores, points: tuple[Point, ...], unit: str) -> Array:
-    return np.array([(np.median([_cost(scores, p, s, unit) for s in p.score.seeds]),
+def _median_line(points: tuple[Point, ...], unit: str) -> Array:
+    return np.array([(np.median([_cost(p, s, unit) for s in p.score.seeds]),
                       np.median(p.score.values)) for p in points])
 
 
@@ -94,11 +94,11 @@ def _draw_sampler(axes: Axes, scores: Scores, label: str, points: tuple[Point, .
     dash = (0, (4, 2)) if scores.anneals(label) else "solid"
     died = {job.seed for job in scores.run.of(label, points[0].score.target)
             if job.status != "ok"}
-    for seed, line in _seed_lines(scores, points, unit).items():
+    for seed, line in _seed_lines(points, unit).items():
         axes.plot(*line.T, color=tint, lw=0.6, alpha=0.55, ls=dash)
         if seed in died:
             axes.plot(*line[-1], color=tint, marker="x", ms=8, mew=2)
-    axes.plot(*_median_line(scores, points, unit).T, color=tint, lw=1.7, ls=dash,
+    axes.plot(*_median_line(points, unit).T, color=tint, lw=1.7, ls=dash,
               marker=marker(scores.run, label), ms=4.2, mec="none")
 
 
@@ -162,7 +162,7 @@ def _alt(scores: Scores, target: str, metric: str, unit: str,
     scale = f" times {power(exponent(scores, metric))}" if factor != 1 else ""
     parts = []
     for label, points in curves.items():
-        line = _median_line(scores, points, unit)
+        line = _median_line(points, unit)
         ends = " to ".join(number(v * factor, 2) for v in (line[0, 1], line[-1, 1]))
         spent = count(line[-1, 0]) if unit == ROWS else duration(line[-1, 0])
         parts.append(f"{label} from {ends} at {spent}")

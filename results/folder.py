@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from results.records import Checkpoint, Cost, Job, Measure
+from results.records import Checkpoint, Job, Measure
 from results.store import read, read_header
 
 Array = NDArray[np.float64]
@@ -141,8 +141,3 @@ def arrays(run: Run, kind: str, name: str) -> dict[str, NDArray[Any]] | None:
             return {key: data[key] for key in data.files}
     except (OSError, ValueError):
         return None
-
-
-def seconds(cost: Cost, device: str) -> float:
-    """The seconds a budget counts: CPU seconds of all threads, or a device's own seconds."""
-    return cost.cpu if device.startswith("cpu") and cost.cpu > 0 else cost.seconds

@@ -13,7 +13,6 @@ import pandas as pd
 
 from results.floors import Score
 from results.folder import Run
-from results.folder import seconds as budget_seconds
 from results.records import Checkpoint, Cost, Job, Measure
 
 _NESTED = ("train", "draw", "spent")
@@ -134,7 +133,3 @@ class Scores:
     def device(self) -> str:
         """Where the run computed."""
         return next((job.device for job in self.run.jobs), "cpu")
-
-    def seconds(self, cost: Cost) -> float:
-        """The seconds of a cost that the budget counts on this run's device."""
-        return budget_seconds(cost, self.device())

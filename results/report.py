@@ -68,7 +68,7 @@ def facts(run: Run) -> list[tuple[str, str]]:
     versions = ", ".join(f"{k} {v}" for k, v in (header.get("versions") or {}).items())
     preset = str(suite.get("preset") or "")
     note = str(suite.get("preset_note") or "")
-    code = f"{header.get('commit') or 'unknown'}{' + changes' if header.get('dirty') else ''}"
+    code = f"{str(header.get('commit') or 'unknown')[:12]}{' + changes' if header.get('dirty') else ''}"
     return [("Budget", f"{suite.get('budget', '?')} a job, training plus one final draw"),
             ("Seeds", str(suite.get("seeds", "?"))),
             ("Points", f"n = {suite.get('n', '?')} in tables, "
@@ -87,8 +87,10 @@ def target_parts(scores: Scores) -> list[TargetPart]:
         have = target_metrics(scores, target)
         main = [m for m in have if m in MAIN] or have[:1]
         more = [m for m in have if m not in main]
-        about = [str(info["summary"]), str(info["reference_note"])]
-        if not info["has_reference"]:
+        about = [str(info["summary"])]
+        if info["has_reference"]:
+            about.append(str(info["reference_note"]))
+        else:
             about.append("No reference: only reference-free metrics apply and there is no floor. "
                          "Missed modes and a wrong split of mass between them go unseen.")
         tables = [target_table(scores, target, main)]

@@ -16,6 +16,8 @@ class Banana(ShearedGaussian):
     Named by the drifting paper (arXiv 2603.17579), which gives no formula; this unit version of
     the common quadratic shear is our choice, and no agreement with its Table 1 is claimed.
 
+    Scale: the root mean square coordinate, 1.45, to the nearest half.
+
     Useful because its ridge is curved and thin far out: linear kernels and step sizes that suit
     the middle do not suit the arms, and the law is skewed in x1.
     """

@@ -27,6 +27,8 @@ class Donut(TemperedFamily):
     From Denoising Fisher Training (Table 1), which names but does not define it; radius and width
     are those of louissharrock/Coin-SVGD.
 
+    Scale: the root mean square coordinate, 1.87, to the nearest half.
+
     Useful because its mode is a curve: no mixture of few Gaussians fits, mean and covariance
     cannot tell it from a blob, and the score is undefined at the origin (here it is 0 there).
     """

@@ -23,6 +23,8 @@ class DoubleWell(TemperedFamily):
     Named by the drifting paper (arXiv 2603.17579), which gives no formula; form and k are our
     choice among the forms in use, and no agreement with its Table 1 is claimed.
 
+    Scale: the root mean square coordinate, 0.97, to the nearest half.
+
     Useful because the wells are not Gaussian and the barrier (3 nats) is low enough that chains
     cross it now and then: the mode weights measure how often.
     """

@@ -25,6 +25,8 @@ class Funnel(TemperedFamily):
     x1 by its scale and so has ((x1 - 4)^2 - 9) / 27 in place of -(x1 - 4) / 9, a field whose
     potential has no finite integral; the published funnel column was probably made with it.
 
+    Scale: the root mean square of x1, 5; that of x0 (50) belongs to its tail.
+
     Useful because the right step size varies by e^6 over the bulk. Second moments of x0 are finite
     (E (x0 - 1)^2 = e^8.5 = 4915) but so heavy-tailed that no sample mean of practical size comes
     near; (x0 - 1)^2 e^(-x1), with mean 1, is stated beside them.

@@ -15,6 +15,8 @@ class Gaussian(ShearedGaussian):
     From Denoising Fisher Training (Table 1), which names but does not define it; the parameters
     are those of louissharrock/Coin-SVGD, where A is the precision and not the covariance.
 
+    Scale: the root mean square coordinate, 1.31, to the nearest half.
+
     Useful as the floor of difficulty: everything about it is known in closed form, and it is off
     the origin and correlated, so a sign or transpose error shows.
     """

@@ -16,6 +16,8 @@ class Gmm4(Mixture):
     centres nor widths nor weights. These values are a guess that fits its printed mean error, mode
     counts and reference energy; no agreement with its Table 1 in absolute terms is claimed.
 
+    Scale: the root mean square coordinate, 1.02, to the nearest half.
+
     Useful as an easy test: the start law N(0, I) covers all modes evenly, so that a sampler that
     merely moves each point to the nearest mode gets the weights right. ``gmm4_skewed`` takes that
     away.

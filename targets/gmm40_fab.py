@@ -35,6 +35,8 @@ class Gmm40Fab(Mixture):
     everywhere, so the score is right there too. The test set of iDEM cannot be rebuilt (its seed
     was replaced by entropy). Others' "GMM-40" (std 1, other seeds) are other targets.
 
+    Scale: the root mean square coordinate, 23.1, rounded up to 25.
+
     Useful because it asks for all of a wide region: most centres lie many standard deviations
     apart, some overlap, and coordinates reach 40.
     """

@@ -13,6 +13,8 @@ class Gmm4Far(Mixture):
     p(x) = 1/4 sum_k N(x; c_k, 0.04 I), c_k in {(-1.5,-1.5), (-1.5,1.5), (1.5,-1.5), (1.5,1.5)};
     normalised. Our variant of ``gmm4``; no paper uses it.
 
+    Scale: the root mean square coordinate, 1.51, to the nearest half.
+
     Useful because neighbouring modes are 15 standard deviations apart: a local kernel (the
     drifting paper's bandwidth is 0.22) sees nothing of the next mode, and no chain crosses.
     """

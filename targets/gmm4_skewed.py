@@ -13,6 +13,8 @@ class Gmm4Skewed(Mixture):
     p(x) = sum_k w_k N(x; c_k, 0.04 I) with (w_k, c_k) = .1 (-1.5,-1.5), .2 (-1.5,1.5),
     .3 (1.5,-1.5), .4 (1.5,1.5); normalised. Our variant of ``gmm4_far``; no paper uses it.
 
+    Scale: the root mean square coordinate, 1.51, to the nearest half.
+
     Useful because equal weights flatter a sampler that copies a symmetric start: here its mode
     weights are wrong by 0.2 in total variation.
     """

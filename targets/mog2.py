@@ -15,6 +15,8 @@ class Mog2(Mixture):
     From Denoising Fisher Training (Table 1), which names but does not define it; the parameters
     are those of louissharrock/Coin-SVGD, whose published rows agree with them.
 
+    Scale: the root mean square coordinate, 2.12, to the nearest half.
+
     Useful as the plain bimodal case: the modes are 8 standard deviations apart, and swapping the
     coordinates shows a sign error that a symmetric target would hide.
     """

@@ -17,6 +17,8 @@ class Rosenbrock(ShearedGaussian):
     From Denoising Fisher Training (Table 1), which names but does not define it; the map, with
     a = -1 and b = 1, is that of louissharrock/Coin-SVGD.
 
+    Scale: the root mean square coordinate, 2.54, to the nearest half.
+
     Useful because it is curved, off the origin (mean (0, -3)) and, through the correlation, not
     symmetric in x0.
     """

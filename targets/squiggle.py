@@ -17,6 +17,8 @@ class Squiggle(ShearedGaussian):
     From Denoising Fisher Training (Table 1), which names but does not define it; the parameters
     are those of louissharrock/Coin-SVGD.
 
+    Scale: the root mean square coordinate, 1.57, to the nearest half.
+
     Useful because its curvature changes sign along the ridge: the score turns quickly while the
     law stays unimodal along it.
     """

@@ -6,6 +6,7 @@ import math
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import cache
 
 import numpy as np
 import pytest
@@ -25,6 +26,7 @@ def metric(name: str) -> Metric:
     return made
 
 
+@cache
 def target(name: str) -> Target:
     made: Target = registry.load("targets", name)
     return made.to("cpu", torch.float32)

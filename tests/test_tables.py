@@ -7,17 +7,17 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.report_fake import make
 
 from results.content import Table, count, duration, number, points
 from results.folder import Run, load
 from results.frames import Scores
 from results.palette import COLOURS, colour
 from results.ranking import WEIGHTS, median_places, places, shares
-from results.records import Checkpoint, Job
+from results.records import Checkpoint
 from results.reproduction import command, failures_table, missing_table
 from results.summary import findings, verdict, warnings
 from results.tables import glance, share_left, target_table
+from tests.report_fake import make
 
 
 @pytest.fixture(scope="module")
@@ -160,8 +160,8 @@ def test_a_row_is_reproduced_by_the_runs_own_command(scores: Scores) -> None:
 def test_checkpoint_costs_include_the_draw_that_was_scored(scores: Scores) -> None:
     look = next(c for c in scores.run.checkpoints if c.key == "hmc-gmm4-0" and c.index == 2)
     point = scores.curve("hmc", "gmm4", "mmd")[2]
-    assert isinstance(look, Checkpoint) and look.draw.cpu > 0
-    assert point.spent[0].cpu == pytest.approx(look.spent.cpu + look.draw.cpu)
+    assert isinstance(look, Checkpoint) and look.draw.seconds > 0
+    assert point.spent[0].seconds == pytest.approx(look.spent.seconds + look.draw.seconds)
 
 
 def test_colours_are_the_same_everywhere_and_differ(scores: Scores) -> None:
@@ -184,10 +184,3 @@ def test_amounts_read_as_a_person_says_them() -> None:
         "20.0\u00a0µs", "12.0\u00a0ms", "3.40\u00a0s", "15.0\u00a0min"]
     assert [points(x) for x in (100.0, 1e5, 12_345.0)] == ["10²", "10⁵", "12\u202f000"]
     assert number(-0.0001, 3, 2) == "0.00"
-
-
-def test_jobs_are_counted_in_the_currency_of_their_device(scores: Scores) -> None:
-    from results.folder import seconds
-    cost = next(j for j in scores.run.jobs if isinstance(j, Job)).train
-    apart = replace(cost, cpu=2.0, seconds=1.0)
-    assert seconds(apart, "cpu") == 2.0 and seconds(apart, "cuda:0") == 1.0

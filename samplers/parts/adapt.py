@@ -70,7 +70,7 @@ class StepSize:
         deficit = self.deficit + (wanted - probability - self.deficit) / (t + _DELAY)
         log_step = self.log_start - t**0.5 / _GAIN * deficit
         log_mean = self.log_mean + t**-_DECAY * (log_step - self.log_mean)
-        refusals = self.refusals
+        refusals = (self.refusals + 1 - 3 * accepted[:, None].to(log_step.dtype)).clamp_min(0.0)
         return replace(self, log_step=log_step, log_mean=log_mean, deficit=deficit,
                        refusals=refusals, adapted=t)
 

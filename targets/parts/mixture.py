@@ -27,9 +27,9 @@ class Mixture(Target):
 
     A point belongs to the mode whose component has the largest responsibility. ``mode_weights`` is
     the mass of that cell under p, not w_k: where components overlap the two differ, and a perfect
-    sampler must score zero. In two dimensions the masses come from a midpoint grid (error, measured
-    by refining the grid: 5e-5 on gmm40_fab, at worst 3e-4 over random mixtures 0-15); in others
-    they are the w_k.
+    sampler must score zero. In two dimensions the masses come from a midpoint grid (error, by
+    refining the grid: 5e-5 on gmm40_fab, at worst 3e-4 over random mixtures 0-15); in others they
+    are the w_k.
     """
 
     has_reference = True
@@ -41,6 +41,7 @@ class Mixture(Target):
     _centres: Tensor  # (d, K)
     _whiten: Tensor  # (d, d, K): inverse Cholesky factors, so that u = W (x - m) is standard
     _spread: Tensor  # (K, d, d): Cholesky factors
+    _columns: tuple[tuple[int, ...], ...]  # for each row of W, where it is not zero
 
     def __init__(self, weights: Array, means: Array, covariances: Array, scale: float) -> None:
         """Arrays of shape (K,), (K, d), (K, d, d); the weights are normalised here."""
@@ -68,25 +69,27 @@ class Mixture(Target):
 
     # ---- density -------------------------------------------------------------------------------
 
-    def _whitened(self, x: Tensor) -> list[Tensor]:
-        """u_k = W_k (x - m_k): a list over coordinates of (n, K)."""
-        gaps = [x[:, i : i + 1] - self._centres[i] for i in range(self.dim)]
-        rows: tuple[tuple[int, ...], ...] = vars(self)["_columns"]
-        return [_sum([self._whiten[j, i] * gaps[i] for i in row]) for j, row in enumerate(rows)]
+    def _gaps(self, x: Tensor) -> list[Tensor]:
+        """x - m_k: a list over coordinates of (n, K)."""
+        return [x[:, i : i + 1] - self._centres[i] for i in range(self.dim)]
+
+    def _whitened(self, gaps: list[Tensor]) -> list[Tensor]:
+        """W_k times a vector given by coordinates, (n, K) or (n, 1): a list of (n, K)."""
+        return [_sum([self._whiten[j, i] * gaps[i] for i in row])
+                for j, row in enumerate(self._columns)]
 
     def _pulls(self, u: list[Tensor]) -> list[Tensor]:
-        """S_k^-1 (x - m_k) = W_k' u_k: a list over coordinates of (n, K)."""
-        rows: tuple[tuple[int, ...], ...] = vars(self)["_columns"]
-        return [_sum([self._whiten[j, i] * u[j] for j, row in enumerate(rows) if i in row])
-                for i in range(self.dim)]
+        """W_k' times a whitened vector; from u = W_k (x - m_k) this makes S_k^-1 (x - m_k)."""
+        return [_sum([self._whiten[j, i] * u[j] for j, row in enumerate(self._columns)
+                      if i in row]) for i in range(self.dim)]
 
     def components(self, x: Tensor) -> Tensor:
         """log w_k N(x; m_k, S_k), shape (n, K)."""
-        return self._offsets - 0.5 * _sum([u * u for u in self._whitened(x)])
+        return self._offsets - 0.5 * _sum([u * u for u in self._whitened(self._gaps(x))])
 
     def _evaluate(self, x: Tensor) -> tuple[Tensor, Tensor, list[Tensor]]:
         """log p (n,), responsibilities (n, K), and the pulls towards the centres."""
-        u = self._whitened(x)
+        u = self._whitened(self._gaps(x))
         terms = self._offsets - 0.5 * _sum([v * v for v in u])
         value, share = _log_sum_exp(terms)
         return value, share, self._pulls(u)
@@ -109,15 +112,9 @@ class Mixture(Target):
         _, share, pulls = self._evaluate(x)
         centred = [pull - (share * pull).sum(1, keepdim=True) for pull in pulls]
         along = share * _sum([c * v[:, i : i + 1] for i, c in enumerate(centred)])
-        precision = self._pulls(self._whitened_direction(v))
+        precision = self._pulls(self._whitened([v[:, i : i + 1] for i in range(self.dim)]))
         return torch.stack([(along * c - share * p).sum(1)
                             for c, p in zip(centred, precision, strict=True)], 1)
-
-    def _whitened_direction(self, v: Tensor) -> list[Tensor]:
-        """W_k v: a list over coordinates of (n, K)."""
-        rows: tuple[tuple[int, ...], ...] = vars(self)["_columns"]
-        return [_sum([self._whiten[j, i] * v[:, i : i + 1] for i in row])
-                for j, row in enumerate(rows)]
 
     # ---- judging face --------------------------------------------------------------------------
 
