@@ -34,17 +34,22 @@ import metrics
 import targets
 from metrics.base import Evidence, Metric
 from targets.base import Target
-from targets.parts.identity import fingerprint
+from targets.parts.identity import fingerprint, same
 
 Array = np.ndarray
 CHUNK = 20  # draws a worker makes at a time
 
 
 def p_value(value: float, draws: Array) -> float:
-    """(1 + number of null draws at least as bad) / (draws + 1); never zero."""
+    """(1 + number of null draws at least as bad) / (draws + 1); never zero.
+
+    Both sides are compared as float32, the precision of stored draws: metrics that count take few
+    values, and rounding must not undo a tie.
+    """
     if np.isnan(value) or np.isnan(draws).any():
         raise ValueError("a p-value wants numbers, not nan")
-    return float((1 + np.count_nonzero(draws >= value)) / (len(draws) + 1))
+    at_least = draws.astype(np.float32) >= np.float32(value)
+    return float((1 + np.count_nonzero(at_least)) / (len(draws) + 1))
 
 
 def _seeds(target: Target, n: int, seed: int, draw: int) -> tuple[int, int]:
@@ -126,8 +131,7 @@ def _kept(path: Path, identity: Array, versions: dict[str, int]) -> dict[str, Ar
     if not path.exists():
         return {}
     with np.load(path, allow_pickle=False) as stored:
-        old = stored["fingerprint"]
-        if old.shape != identity.shape or not np.allclose(old, identity, rtol=1e-6, atol=1e-9):
+        if not same(stored["fingerprint"].tolist(), identity.tolist()):
             return {}
         then = json.loads(str(stored["versions"]))
         return {key: stored[key] for key in stored.files

@@ -121,10 +121,12 @@ def _cells(run: Run, jobs: list[Job]) -> tuple[Cell, ...]:
     rows = [_median([float(getattr(j.train, kind)) for j in shown])
             for kind in ("density", "score", "hvp")]
     drawn = _median([j.draw.rows() for j in shown])
+    by_kind = ", ".join(f"{count(m)} {kind}" for kind in ("density", "score", "hvp")
+                        if (m := _median([float(getattr(j.draw, kind)) for j in shown])))
     over = max((j.overshoot for j in shown), default=0.0)
     fresh = _median(per)
     return (_order(duration(train), train), _order(duration(draw), draw),
-            *(_order(count(r), r) for r in rows), _order(count(drawn), drawn),
+            *(_order(count(r), r) for r in rows), Cell(count(drawn), drawn or 0.0, by_kind),
             _order(duration(fresh), fresh),
             _order(count(_median([float(j.steps) for j in shown])),
                    _median([float(j.steps) for j in shown])),

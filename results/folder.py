@@ -72,6 +72,10 @@ class Run:
         """Jobs of a sampler on a target, by seed; empty where none ended."""
         return self.by_pair.get((label, target), ())
 
+    def planned(self, label: str, target: str) -> bool:
+        """Whether a pair belongs to the plan: controls need a reference to be of use."""
+        return label not in self.controls or bool(self.target(target)["has_reference"])
+
     @cached_property
     def median_probe(self) -> float:
         """Median time of the fixed computation that stood before and after each job."""

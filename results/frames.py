@@ -79,17 +79,26 @@ class Scores:
         self._jobs = {job.key: job for job in run.jobs}
         self._looks = {(c.key, c.index): c for c in run.checkpoints}
         self._values: dict[tuple[str, str, str, str], list[Measure]] = {}
+        self._lost: Counter[tuple[str, str, str]] = Counter()
         newest = {m: max(x.version for x in run.measures if x.metric == m)
                   for m in {x.metric for x in run.measures}}
         for m in run.measures:
             job = self._jobs[m.key]
-            if m.version == newest[m.metric] and m.value is not None and np.isfinite(m.value):
+            if m.version != newest[m.metric]:
+                continue
+            if m.value is None or not np.isfinite(m.value):
+                self._lost[job.label, job.target, m.metric] += m.stage == "final"
+            else:
                 self._values.setdefault((job.label, job.target, m.metric, m.stage), []).append(m)
         self.metrics = tuple(sorted(newest, key=list(run.header.get("metrics") or newest).index
                                     if set(newest) <= set(run.header.get("metrics") or newest)
                                     else str))
         self.final = lru_cache(maxsize=None)(self._final)
         self.curve = lru_cache(maxsize=None)(self._curve)
+
+    def lost(self, label: str, target: str, metric: str) -> int:
+        """Final scores of a pair that were no number, or not finite."""
+        return self._lost[label, target, metric]
 
     def _score(self, label: str, target: str, metric: str, found: list[Measure]) -> Score | None:
         if not found:
@@ -102,10 +111,13 @@ class Scores:
                      self.run.draws.get((target, metric, n)))
 
     def _final(self, label: str, target: str, metric: str) -> Score | None:
-        """The table's score: last state, full n, jobs that ended well; None where none is."""
+        """The table's score: last state, full n, jobs that ended well; None where none is.
+
+        An unaffordable job is shown by its score too; that it does not rank is the ranking's.
+        """
         found = self._values.get((label, target, metric, "final"), [])
-        return self._score(label, target, metric,
-                           [m for m in found if self._jobs[m.key].status == "ok"])
+        kept = [m for m in found if self._jobs[m.key].status in ("ok", "unaffordable")]
+        return self._score(label, target, metric, kept)
 
     def _curve(self, label: str, target: str, metric: str) -> tuple[Point, ...]:
         """Scores along the run. Failed jobs count as far as they came."""

@@ -24,7 +24,7 @@ import numpy as np
 
 from results.content import Cell, Column, Table, number
 from results.frames import Point, Scores
-from results.tables import UNRANKED, name_cell
+from results.tables import UNRANKED, name_cell, slug
 
 Weights = tuple[float, float, float]
 WEIGHTS: tuple[Weights, ...] = ((1.0, 1.0, 1.0), (1.0, 2.0, 4.0))
@@ -49,7 +49,8 @@ def competes(scores: Scores, label: str, target: str) -> bool:
 
 def _standing(scores: Scores, label: str, target: str, metric: str) -> tuple[int, float]:
     score = scores.final(label, target, metric)
-    return scores.failed(label, target), math.inf if score is None else score.excess
+    failed = scores.failed(label, target) + scores.lost(label, target, metric)
+    return failed, math.inf if score is None else score.excess
 
 
 def places(scores: Scores, target: str, metric: str) -> dict[str, int]:
@@ -140,7 +141,7 @@ def shares(scores: Scores, metric: str, weights: Weights) -> dict[str, Share]:
     return {label: share for label, share in total.items() if share.decided + share.undecided}
 
 
-def ranking_table(scores: Scores, metric: str) -> Table:
+def ranking_table(scores: Scores, metric: str, folded: bool = False) -> Table:
     """Median place at the budget and shares won under both weightings."""
     run = scores.run
     targets = judged(scores, metric)
@@ -148,7 +149,8 @@ def ranking_table(scores: Scores, metric: str) -> Table:
     won = [shares(scores, metric, w) for w in WEIGHTS]
     rows = []
     for label in sorted(run.ranked, key=lambda x: (medians.get(x, math.inf), run.labels.index(x))):
-        finals = [s for t in targets if (s := scores.final(label, t, metric))]
+        finals = [s for t in targets if competes(scores, label, t)
+                  and (s := scores.final(label, t, metric))]
         floor = sum(s.verdict in ("floor", "below") for s in finals)
         failed = sum(scores.failed(label, t) for t in run.targets)
         median = medians.get(label)
@@ -163,8 +165,8 @@ def ranking_table(scores: Scores, metric: str) -> Table:
                Column("place at the budget", f"median of {len(targets)} targets"),
                *(Column("place at equal evaluations", sub) for sub in subs),
                Column("at the floor", "targets"), Column("not ok", "jobs"))
-    return Table("ranking", f"Ranking by {run.metric(metric)['title']}", columns, tuple(rows),
-                 notes=RANKING_NOTES)
+    return Table(slug("ranking", metric), f"Ranking by {run.metric(metric)['title']}", columns,
+                 tuple(rows), notes=() if folded else RANKING_NOTES, folded=folded)
 
 
 def _share_cell(won: dict[str, Share], label: str) -> Cell:
@@ -186,7 +188,7 @@ RANKING_NOTES = (
     "Place at equal evaluations: each pair of samplers on each target is compared at the smaller "
     "of their two totals of weighted evaluations, each by its last checkpoint within it, at the "
     "curves' number of points; a tie counts half, and the place is by the share won. Under a "
-    "budget of seconds the numbers of evaluations differ widely, and a pair where one sampler has "
-    "no checkpoint that early is undecided and left out, unless the other is already no worse "
-    "than what that one reaches with more. Fewer than half decided: no place. An annealing sampler has "
-    "only the end of its run. Nothing is interpolated.")
+    "budget of seconds the numbers of evaluations differ widely, and a pair where one sampler "
+    "has no checkpoint that early is undecided and left out, unless the other is already no "
+    "worse than what that one reaches with more. Fewer than half decided: no place. An "
+    "annealing sampler has only the end of its run. Nothing is interpolated.")

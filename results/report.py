@@ -20,7 +20,7 @@ from results.floors import INTERVAL_FROM
 from results.folder import Run, load
 from results.frames import Scores
 from results.palette import GLYPHS, colour, glyph
-from results.ranking import primary, ranking_table
+from results.ranking import judged, primary, ranking_table
 from results.reproduction import (
     curve_table,
     failures_table,
@@ -68,7 +68,8 @@ def facts(run: Run) -> list[tuple[str, str]]:
     versions = ", ".join(f"{k} {v}" for k, v in (header.get("versions") or {}).items())
     preset = str(suite.get("preset") or "")
     note = str(suite.get("preset_note") or "")
-    code = f"{str(header.get('commit') or 'unknown')[:12]}{' + changes' if header.get('dirty') else ''}"
+    commit = str(header.get("commit") or "unknown")[:12]
+    code = commit + (" with uncommitted changes" if header.get("dirty") else "")
     return [("Budget", f"{suite.get('budget', '?')} a job, training plus one final draw"),
             ("Seeds", str(suite.get("seeds", "?"))),
             ("Points", f"n = {suite.get('n', '?')} in tables, "
@@ -112,8 +113,8 @@ def curve_groups(scores: Scores) -> list[CurveGroup]:
             images = [i for t in run.targets if (i := figures.curve(scores, t, metric, unit))]
             tables = [curve_table(scores, t, metric, 10.0**scale,
                                   f"{t}: {title}{unit_words}, medians over seeds")
-                      for t in run.targets if scores.curve(run.ranked[0], t, metric)
-                      ] if unit == figures.SECONDS and run.ranked else []
+                      for t in run.targets if any(scores.curve(x, t, metric) for x in run.ranked)
+                      ] if unit == figures.SECONDS else []
             if images:
                 groups.append(CurveGroup(f"{title} against {unit}", "", tuple(images),
                                          tuple(tables)))
@@ -131,7 +132,9 @@ def content(run: Run) -> dict[str, Any]:
         "warnings": warnings(scores), "verdict": verdict(scores), "findings": findings(scores),
         "glance": glance(scores, metric), "metric": run.metric(metric)["title"],
         "targets": target_parts(scores), "costs": cost_tables(scores),
-        "ranking": ranking_table(scores, metric), "curves": curve_groups(scores),
+        "rankings": [ranking_table(scores, m, folded=m != metric)
+                     for m in dict.fromkeys((metric, *CURVES)) if judged(scores, m)],
+        "curves": curve_groups(scores),
         "gallery": gallery.rows(run), "breakeven": breakeven_tables(scores, found),
         "failures": [t for t in (failures_table(run), missing_table(run)) if t],
         "complaints": run.complaints, "reproduce": reproduction_table(run),
@@ -157,7 +160,7 @@ def _markdown_text(text: str) -> str:
 def _markdown_cell(cell: Any) -> str:  # noqa: ANN401
     parts = [_markdown_text(cell.text), MARKS[cell.mark]]
     if cell.seeds:
-        parts.append(f"({_markdown_text(cell.seeds)})")
+        parts.append(f"({_markdown_text(cell.seeds.replace(chr(10), '; '))})")
     return " ".join(p for p in parts if p)
 
 

@@ -39,7 +39,7 @@ def missing_table(run: Run) -> Table | None:
     rows = [(Cell(t, float(run.targets.index(t))), name_cell(run, x),
              Cell(f"{len(run.of(x, t))} of {seeds}", float(len(run.of(x, t))), mark="fail"))
             for t in run.targets for x in run.labels if len(run.of(x, t)) < seeds
-            and not (x in run.controls and not run.target(t)["has_reference"])]
+            and run.planned(x, t)]
     if not rows:
         return None
     return Table("missing", "Planned, but without a record",

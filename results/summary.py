@@ -10,7 +10,7 @@ from collections import Counter
 
 from results.content import listing, number, plural
 from results.frames import Scores
-from results.ranking import judged, median_places, primary
+from results.ranking import competes, judged, median_places, primary
 from results.tables import MAIN, share_left
 
 GOOD = ("floor", "below")
@@ -60,7 +60,7 @@ def unfinished(scores: Scores) -> int:
     seeds = int(scores.run.suite.get("seeds") or 0)
     run = scores.run
     return sum(max(seeds - len(run.of(x, t)), 0) for t in run.targets for x in run.labels
-               if not (x in run.controls and not run.target(t)["has_reference"]))
+               if run.planned(x, t))
 
 
 def _overall(scores: Scores, metric: str) -> str:
@@ -104,7 +104,8 @@ def _unseen(scores: Scores, target: str) -> str:
 
 
 def _floor_parts(scores: Scores, target: str, metric: str) -> list[str]:
-    finals = {x: s for x in scores.run.ranked if (s := scores.final(x, target, metric))}
+    finals = {x: s for x in scores.run.ranked if competes(scores, x, target)
+              and (s := scores.final(x, target, metric))}
     near = [x for x, s in finals.items() if s.verdict in GOOD]
     if not near:
         if not finals:
@@ -128,5 +129,5 @@ def _mode_parts(scores: Scores, target: str) -> list[str]:
     total = len(scores.run.target(target)["mode_weights"] or ())
     missed = [f"{x} {number(s.mean, 2)}" for x in scores.run.ranked
               if (s := scores.final(x, target, "missing_modes")) is not None
-              and s.mean > 0 and s.verdict not in GOOD]
+              and s.mean > 0 and competes(scores, x, target) and s.verdict not in GOOD]
     return [f"Modes missed (of {total}, mean over seeds): {listing(missed)}"] if missed else []

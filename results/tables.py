@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 
@@ -20,8 +21,9 @@ UNRANKED = ("unaffordable", "unsupported")
 
 
 def slug(*parts: str) -> str:
-    """An id for HTML from names a user chose."""
-    return "-".join("".join(c if c.isalnum() else "_" for c in part) for part in parts)
+    """An id for HTML from names a user chose; different names keep different ids."""
+    return "--".join("".join(c if c.isascii() and (c.isalnum() or c in "_-") else f"_{ord(c):x}_"
+                             for c in part) for part in parts)
 
 
 def exponent(scores: Scores, metric: str) -> int:
@@ -59,6 +61,7 @@ def score_cell(scores: Scores, score: Score | None, column_n: int | None) -> Cel
     """Mean, interval from six seeds on, the seeds' values below that, and the verdict."""
     if score is None:
         return Cell("–", math.inf)
+    lost = scores.lost(score.label, score.target, score.metric)
     factor = 10.0 ** exponent(scores, score.metric)
     fine = decimals(scores, score.target, score.metric, score.n)
     text = number(score.mean * factor, 3, fine)
@@ -68,9 +71,13 @@ def score_cell(scores: Scores, score: Score | None, column_n: int | None) -> Cel
         score.half is None and len(score.values) > 1) else ""
     remarks = [f"n = {score.n}"] if score.n != column_n else []
     remarks += [chance(score.p)] if score.p is not None else []
+    known = any(k[:2] == (score.target, score.metric) for k in scores.run.draws)
+    if known and score.draws is None:
+        remarks.append("no floor at this n")
+    remarks += [f"{lost} not finite"] if lost else []
     values = "\n".join(filter(None, (values, ", ".join(remarks))))
     hint = f"{plural(len(score.values), 'seed')}: {', '.join(map(str, score.seeds))}"
-    mark = score.verdict if score.verdict in ("floor", "below") else ""
+    mark = "fail" if lost else score.verdict if score.verdict in ("floor", "below") else ""
     return Cell(text, score.mean, values, mark, hint)
 
 
@@ -152,15 +159,11 @@ def target_table(scores: Scores, target: str, metrics: list[str], more: bool = F
         rows.append(_floor_row(scores, target, metrics, 0 if more else 2))
         kinds.append("floor")
     for label in (*run.ranked, *(x for x in run.labels if x in run.controls)):
-        if label in run.controls and not run.of(label, target):
+        if not run.of(label, target) and not run.planned(label, target):
             continue
         cells = [name_cell(run, label, target)]
         for metric in metrics:
-            score = scores.final(label, target, metric)
-            cell = score_cell(scores, score, sizes[metric])
-            if score is None and not any(j.status == "ok" for j in run.of(label, target)):
-                cell = Cell(_failure_word(run, label, target), math.inf, mark="fail")
-            cells.append(cell)
+            cells.append(_judged_cell(scores, label, target, metric, sizes[metric]))
         if not more:
             cells += [_time_cell(scores, label, target), status_cell(run, label, target)]
         rows.append(tuple(cells))
@@ -169,6 +172,18 @@ def target_table(scores: Scores, target: str, metrics: list[str], more: bool = F
     return Table(slug("more" if more else "quality", target), caption, tuple(columns),
                  tuple(rows), tuple(kinds), notes=tuple(_notes(scores, target, metrics)),
                  folded=more)
+
+
+def _judged_cell(scores: Scores, label: str, target: str, metric: str, n: int | None) -> Cell:
+    """The score; where no job ended well, its status, above a score that is not ranked."""
+    cell = score_cell(scores, scores.final(label, target, metric), n)
+    if not any(j.status == "ok" for j in scores.run.of(label, target)):
+        word = _failure_word(scores.run, label, target)
+        seeds = f"{cell.text}\n{cell.seeds}".strip() if cell.text != "–" else ""
+        return replace(cell, text=word, order=math.inf, seeds=seeds, mark="fail")
+    if scores.lost(label, target, metric) and cell.text == "–":
+        return Cell("not finite", math.inf, mark="fail")
+    return cell
 
 
 def _notes(scores: Scores, target: str, metrics: list[str]) -> list[str]:
@@ -220,16 +235,18 @@ def _glance_cell(scores: Scores, label: str, target: str, metric: str) -> Cell:
     missing = scores.final(label, target, "missing_modes")
     if missing is not None and missing.verdict in ("above", "unknown") and missing.mean > 0:
         lost.append(f"misses {number(missing.mean, 2)} {'mode' if missing.mean == 1 else 'modes'}")
+    if not any(j.status == "ok" for j in run.of(label, target)):
+        return Cell(_failure_word(run, label, target), 1e9, mark="fail")
+    if scores.lost(label, target, metric):
+        return Cell("not finite", 1e9, "; ".join(lost), "fail")
     if score is None:
-        failed = not any(j.status == "ok" for j in run.of(label, target))
-        word = _failure_word(run, label, target) if failed else "no floor"
-        return Cell(word, 1e9, mark="fail" if failed else "")
+        return Cell("no floor", 1e9)
     if score.verdict == "floor" or score.verdict == "below":
         return Cell(MARK_TEXT[score.verdict], 0.0, "; ".join(lost),
                     "warn" if lost else "good")
     share = share_left(scores, label, target, metric)
     if share is None:
-        return Cell("no floor" if score.draws is None else number(score.mean), score.mean,
+        return Cell("no floor" if score.draws is None else "above floor", score.mean,
                     "; ".join(lost))
     return Cell(f"{number(100 * share, 2)} %", share, "; ".join(lost),
                 "fail" if bad else "warn" if lost else "")

@@ -80,7 +80,7 @@ class IDEM(EnergyMatching):
         """Move the paths on; once they have arrived they enter the buffer."""
         if len(state.buffer):
             end = min(state.moved + SLICE, self.sde_steps)
-            state.paths = self.simulate(target, state.net, state.paths,
+            state.paths = self.simulate(target, state.average, state.paths,
                                         range(state.moved, end), rng)
             state.moved = end
         else:  # the first buffer, by the Monte-Carlo score

@@ -33,7 +33,7 @@ class Skewed(Target):
     def __init__(self) -> None:
         self.shape = torch.tensor([4.0, -2.0], dtype=torch.float64)
         self.mix = torch.tensor([[1.0, 0.0], [0.6, 0.8]], dtype=torch.float64)
-        self.shift = torch.tensor([0.5, 1.0], dtype=torch.float64)
+        self.shift = torch.tensor([0.0, 0.4], dtype=torch.float64)
         self.inverse = torch.linalg.inv(self.mix)
 
     def log_prob(self, x: Tensor) -> Tensor:
@@ -71,7 +71,7 @@ class Correlated(Target):
     has_reference = True
 
     def __init__(self) -> None:
-        self.mean = torch.tensor([0.8, -0.5], dtype=torch.float64)
+        self.mean = torch.tensor([0.4, -0.25], dtype=torch.float64)
         self.root = torch.tensor([[1.2, 0.0], [0.56, 0.42]], dtype=torch.float64)
         self.precision = torch.linalg.inv(self.root @ self.root.T)
 

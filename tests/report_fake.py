@@ -200,8 +200,9 @@ def _troubled(job: Job, target: str, n: int, rng: np.random.Generator, trouble: 
         return [replace(job, status="timeout", reason="no answer within 60 s")]
     if trouble and job.label == "dft":
         if target == "gmm4":
-            return [replace(job, status="unaffordable", updates=40,
-                            reason="40 updates within the budget, 100 are the least")]
+            return _records(replace(job, status="unaffordable", updates=40,
+                                    reason="40 updates within the budget, 100 are the least"),
+                            defect, reference, n, rng)
     if trouble and job.label == "ula" and target == "gmm4" and job.seed == 2:
         job = replace(job, probe=(0.1, 0.25))
     return _records(job, defect, reference, n, rng)

@@ -182,6 +182,23 @@ def test_clipping_shortens_only_what_is_too_long() -> None:
     torch.testing.assert_close(dem.clipped(score, 1.0), torch.tensor([[0.6, 0.8], [0.3, 0.4]]))
 
 
+def test_simulation_uses_the_averaged_weights() -> None:
+    """Without averaging the network itself, with it the moving average by hand."""
+    for decay in (0.0, 0.6):
+        target, sampler = skewed(), load("samplers", "pdem", **SMALL["pdem"], ema=decay)
+        state = sampler.init(target, generator())
+        by_hand = state.net.last.weight.detach().clone()
+        for k in range(1, 20):
+            state = sampler.step(target, state, 0.0, generator(k))
+            used = min(decay, k / (k + 10))
+            by_hand = used * by_hand + (1 - used) * state.net.last.weight.detach()
+        torch.testing.assert_close(state.average.last.weight.detach(), by_hand)
+        drawn = sampler.draw(target, state, 5, generator())
+        with torch.no_grad():
+            state.average.last.weight.add_(1.0)
+        assert not torch.equal(drawn, sampler.draw(target, state, 5, generator()))
+
+
 def test_a_time_shared_by_all_rows_is_the_same_as_one_a_row() -> None:
     net, x = TimedNet(skewed(), generator(), 16, 8), points(6)
     shared = torch.full((1, 1), 0.3, dtype=torch.float64)
@@ -336,7 +353,7 @@ def test_drawing_is_bounded_in_memory(name: str, module: Any,
     monkeypatch.setattr(module, "BLOCK", 50)
     target, sampler = skewed(), load("samplers", name, **SMALL[name])
     state, rows = sampler.init(target, generator()), []
-    for layer in (getattr(state, "generator", None) or state.net).modules():
+    for layer in (getattr(state, "generator", None) or state.average).modules():
         if isinstance(layer, Affine):
             layer.register_forward_hook(lambda _, __, out: rows.append(len(out)))
     drawn = sampler.draw(target, state, 170, generator(1))

@@ -40,6 +40,10 @@ def test_p_value_counts_draws_at_least_as_bad() -> None:
     assert floors.p_value(2.0, draws) == 3 / 5
     assert floors.p_value(-1.0, draws) == 1.0
     assert floors.p_value(float("inf"), draws) == 1 / 5
+    thirds = np.array([1 / 3], dtype=np.float32)  # a tie that rounding would undo
+    for stored in (thirds, -thirds):
+        for kept in (stored, stored.astype(np.float64)):
+            assert floors.p_value(float(np.sign(kept[0])) / 3, kept) == 1.0
     with pytest.raises(ValueError, match="not nan"):
         floors.p_value(float("nan"), draws)
 

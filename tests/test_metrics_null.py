@@ -95,6 +95,16 @@ def test_standard_errors_are_calibrated_off_the_null(name: str) -> None:
     assert 0.78 < ratio(name, n, repeats, moved) < 1.25
 
 
+def test_standard_error_of_energy_w1_where_histograms_cross() -> None:
+    """Half the points too near their mode, half too far: the potential changes its slope."""
+    def both(x: Tensor) -> Tensor:
+        half = (x[:, :1] * 1e4).floor() % 2 == 0
+        centre = torch.full_like(x, 1.5) * x.sign()
+        return centre + (x - centre) * torch.where(half, 0.3, 1.7)
+
+    assert 0.78 < ratio("energy_w1", 300, 200, both) < 1.25
+
+
 @pytest.mark.parametrize("name", ["mmd", "mmd_drifting", "ksd"])
 def test_standard_errors_hold_under_the_null_too(name: str) -> None:
     """First order alone would be 1.41 times too large there: a ratio of .7."""

@@ -62,7 +62,9 @@ def test_all_at_the_floor_share_the_first_place(scores: Scores) -> None:
 
 def test_unaffordable_is_shown_and_has_no_place_there(scores: Scores) -> None:
     assert "dft" not in places(scores, "gmm4", "mmd")
-    assert "unaffordable" in words(target_table(scores, "gmm4", ["mmd"]), "dft")
+    shown = words(target_table(scores, "gmm4", ["mmd"]), "dft")
+    assert "unaffordable" in shown and any(w.startswith("300") for w in shown)
+    assert "unaffordable" in words(glance(scores, "mmd"), "dft")
     assert median_places(scores, "mmd")["dft"] == 7.0
 
 
@@ -135,6 +137,20 @@ def test_jobs_without_a_record_are_missing_not_forgotten(tmp_path: Path) -> None
     table = missing_table(scores.run)
     assert table is not None and words(table, "ula")[-1] == "2 of 3"
     assert "not complete" in warnings(scores)[0]
+
+
+def test_a_number_that_is_none_is_no_success(tmp_path: Path) -> None:
+    folder = make(tmp_path / "run", ["ula", "hmc", "prior"], ["gmm4"], trouble=False)
+    path = folder / "records.jsonl"
+    lines = [json.loads(x) for x in path.read_text().splitlines()]
+    for line in lines:
+        if line.get("metric") == "mmd" and line["key"] == "hmc-gmm4-1":
+            line["value"] = None
+    path.write_text("".join(json.dumps(x) + "\n" for x in lines))
+    scores = Scores(load(folder))
+    assert "not finite" in words(glance(scores, "mmd"), "hmc")
+    assert any("1 not finite" in w for w in words(target_table(scores, "gmm4", ["mmd"]), "hmc"))
+    assert places(scores, "gmm4", "mmd") == {"ula": 1, "hmc": 2}
 
 
 def test_a_newer_version_of_a_metric_replaces_the_older_numbers(tmp_path: Path) -> None:
