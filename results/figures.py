@@ -113,6 +113,8 @@ def _scale_axes(axes: Axes, scores: Scores, metric: str, floor: Array | None, un
     low, high = float(axes.dataLim.ymin), float(axes.dataLim.ymax)
     if low > 0:
         axes.set_yscale("log")
+        if high < 30 * low:
+            axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
     elif scores.run.metric(metric)["signed"] and floor is not None:
         axes.set_yscale("symlog", linthresh=max(band(floor)[2], 1e-12), linscale=0.8)
         axes.set_ylim(1.25 * low, 1.6 * high)
@@ -150,8 +152,8 @@ def curve(scores: Scores, target: str, metric: str, unit: str) -> Image | None:
         axes.set_xlabel("seconds, training and draw" if unit == SECONDS else
                         "evaluations, training and draw")
         alt = _alt(scores, target, metric, unit, curves, floor)
-        fewer = ", ".join(f"{x} at n = {size}" for x, size in sizes.items() if size != n)
-        caption = f"{target} ({fewer}; the band is n = {n})" if fewer else target
+        fewer = ", ".join(f"{x}: n = {size}" for x, size in sizes.items() if size != n)
+        caption = f"{target} ({fewer})" if fewer else target
         return Image(svg(figure, slug("c", metric, unit, target), alt), alt, caption)
 
 

@@ -38,9 +38,10 @@ class Run:
 
     @cached_property
     def labels(self) -> tuple[str, ...]:
-        """Samplers in the suite's order, then any that only the records know."""
+        """Samplers in the suite's order, any that only the records know, then the controls."""
         named = list(self.header.get("samplers") or {})
-        return tuple(dict.fromkeys(named + sorted({job.label for job in self.jobs})))
+        known = dict.fromkeys(named + sorted({job.label for job in self.jobs}))
+        return tuple(sorted(known, key=lambda label: label in self.controls))
 
     @cached_property
     def targets(self) -> tuple[str, ...]:

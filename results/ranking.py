@@ -22,7 +22,7 @@ from itertools import combinations
 
 import numpy as np
 
-from results.content import Cell, Column, Table, number
+from results.content import Cell, Column, Table, plural
 from results.frames import Point, Scores
 from results.tables import UNRANKED, name_cell, slug
 
@@ -155,14 +155,14 @@ def ranking_table(scores: Scores, metric: str, folded: bool = False) -> Table:
         failed = sum(scores.failed(label, t) for t in run.targets)
         median = medians.get(label)
         rows.append((name_cell(run, label),
-                     Cell("not ranked" if median is None else number(median, 2),
+                     Cell("not ranked" if median is None else f"{median:g}",
                           math.inf if median is None else median),
                      *(_share_cell(w, label) for w in won),
                      Cell(f"{floor} of {len(targets)}", -float(floor)),
                      Cell(str(failed), float(failed), mark="fail" if failed else "")))
     subs = ["density 1 : score 1 : Hessian 1", "density 1 : score 2 : Hessian 4"]
     columns = (Column("sampler", numeric=False),
-               Column("place at the budget", f"median of {len(targets)} targets"),
+               Column("place at the budget", f"median of {plural(len(targets), 'target')}"),
                *(Column("place at equal evaluations", sub) for sub in subs),
                Column("at the floor", "targets"), Column("not ok", "jobs"))
     return Table(slug("ranking", metric), f"Ranking by {run.metric(metric)['title']}", columns,

@@ -19,6 +19,7 @@ from results.costing import cost_tables
 from results.floors import INTERVAL_FROM
 from results.folder import Run, load
 from results.frames import Scores
+from results.glance import glance
 from results.palette import GLYPHS, colour, glyph
 from results.ranking import judged, primary, ranking_table
 from results.reproduction import (
@@ -31,7 +32,7 @@ from results.reproduction import (
 )
 from results.store import write_atomically
 from results.summary import findings, verdict, warnings
-from results.tables import MAIN, exponent, glance, slug, target_metrics, target_table
+from results.tables import MAIN, exponent, slug, target_metrics, target_table
 
 TEMPLATES = Path(__file__).parent / "templates"
 #: Metrics that have curves in the report, where a run scored them.

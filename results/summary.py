@@ -10,8 +10,9 @@ from collections import Counter
 
 from results.content import listing, number, plural
 from results.frames import Scores
+from results.glance import share_left
 from results.ranking import competes, judged, median_places, primary
-from results.tables import MAIN, share_left
+from results.tables import MAIN
 
 GOOD = ("floor", "below")
 
@@ -76,7 +77,7 @@ def _overall(scores: Scores, metric: str) -> str:
     floors = listing([f"{label} on {counts[label]}" for label in first])
     budget = scores.run.suite.get("budget", "")
     return (f"Best at {budget or 'this budget'} by {title}: {listing(first)} (median place "
-            f"{number(best, 2)} over {plural(len(targets), 'target')}). Cannot be told from exact "
+            f"{best:g} over {plural(len(targets), 'target')}). Cannot be told from exact "
             f"samples: {floors} of {plural(len(targets), 'target')}.")
 
 

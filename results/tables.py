@@ -1,4 +1,4 @@
-"""Tables of quality: one a target, and the glance over all of them."""
+"""Tables of quality, one a target: the floor, every sampler, the controls."""
 
 from __future__ import annotations
 
@@ -104,7 +104,8 @@ def _time_cell(scores: Scores, label: str, target: str) -> Cell:
     return Cell(duration(float(np.median(walls))), float(np.median(walls)), values)
 
 
-def _failure_word(run: Run, label: str, target: str) -> str:
+def failure_word(run: Run, label: str, target: str) -> str:
+    """The status most jobs of a pair ended with."""
     counts = Counter(job.status for job in run.of(label, target))
     return counts.most_common(1)[0][0] if counts else "no record"
 
@@ -158,7 +159,7 @@ def target_table(scores: Scores, target: str, metrics: list[str], more: bool = F
     if has_floor:
         rows.append(_floor_row(scores, target, metrics, 0 if more else 2))
         kinds.append("floor")
-    for label in (*run.ranked, *(x for x in run.labels if x in run.controls)):
+    for label in run.labels:
         if not run.of(label, target) and not run.planned(label, target):
             continue
         cells = [name_cell(run, label, target)]
@@ -178,7 +179,7 @@ def _judged_cell(scores: Scores, label: str, target: str, metric: str, n: int | 
     """The score; where no job ended well, its status, above a score that is not ranked."""
     cell = score_cell(scores, scores.final(label, target, metric), n)
     if not any(j.status == "ok" for j in scores.run.of(label, target)):
-        word = _failure_word(scores.run, label, target)
+        word = failure_word(scores.run, label, target)
         seeds = f"{cell.text}\n{cell.seeds}".strip() if cell.text != "–" else ""
         return replace(cell, text=word, order=math.inf, seeds=seeds, mark="fail")
     if scores.lost(label, target, metric) and cell.text == "–":
@@ -203,53 +204,3 @@ def _notes(scores: Scores, target: str, metrics: list[str]) -> list[str]:
         notes.append("What they cannot see. " + " ".join(
             b if b.endswith(".") else b + "." for b in blind))
     return notes
-
-
-def share_left(scores: Scores, label: str, target: str, metric: str) -> float | None:
-    """Excess over the floor as a share of the ceiling's (``prior``); None where either lacks."""
-    score = scores.final(label, target, metric)
-    ceilings = [s for c in scores.run.labels if scores.run.sampler(c)["name"] == "prior"
-                and (s := scores.final(c, target, metric))]
-    if score is None or score.draws is None or not ceilings or ceilings[0].excess <= 0:
-        return None
-    return score.excess / ceilings[0].excess
-
-
-def glance(scores: Scores, metric: str) -> Table:
-    """Sampler by target: at the floor, or how much of the ceiling's excess is left."""
-    run = scores.run
-    columns = [Column("sampler", numeric=False), *(Column(t) for t in run.targets)]
-    rows = []
-    for label in run.ranked:
-        rows.append((name_cell(run, label), *(_glance_cell(scores, label, t, metric)
-                                              for t in run.targets)))
-    return Table("glance", f"At a glance: {run.metric(metric)['title']} at the end of the budget",
-                 tuple(columns), tuple(rows), matrix=True)
-
-
-def _glance_cell(scores: Scores, label: str, target: str, metric: str) -> Cell:
-    run = scores.run
-    score = scores.final(label, target, metric)
-    bad = scores.failed(label, target)
-    lost = [f"{bad} of {len(run.of(label, target))} failed"] if bad else []
-    missing = scores.final(label, target, "missing_modes")
-    if missing is not None and missing.verdict in ("above", "unknown") and missing.mean > 0:
-        lost.append(f"misses {number(missing.mean, 2)} {'mode' if missing.mean == 1 else 'modes'}")
-    if not any(j.status == "ok" for j in run.of(label, target)):
-        return Cell(_failure_word(run, label, target), 1e9, mark="fail")
-    if scores.lost(label, target, metric):
-        return Cell("not finite", 1e9, "; ".join(lost), "fail")
-    if score is None:
-        return Cell("no floor", 1e9)
-    if score.verdict == "floor" or score.verdict == "below":
-        return Cell(MARK_TEXT[score.verdict], 0.0, "; ".join(lost),
-                    "warn" if lost else "good")
-    share = share_left(scores, label, target, metric)
-    if share is None:
-        return Cell("no floor" if score.draws is None else "above floor", score.mean,
-                    "; ".join(lost))
-    return Cell(f"{number(100 * share, 2)} %", share, "; ".join(lost),
-                "fail" if bad else "warn" if lost else "")
-
-
-MARK_TEXT = {"floor": "≈ floor", "below": "≤ floor"}

@@ -12,10 +12,11 @@ from rich.text import Text
 from results.content import Cell, Table
 from results.folder import load
 from results.frames import Scores
+from results.glance import glance
 from results.ranking import primary, ranking_table
 from results.reproduction import failures_table, missing_table
 from results.summary import findings, verdict, warnings
-from results.tables import MAIN, glance, target_metrics, target_table
+from results.tables import MAIN, target_metrics, target_table
 
 _STYLES = {"floor": "green", "below": "magenta", "good": "green", "warn": "yellow", "fail": "red"}
 _SIGNS = {"floor": " ≈", "below": " ↓"}

@@ -11,12 +11,13 @@ import pytest
 from results.content import Table, count, duration, number, points
 from results.folder import Run, load
 from results.frames import Scores
+from results.glance import glance, share_left
 from results.palette import COLOURS, colour
 from results.ranking import WEIGHTS, median_places, places, shares
 from results.records import Checkpoint
 from results.reproduction import command, failures_table, missing_table
 from results.summary import findings, verdict, warnings
-from results.tables import glance, share_left, target_table
+from results.tables import target_table
 from tests.report_fake import make
 
 
