@@ -49,10 +49,15 @@ def steady_torch(threads: int) -> None:
             function(x)
 
 
+def load_plugged(room: str, spec: dict[str, Any], common: dict[str, Any]) -> Any:  # noqa: ANN401
+    """An instance of a suite's item, from our rooms or the run's plugin."""
+    plugin = Path(common["plugin"]) if common["plugin"] else None
+    return load(room, spec["name"], plugin, **spec["params"])
+
+
 def make_target(spec: dict[str, Any], common: dict[str, Any]) -> Target:
     """The judged target of a job, on its device and in its dtype."""
-    plugin = Path(common["plugin"]) if common["plugin"] else None
-    target: Target = load("targets", spec["name"], plugin, **spec["params"])
+    target: Target = load_plugged("targets", spec, common)
     if not isinstance(target.dim, int) or not target.scale > 0:
         raise UserError(f"target '{spec['name']}' must declare dim (a whole number) and scale > 0")
     if spec["temperature"] != 1.0:
@@ -66,8 +71,7 @@ def make_target(spec: dict[str, Any], common: dict[str, Any]) -> Target:
 
 def make_metrics(common: dict[str, Any]) -> list[Metric]:
     """The metrics of the suite."""
-    plugin = Path(common["plugin"]) if common["plugin"] else None
-    return [load("metrics", m["name"], plugin, **m["params"]) for m in common["metrics"]]
+    return [load_plugged("metrics", m, common) for m in common["metrics"]]
 
 
 def run_job(spec: dict[str, Any], seed: int, tell: Tell) -> Job:
@@ -100,11 +104,9 @@ def _is_memory(error: Exception) -> bool:
 def _run(spec: dict[str, Any], seed: int, key: str, facts: dict[str, Any],
          records: list[Record], tell: Tell) -> Job:
     common = spec["common"]
-    plugin = Path(common["plugin"]) if common["plugin"] else None
     folder, label = Path(common["folder"]), spec["target"]["label"]
     target = make_target(spec["target"], common)
-    sampler: Sampler = load("samplers", spec["sampler"]["name"], plugin,
-                            **spec["sampler"]["params"])
+    sampler: Sampler = load_plugged("samplers", spec["sampler"], common)
     judge = Judge(target, label, make_metrics(common), seed, common["n"],
                   folder / "floors" / f"{label}.npz")
     run = Run(sampler, target, label, Budget(common["currency"], common["amount"]), seed,

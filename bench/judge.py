@@ -14,7 +14,7 @@ from torch import Tensor
 from bench.loop import Look
 from bench.streams import stream
 from metrics.base import Evidence, Metric
-from metrics.floors import p_value
+from results.floors import p_value
 from results.records import Measure
 from targets.base import Target
 

@@ -114,7 +114,8 @@ def _common(suite: Suite, folder: Path, threads: int) -> dict[str, Any]:
             "n": suite.n, "n_curve": suite.n_curve, "fractions": list(suite.fractions),
             "currency": suite.budget.currency, "amount": suite.budget.amount,
             "ladder_cap": suite.ladder_cap, "floor_draws": suite.floor_draws,
-            "metrics": [dataclasses.asdict(m) for m in suite.metrics]}
+            "metrics": [dataclasses.asdict(m) for m in suite.metrics],
+            "samplers": [dataclasses.asdict(s) for s in suite.samplers]}
 
 
 def prepare_tasks(suite: Suite, folder: Path, threads: int, slots: int) -> list[Task]:

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from bench.errors import UserError
-from bench.execute import check_device, make_metrics, make_target
+from bench.execute import check_device, load_plugged, make_metrics, make_target
 from bench.judge import read_floors
 from metrics.base import Metric
 from metrics.floors import null_draws
@@ -53,14 +53,19 @@ def find_floors(target: Target, name: str, metrics: list[Metric],
     """Null draws of each metric at each number of points of the run."""
     known = _committed(target, name, metrics)
     floors = {}
-    for metric in metrics:
-        for n in sorted({metric.points(n) for n in (common["n_curve"], common["n"])}):
+    for metric in (m for m in metrics if m.applies(target)):
+        for n in sorted({metric.points(n) for n in _sizes(common)}):
             key = f"{metric.name}/{n}"
-            if not metric.applies(target) and metric.needs:
-                continue
             floors[key] = known[key] if key in known else null_draws(
                 target, metric, n, min(common["floor_draws"], metric.floor_draws), 0)
     return floors
+
+
+def _sizes(common: dict[str, Any]) -> set[int]:
+    """All numbers of points that are going to be judged: some samplers hold fewer than asked."""
+    samplers = [load_plugged("samplers", spec, common) for spec in common["samplers"]]
+    offered = (common["n_curve"], common["n"])
+    return set(offered) | {s.points(n) for s in samplers for n in offered}
 
 
 def _committed(target: Target, name: str, metrics: list[Metric]) -> dict[str, np.ndarray]:

@@ -40,18 +40,6 @@ Array = np.ndarray
 CHUNK = 20  # draws a worker makes at a time
 
 
-def p_value(value: float, draws: Array) -> float:
-    """(1 + number of null draws at least as bad) / (draws + 1); never zero.
-
-    Both sides are compared as float32, the precision of stored draws: metrics that count take few
-    values, and rounding must not undo a tie.
-    """
-    if np.isnan(value) or np.isnan(draws).any():
-        raise ValueError("a p-value wants numbers, not nan")
-    at_least = draws.astype(np.float32) >= np.float32(value)
-    return float((1 + np.count_nonzero(at_least)) / (len(draws) + 1))
-
-
 def _seeds(target: Target, n: int, seed: int, draw: int) -> tuple[int, int]:
     """Seeds of a draw's points and of its evidence: a branch of their own, named 'floor'."""
     words = (zlib.crc32(b"floor"), zlib.crc32(target.name.encode()), n, seed, draw)

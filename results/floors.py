@@ -25,8 +25,10 @@ INTERVAL_FROM = 6
 
 
 def p_value(value: float, draws: Array) -> float:
-    """p of a single value: (1 + number of draws at least as large) / (R + 1)."""
-    return float((1 + np.count_nonzero(draws >= value)) / (len(draws) + 1))
+    """p of a single value: (1 + number of draws at least as large) / (R + 1); never zero."""
+    if np.isnan(value) or np.isnan(draws).any():
+        raise ValueError("a p-value wants numbers, not nan")
+    return _tail(value, np.sort(draws))
 
 
 @lru_cache(maxsize=4096)
@@ -55,8 +57,8 @@ def p_mean_below(values: Array | list[float], draws: Array) -> float:
 
 
 def _tail(value: float, law: Array) -> float:
-    # Rounding of a mean must not decide a tie (missing modes: all draws are 0).
-    slack = 1e-12 * max(1.0, abs(value))
+    # Rounding must not decide a tie of metrics that count: draws are kept in float32.
+    slack = 1e-6 * abs(value)
     return float((1 + len(law) - np.searchsorted(law, value - slack)) / (len(law) + 1))
 
 

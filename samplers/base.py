@@ -58,6 +58,10 @@ class Sampler(ABC):
         Leaves the state as it was: drawing has its own generator and never changes training.
         """
 
+    def points(self, n: int) -> int:
+        """How many points a draw of n gives: fewer where they are held and not made."""
+        return n
+
     def renewal(self, state: Any) -> tuple[int, float]:  # noqa: ANN401
         """Continuing and one-shot: (points held at once, steps after which they are fresh)."""
         raise NotImplementedError(f"a sampler of kind '{self.kind}' is not renewed by steps")

@@ -102,6 +102,10 @@ class Svgd(Sampler):
         median = square_distances(rows, x).flatten().median()
         return (median / (2 * math.log(len(x) + 1))).clamp_min(torch.finfo(x.dtype).tiny)
 
+    def points(self, n: int) -> int:
+        """No more than there are particles."""
+        return min(n, self.particles)
+
     def draw(self, target: Density, state: SvgdState, n: int, rng: torch.Generator) -> Tensor:
         """Random particles, without replacement."""
         return choose(state.x, n, rng)

@@ -1,4 +1,4 @@
-"""Whatever a sampler does, its job becomes a record with status and reason, and the run goes on."""
+"""Whatever a sampler does, its job becomes a record with a reason, and the run goes on."""
 
 from __future__ import annotations
 

@@ -317,12 +317,13 @@ def test_denoising_score_matching_learns_a_gaussian_score() -> None:
                    latent=3, sigma=0.5, score_learning_rate=5e-3)
     state = sampler.init(target, generator(1))
     state.generator.activation = torch.nn.Identity()
-    jacobian = torch.autograd.functional.jacobian(
-        state.generator, torch.zeros((1, 3), dtype=torch.float64))[0, :, 0]
-    law = Normals([[0.0, 0.0]], (jacobian @ jacobian.T).tolist())
+    origin = torch.zeros((1, 3), dtype=torch.float64)
+    mean = state.generator(origin).detach()
+    jacobian = torch.autograd.functional.jacobian(state.generator, origin)[0, :, 0]
+    law = Normals(mean.tolist(), (jacobian @ jacobian.T).tolist())
     for k in range(800):
         state = sampler.step(target, state, 0.0, generator(k))
-    x = points(400, 3) @ jacobian.T + 0.5 * points(400, seed=8)
+    x = mean + points(400, 3) @ jacobian.T + 0.5 * points(400, seed=8)
     truth = law.smoothed(x, 0.25)
     error = (state.score_net(x) - truth).square().mean() / truth.square().mean()
     assert error < 0.03

@@ -12,6 +12,7 @@ import torch
 from bench import registry
 from metrics import floors
 from metrics.base import Metric
+from results.floors import p_value
 from targets.base import Target
 from targets.parts.identity import fingerprint
 
@@ -36,22 +37,22 @@ def read(path: Path) -> dict[str, np.ndarray]:
 
 def test_p_value_counts_draws_at_least_as_bad() -> None:
     draws = np.array([0.0, 1.0, 2.0, 3.0], dtype=np.float32)
-    assert floors.p_value(5.0, draws) == 1 / 5
-    assert floors.p_value(2.0, draws) == 3 / 5
-    assert floors.p_value(-1.0, draws) == 1.0
-    assert floors.p_value(float("inf"), draws) == 1 / 5
+    assert p_value(5.0, draws) == 1 / 5
+    assert p_value(2.0, draws) == 3 / 5
+    assert p_value(-1.0, draws) == 1.0
+    assert p_value(float("inf"), draws) == 1 / 5
     thirds = np.array([1 / 3], dtype=np.float32)  # a tie that rounding would undo
     for stored in (thirds, -thirds):
         for kept in (stored, stored.astype(np.float64)):
-            assert floors.p_value(float(np.sign(kept[0])) / 3, kept) == 1.0
+            assert p_value(float(np.sign(kept[0])) / 3, kept) == 1.0
     with pytest.raises(ValueError, match="not nan"):
-        floors.p_value(float("nan"), draws)
+        p_value(float("nan"), draws)
 
 
 def test_p_values_of_exact_samples_are_uniform(gmm4: Target) -> None:
     draws = floors.null_draws(gmm4, metric("energy_w1"), 100, 200)
     fresh = floors.null_draws(gmm4, metric("energy_w1"), 100, 200, seed=1)
-    p = np.sort([floors.p_value(float(v), draws) for v in fresh])
+    p = np.sort([p_value(float(v), draws) for v in fresh])
     assert np.abs(p - np.arange(1, 201) / 201).max() < 1.63 * np.sqrt(2 / 200)  # KS, 1 %
 
 

@@ -15,7 +15,8 @@ from torch import Tensor
 
 from bench import registry
 from metrics.base import Evidence, Metric
-from metrics.floors import null_draws, null_values, p_value
+from metrics.floors import null_draws, null_values
+from results.floors import p_value
 from targets.base import Target
 
 torch.set_num_threads(1)
