@@ -118,10 +118,10 @@ def _common(suite: Suite, folder: Path, threads: int) -> dict[str, Any]:
             "samplers": [dataclasses.asdict(s) for s in suite.samplers]}
 
 
-def prepare_tasks(suite: Suite, folder: Path, threads: int, slots: int) -> list[Task]:
-    """The targets, dealt to as many children as there are slots."""
+def prepare_tasks(suite: Suite, folder: Path, slots: int) -> list[Task]:
+    """The targets, dealt to as many children as there are slots; always on the CPU."""
     targets = [dataclasses.asdict(t) for t in suite.targets]
-    return [Task(f"targets-{i}", {"task": "prepare", "common": _common(suite, folder, threads),
+    return [Task(f"targets-{i}", {"task": "prepare", "common": _common(suite, folder, 1),
                                   "targets": targets[i::slots]}, wall_limit=7200.0)
             for i in range(min(slots, len(targets)))]
 

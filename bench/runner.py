@@ -26,10 +26,10 @@ class Runner:
     def __init__(self, suite: Suite, folder: Path, workers: int, command: str,
                  progress: Progress, allow_changed_code: bool = False) -> None:
         self.suite, self.folder, self.command = suite, folder, command
-        cores = os.cpu_count() or 1
-        self.slots = 1 if suite.device.startswith("cuda") else max(1, min(workers, cores))
+        self.workers = max(1, min(workers, os.cpu_count() or 1))
+        self.slots = 1 if suite.device.startswith("cuda") else self.workers
         # A core a job: under a budget of seconds a second thread would be charged, not gained.
-        self.threads = 1 if suite.device == "cpu" else cores
+        self.threads = 1 if suite.device == "cpu" else self.workers
         self.progress, self.allow_changed_code = progress, allow_changed_code
 
     def go(self) -> None:
@@ -37,9 +37,8 @@ class Runner:
         with Store(self.folder) as store:
             head = self._header()
             store.collect()
-            pool = Pool(self.slots, self.threads, self.folder / "log")
-            self._prepare(pool, head)
-            self._jobs(pool, store)
+            self._prepare(Pool(self.workers, 1, self.folder / "log"), head)
+            self._jobs(Pool(self.slots, self.threads, self.folder / "log"), store)
 
     def _header(self) -> dict[str, Any]:
         path = self.folder / "run.json"
@@ -80,8 +79,8 @@ class Runner:
                 raise UserError(f"preparing the targets failed: {end.reason}")
             return []
 
-        pool.run(prepare_tasks(self.suite, self.folder, self.threads, self.slots), on_event,
-                 on_end, self.progress.tick)
+        pool.run(prepare_tasks(self.suite, self.folder, self.workers), on_event, on_end,
+                 self.progress.tick)
         self._write(head)
 
     def _jobs(self, pool: Pool, store: Store) -> None:
