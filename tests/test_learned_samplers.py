@@ -11,7 +11,11 @@ import pytest
 import torch
 from torch import Tensor
 
+from bench.budget import Budget
+from bench.loop import Run
 from bench.registry import load
+from bench.suites import read_preset
+from metrics.base import Evidence
 from samplers import dft, drifting
 from samplers.parts import dem
 from samplers.parts.nets import Affine, TimedNet
@@ -368,3 +372,22 @@ def test_weights_survive_far_exponents() -> None:
     weights = softmax(log_weights)
     torch.testing.assert_close(weights, torch.tensor([[0.25, 0.0, 0.75], [0.5, 0.5, 0.0]]))
     assert float(effective_size(weights)) == pytest.approx((1.6 + 2.0) / 2)
+
+
+# ---- learning, with the presets -----------------------------------------------------------------
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SMALL)
+def test_presets_learn_a_random_mixture(name: str) -> None:
+    """The smoke preset with 5e5 evaluations: far below the start's MMD^2 on a tuning target."""
+    target = load("targets", "random_mixture", seed=5).to("cpu", torch.float32)
+    sampler = load("samplers", name, **read_preset("smoke")[name])
+    looks: list[Any] = []
+    Run(sampler, target, "mix5", Budget("evals", 5e5), 0, 1000, 1000).go(looks.append, (1.0,))
+    reference = target.sample(1000, generator(99))
+    metric = load("metrics", "mmd")
+    learnt = metric.estimate(looks[-1].points, Evidence(target, reference)).value
+    start = target.scale * torch.randn((1000, 2), generator=generator(1))
+    print(name, learnt, metric.estimate(start, Evidence(target, reference)).value)
+    assert learnt < 0.75 * metric.estimate(start, Evidence(target, reference)).value

@@ -135,9 +135,9 @@ class RecklessHmc(Hmc):
         v = torch.randn(state.x.shape, generator=rng)
         x = state.x
         for _ in range(5):
-            v = v + 0.25 * target.score(x)
-            x = x + 0.5 * v
-            v = v + 0.25 * target.score(x)
+            v = v + 0.3 * target.score(x)
+            x = x + 0.6 * v
+            v = v + 0.3 * target.score(x)
         return replace(state, x=x, history=state.history.append(x))
 
 
