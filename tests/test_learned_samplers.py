@@ -378,16 +378,21 @@ def test_weights_survive_far_exponents() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", SMALL)
-def test_presets_learn_a_random_mixture(name: str) -> None:
-    """The smoke preset with 5e5 evaluations: far below the start's MMD^2 on a tuning target."""
-    target = load("targets", "random_mixture", seed=5).to("cpu", torch.float32)
-    sampler = load("samplers", name, **read_preset("smoke")[name])
+@pytest.mark.parametrize(("name", "preset", "where", "evals"), [
+    ("drifting", "toy5s", "random_mixture", 4e6),
+    ("idem", "toy5s", "random_mixture", 4e6),
+    ("pdem", "toy5s", "random_mixture", 4e6),
+    # the Fisher divergence is blind to the weights of modes, so dft is asked for one mode
+    ("dft", "smoke", "gaussian", 5e5),
+])
+def test_presets_learn(name: str, preset: str, where: str, evals: float) -> None:
+    """At most half the MMD^2 of the initial law, on a tuning mixture of two modes."""
+    parameters = {"seed": 2} if where == "random_mixture" else {}
+    target = load("targets", where, **parameters).to("cpu", torch.float32)
+    sampler = load("samplers", name, **read_preset(preset)[name])
     looks: list[Any] = []
-    Run(sampler, target, "mix5", Budget("evals", 5e5), 0, 1000, 1000).go(looks.append, (1.0,))
-    reference = target.sample(1000, generator(99))
-    metric = load("metrics", "mmd")
-    learnt = metric.estimate(looks[-1].points, Evidence(target, reference)).value
+    Run(sampler, target, where, Budget("evals", evals), 0, 1000, 1000).go(looks.append, (1.0,))
+    metric, evidence = load("metrics", "mmd"), Evidence(target, target.sample(1000, generator(9)))
     start = target.scale * torch.randn((1000, 2), generator=generator(1))
-    print(name, learnt, metric.estimate(start, Evidence(target, reference)).value)
-    assert learnt < 0.75 * metric.estimate(start, Evidence(target, reference)).value
+    learnt = metric.estimate(looks[-1].points, evidence).value
+    assert learnt < 0.5 * metric.estimate(start, evidence).value
