@@ -55,10 +55,10 @@ SETTINGS = {
     "drifting": Setting(1000, 0.1, "the mean-shift over a finite batch counts each point itself, "
                         "which shrinks the law", slow=True,
                         parameters={"estimator": "second_order", "width": 128}),
-    "dft": Setting(4000, 0.1, "samples are narrower than the target by the noise's variance, "
+    "dft": Setting(6000, 0.1, "samples are narrower than the target by the noise's variance, "
                    "sigma x scale = .15", slow=True,
-                   parameters={"batch": 1024, "width": 64, "layers": 3, "score_updates": 4,
-                               "learning_rate": 3e-4, "score_learning_rate": 1e-3}),
+                   parameters={"batch": 1024, "width": 64, "layers": 3, "score_updates": 9,
+                               "learning_rate": 3e-4, "score_learning_rate": 2e-3}),
     "idem": Setting(3000, 0.2, "starts centred, and 150 samples estimate the score with bias: "
                     "means are off by up to .2 sd in so short a training", slow=True,
                     parameters={**DIFFUSION, "learning_rate": 5e-4, "warm_start": "prior",
