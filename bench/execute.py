@@ -64,8 +64,11 @@ def make_target(spec: dict[str, Any], common: dict[str, Any]) -> Target:
         target = target.tempered(spec["temperature"])
     reference = common["references"].get(spec["label"])
     if reference:
-        pool = torch.as_tensor(np.load(reference, allow_pickle=False))
-        target = Referenced(target, pool, f"verified run: {Path(reference).name}")
+        try:
+            pool = torch.as_tensor(np.load(reference, allow_pickle=False))
+            target = Referenced(target, pool, f"a run named by the user: {Path(reference).name}")
+        except (ValueError, TypeError, OSError, EOFError) as error:
+            raise UserError(f"reference '{reference}' cannot be used: {error}") from None
     return target.to(common["device"], getattr(torch, common["dtype"]))
 
 
@@ -126,6 +129,7 @@ def _run(spec: dict[str, Any], seed: int, key: str, facts: dict[str, Any],
         if look.final:
             _save_points(folder / "samples" / f"{key}.npz", look)
 
+    judge.warm_up()
     before = probe()
     outcome = run.go(observe, tuple(common["fractions"]))
     done = outcome.state is not None and outcome.status != "diverged"

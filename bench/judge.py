@@ -29,6 +29,13 @@ class Judge:
         self.evidence = Evidence(target, reference, seed)
         self.floors = read_floors(floors)
 
+    def warm_up(self) -> None:
+        """Score a few points once, so that no job pays for what the metrics import."""
+        if self.evidence.reference is not None:
+            few = self.evidence.reference[:20]
+            for metric in self.metrics:
+                metric.estimate(few, Evidence(self.evidence.target, few))
+
     def measures(self, key: str, look: Look, n_curve: int) -> list[Measure]:
         """The curve's points at every look, the table's at the last."""
         curve = self._score(key, look, "curve", look.points[:n_curve])

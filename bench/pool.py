@@ -162,10 +162,10 @@ class Pool:
             child.process.stdin.close()
         except BrokenPipeError:
             pass
+        status, reason = child.verdict or _verdict(child)
         log = Path(child.log.name)
         if not log.stat().st_size:
             log.unlink()
-        status, reason = child.verdict or _verdict(child)
         return End(child.task, status, reason, child.current)
 
 
@@ -177,4 +177,5 @@ def _verdict(child: _Child) -> tuple[str, str]:
         return "user-error", child.error
     if code < 0:
         return "killed", f"ended by {signal.Signals(-code).name}"
-    return "failed", f"the process ended with exit code {code}; see {child.log.name}"
+    said = Path(child.log.name).read_text(errors="replace").strip().splitlines()
+    return "failed", f"the process ended with exit code {code}: {said[-1] if said else 'silent'}"

@@ -108,12 +108,15 @@ def _check_contract(target: Target, name: str) -> None:
 
 
 def _check_reference(target: Referenced, common: dict[str, Any]) -> None:
-    """A reference named by the user must be long enough and agree with the score (Stein)."""
+    """A reference named by the user must be long enough and agree with the score (Stein).
+
+    Blocks of different seeds are drawn from one pool: ten times the points keep them apart.
+    """
     pool = target.pool
-    if pool.ndim != 2 or pool.shape[1] != target.dim or len(pool) < 2 * common["n"]:
+    if len(pool) < 10 * common["n"]:
         raise UserError(f"a reference for {common['n']} points must hold at least "
-                        f"{2 * common['n']} rows of {target.dim} numbers, not "
-                        f"{tuple(pool.shape)}")
+                        f"{10 * common['n']} rows, not {len(pool)}; run longer, or judge fewer "
+                        "points with --n")
     score = target.score(pool)
     # E[score] = 0 and E[x . score] = -dim under p; five standard errors are far outside chance.
     checks = torch.cat([score, ((pool - pool.mean(0)) * score).sum(1, keepdim=True) + target.dim],

@@ -42,7 +42,8 @@ CHUNK = 20  # draws a worker makes at a time
 
 def _seeds(target: Target, n: int, seed: int, draw: int) -> tuple[int, int]:
     """Seeds of a draw's points and of its evidence: a branch of their own, named 'floor'."""
-    words = (zlib.crc32(b"floor"), zlib.crc32(target.name.encode()), n, seed, draw)
+    name = getattr(target, "name", type(target).__name__)  # wrapped targets have no name
+    words = (zlib.crc32(b"floor"), zlib.crc32(name.encode()), n, seed, draw)
     points, evidence = np.random.SeedSequence(words).generate_state(2, np.uint64) >> np.uint64(1)
     return int(points), int(evidence)
 
@@ -52,7 +53,7 @@ def null_values(target: Target, judges: Sequence[Metric], n: int, seed: int,
     """One draw: what each metric says of n exact points against n fresh reference points."""
     of_points, of_evidence = _seeds(target, n, seed, draw)
     rng = torch.Generator(target.device).manual_seed(of_points)
-    x, reference = target.sample(n, rng), target.sample(n, rng)
+    x, reference = target.blocks(n, 2, rng)
     evidence = Evidence(target, reference, of_evidence)
     return [metric.estimate(x, evidence).value for metric in judges]
 

@@ -184,6 +184,10 @@ class Target(ABC):
         """n independent points of p, shape (n, dim), on this copy's device and dtype."""
         raise NotImplementedError(f"target '{type(self).__name__}' has no exact sampler")
 
+    def blocks(self, n: int, count: int, rng: torch.Generator) -> tuple[Tensor, ...]:
+        """``count`` sets of n points, each (n, dim), that share no point."""
+        return tuple(self.sample(n, rng) for _ in range(count))
+
     def truths(self) -> tuple[Truth, ...]:
         """Known expectations under p."""
         return ()

@@ -13,8 +13,8 @@ own step for every refusal beyond a few:
 
     r_i <- r_i + 1 if chain i was refused, else max(0, r_i - 2);    eps_i = eps 2^-max(0, r_i - 4).
 
-At an acceptance of .57 about 3 % of the chains in the bulk are slowed at a time. Everything stays
-in tensors where the target lives: adapting never waits for the device.
+At an acceptance of .57 one to three per cent of the chains in the bulk are slowed. Everything
+stays in tensors where the target lives: adapting never waits for the device.
 
 Reference: M. Hoffman, A. Gelman, The No-U-Turn Sampler, JMLR 15 (2014), section 3.2. Departures:
 log eps_0 itself is the point of attraction (theirs is log 10 eps_0, after a search that would

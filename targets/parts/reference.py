@@ -43,6 +43,10 @@ class Referenced(Target):
         rows = torch.randperm(len(self.pool), generator=rng, device=self.device)[:n]
         return self.pool[rows]
 
+    def blocks(self, n: int, count: int, rng: torch.Generator) -> tuple[Tensor, ...]:
+        """Sets that share no row of the pool."""
+        return self.sample(n * count, rng).split(n)
+
     def log_prob(self, x: Tensor) -> Tensor:
         """The target's."""
         return self.base.log_prob(x)
