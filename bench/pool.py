@@ -15,7 +15,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
@@ -51,7 +51,6 @@ class _Child:
     buffer: bytes = b""
     verdict: tuple[str, str] | None = None
     error: str = ""
-    events: list[dict[str, Any]] = field(default_factory=list)
 
 
 def resident_bytes(pid: int) -> int:
@@ -124,8 +123,6 @@ class Pool:
         while chunk := child.process.stdout.read(65536):
             child.buffer += chunk
         *lines, child.buffer = child.buffer.split(b"\n")
-        if not lines and child.process.poll() is not None and not child.buffer:
-            return
         for line in lines:
             try:
                 event = json.loads(line)

@@ -38,11 +38,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from samplers.base import Sampler, normal
-from samplers.parts.nets import MLP, adam, one_step_generator
+from samplers.parts.nets import MLP, adam, one_step_generator, pushed_forward
 from targets.base import Density
-
-#: Latents pushed forward at once.
-BLOCK = 1 << 15
 
 
 @dataclass
@@ -146,15 +143,9 @@ class DFT(Sampler):
         state.generator_optimiser.step()
         state.fisher = gap.detach().square().sum(dim=1).mean()
 
-    @torch.no_grad()
     def draw(self, target: Density, state: DFTState, n: int, rng: torch.Generator) -> Tensor:
         """n fresh points g(z): one forward pass, in blocks."""
-        x = torch.empty((n, target.dim), device=target.device, dtype=target.dtype)
-        for start in range(0, n, BLOCK):
-            part = x[start:start + BLOCK]
-            z = normal(target, (len(part), self.latent), rng)
-            part.copy_(state.generator(z)).mul_(target.scale)
-        return x
+        return pushed_forward(state.generator, target, self.latent, n, rng)
 
     def diagnostics(self, state: DFTState) -> dict[str, float]:
         """Score-matching loss, and the estimate of D x scale^2 (as good as the score network)."""

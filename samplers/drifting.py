@@ -41,11 +41,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from samplers.base import Sampler, normal
-from samplers.parts.nets import MLP, adam, one_step_generator
+from samplers.parts.nets import MLP, adam, one_step_generator, pushed_forward
 from samplers.parts.weights import FLOOR, effective_size, softmax
 from targets.base import Density
 
-#: Rows of perturbations evaluated at once, and of latents pushed forward at once.
+#: Rows of perturbations evaluated at once.
 BLOCK = 1 << 15
 #: Least modulus of an eigenvalue of I + sigma^2 H: no direction is stretched more than tenfold.
 CURVATURE_FLOOR = 0.1
@@ -133,16 +133,10 @@ class Drifting(Sampler):
         state.updates += 1
         return state
 
-    @torch.no_grad()
     def draw(self, target: Density, state: DriftingState, n: int,
              rng: torch.Generator) -> Tensor:
         """n fresh points: one forward pass, in blocks."""
-        x = torch.empty((n, target.dim), device=target.device, dtype=target.dtype)
-        for start in range(0, n, BLOCK):
-            part = x[start:start + BLOCK]
-            z = normal(target, (len(part), self.latent), rng)
-            part.copy_(state.generator(z)).mul_(target.scale)
-        return x
+        return pushed_forward(state.generator, target, self.latent, n, rng)
 
     def diagnostics(self, state: DriftingState) -> dict[str, float]:
         """Loss, root-mean-square drift, and effective number of perturbations."""

@@ -17,7 +17,7 @@ from bench.registry import load
 from bench.suites import read_preset
 from metrics.base import Evidence
 from samplers import dft, drifting
-from samplers.parts import dem
+from samplers.parts import dem, nets
 from samplers.parts.nets import Affine, TimedNet
 from samplers.parts.weights import effective_size, softmax
 from targets.base import Target
@@ -351,7 +351,7 @@ def test_nothing_touches_the_global_generator(name: str) -> None:
     assert torch.equal(*drawn)
 
 
-@pytest.mark.parametrize(("name", "module"), [("drifting", drifting), ("dft", dft),
+@pytest.mark.parametrize(("name", "module"), [("drifting", nets), ("dft", nets),
                                               ("pdem", dem), ("idem", dem)])
 def test_drawing_is_bounded_in_memory(name: str, module: Any,
                                       monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,6 +18,9 @@ from targets.base import Density
 
 Activation = Callable[[Tensor], Tensor]
 
+#: Latents pushed forward at once: bounds the memory of a draw of a million points.
+BLOCK = 1 << 15
+
 
 class Affine(nn.Module):
     """x W' + b with W ~ N(0, gain^2 / inputs) and b = 0, on the target's device and dtype."""
@@ -75,6 +78,18 @@ def one_step_generator(sizes: tuple[int, int, int], hidden: int, target: Density
         net.last.weight.div_(y.std(dim=0).unsqueeze(1))
         net.last.bias.copy_(-y.mean(dim=0) / y.std(dim=0))
     return net
+
+
+@torch.no_grad()
+def pushed_forward(generator: MLP, target: Density, latent: int, n: int,
+                   rng: torch.Generator) -> Tensor:
+    """scale x generator(z) at n fresh latents z ~ N(0, I), shape (n, dim), in blocks."""
+    x = torch.empty((n, target.dim), device=target.device, dtype=target.dtype)
+    for start in range(0, n, BLOCK):
+        part = x[start:start + BLOCK]
+        z = normal(target, (len(part), latent), rng)
+        part.copy_(generator(z)).mul_(target.scale)
+    return x
 
 
 class Sinusoids(nn.Module):
