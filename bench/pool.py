@@ -6,6 +6,7 @@ outlives the parent.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import selectors
@@ -94,9 +95,10 @@ class Pool:
                     self._police(child)
                 on_tick()
         finally:
-            for child in self._children:
+            for child in list(self._children):
                 child.process.kill()
                 child.process.wait()
+                self._close(child)
 
     def _start(self, task: Task) -> None:
         log = open(self.logs / f"{task.name}.txt", "wb")  # noqa: SIM115
@@ -104,11 +106,9 @@ class Pool:
                                    stdout=subprocess.PIPE, stderr=log, env=self._environment,
                                    start_new_session=True)
         assert process.stdin is not None and process.stdout is not None
-        try:
+        with contextlib.suppress(BrokenPipeError):  # then it is dead, and its exit code says how
             process.stdin.write(json.dumps(task.spec).encode() + b"\n")
             process.stdin.flush()
-        except BrokenPipeError:
-            pass  # it is dead already, and its exit code says how
         os.set_blocking(process.stdout.fileno(), False)
         child = _Child(task, process, log, time.monotonic() + task.wall_limit)
         self._selector.register(process.stdout, selectors.EVENT_READ, child)
@@ -149,16 +149,17 @@ class Pool:
         if child.verdict:
             child.process.kill()
 
-    def _finish(self, child: _Child) -> End:
+    def _close(self, child: _Child) -> None:
         assert child.process.stdout is not None and child.process.stdin is not None
         self._selector.unregister(child.process.stdout)
         self._children.remove(child)
         for stream in (child.process.stdout, child.log):
             stream.close()
-        try:
+        with contextlib.suppress(BrokenPipeError):
             child.process.stdin.close()
-        except BrokenPipeError:
-            pass
+
+    def _finish(self, child: _Child) -> End:
+        self._close(child)
         status, reason = child.verdict or _verdict(child)
         log = Path(child.log.name)
         if not log.stat().st_size:

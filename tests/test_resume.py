@@ -60,7 +60,9 @@ def test_resuming_a_finished_run_redoes_nothing(unbroken: Path) -> None:
 def test_interruption_stops_cleanly_and_says_how_to_go_on(suite: Path, unbroken: Path) -> None:
     folder = suite.parent / "interrupted"
     child = subprocess.Popen(bench("--suite", str(suite), "--out", str(folder)),
-                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                             # A shell's background job starts its children deaf to Ctrl-C.
+                             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
     deadline = time.monotonic() + 60
     while not (folder / "run.json").exists() and time.monotonic() < deadline:
         time.sleep(0.05)
