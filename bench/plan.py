@@ -136,6 +136,9 @@ def job_tasks(suite: Suite, folder: Path, threads: int, finished: set[str]) -> l
     tasks = [task for t in suite.targets for s in suite.samplers
              if (task := cell_task(suite, common, t, s, finished)) is not None]
     random.Random(suite.name).shuffle(tasks)
+    if suite.budget.currency == "evals":  # numbers do not depend on the order: longest first
+        tasks.sort(key=lambda task: (not task.spec["sampler"]["learned"],
+                                     task.spec["sampler"]["kind"] == "control"))
     return tasks
 
 
