@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import os
 import shlex
 import signal
 import sys
@@ -13,6 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from bench.errors import UserError, nearest
+from results.errors import ReportError
+from results.store import StoreError, read_header
 
 if TYPE_CHECKING:
     from bench.suites import Suite
@@ -124,8 +127,6 @@ def _export(options: argparse.Namespace) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    import os
-
     from bench.runner import run_suite
 
     suite, folder = _resumed(options) if options.resume else _planned(options)
@@ -179,8 +180,6 @@ def _references(pairs: list[str], targets: list[str]) -> dict[str, str]:
 
 def _resumed(options: argparse.Namespace) -> tuple[Suite, Path]:
     from bench.suites import from_facts
-    from results.store import read_header
-
     folder = Path(options.resume)
     given = [f"--{k}" for k in ("suite", "samplers", "targets", "seeds", "budget", "device",
                                 "dtype", "n", "plugin", "reference") if getattr(options, k)]
@@ -204,21 +203,13 @@ def main(arguments: Sequence[str]) -> int:
     try:
         options = _parse(arguments)
         return _COMMANDS[options.command](options)
-    except Exception as error:
-        if not _is_users(error):
-            raise
+    except (UserError, StoreError, ReportError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except BrokenPipeError:
         with contextlib.suppress(OSError):
             sys.stdout.close()
         return 0
-
-
-def _is_users(error: Exception) -> bool:
-    """Whether the error is a user's mistake, told without a traceback."""
-    names = {cls.__name__ for cls in type(error).__mro__}
-    return bool(names & {"UserError", "StoreError", "ReportError"})
 
 
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:
