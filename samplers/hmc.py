@@ -21,7 +21,9 @@ coordinates in the limit of high dimension: A. Beskos et al., Bernoulli 19 (2013
 
 Tuning. The default jitter was chosen by autocorrelation times on `banana`, `rosenbrock`, `donut`
 and `gaussian`, which are judged targets: a declared breach of the rule that nothing is tuned on
-what it is judged by. ``jitter = 0`` is the untouched method.
+what it is judged by. On the tuning family (random_mixture 0-3, 3e6 evaluations) it makes no
+difference: autocorrelation 6.7, 8.8, 135, 40 transitions without and 6.5, 9.8, 143, 39 with it.
+``jitter = 0`` is the untouched method.
 
 Departures. The length is common to all chains of a transition, so that they stay one batch;
 identity mass; the momentum is drawn afresh each time.
