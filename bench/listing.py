@@ -48,7 +48,7 @@ def print_list(what: str | None, as_json: bool, plugin: Path | None) -> None:
         table = Table(title=sort, title_justify="left", title_style="bold", box=None,
                       show_header=False, padding=(0, 2, 0, 0))
         for row in rows:
-            table.add_row(row["name"], row["summary"], style=None)
+            table.add_row(row["name"], row["summary"])
         console.print(table)
     if what in (None, "samplers"):
         console.print("exemptions from laws of the conformance kit: " + ("; ".join(

@@ -83,8 +83,7 @@ def suite_facts(suite: Suite) -> dict[str, Any]:
     del facts["targets"], facts["samplers"], facts["metrics"]
     return {**facts, "seeds": len(suite.seeds), "seed_list": list(suite.seeds),
             "budget": str(suite.budget), "currency": suite.budget.currency,
-            "amount": suite.budget.amount, "checkpoints": list(suite.fractions),
-            "fractions": list(suite.fractions),
+            "amount": suite.budget.amount,
             "items": {room: [dataclasses.asdict(s) for s in getattr(suite, room)]
                       for room in ("targets", "samplers", "metrics")}}
 
