@@ -42,7 +42,7 @@ def _run_options(run: argparse.ArgumentParser) -> None:
     run.add_argument("--samplers", metavar="A,B", help="only these samplers (controls stay)")
     run.add_argument("--targets", metavar="X,Y", help="only these targets")
     run.add_argument("--seeds", help="number of seeds, or FIRST:LAST (last excluded)")
-    run.add_argument("--budget", help="such as 10s or 2e6evals, for each job")
+    run.add_argument("--budget", help="such as 10s or 2e6evals, for every job")
     run.add_argument("--device", help="cpu, cuda or cuda:1")
     run.add_argument("--dtype", help="float32 or float64")
     run.add_argument("--n", type=int, help="points judged in the final table")
@@ -141,7 +141,8 @@ def _run(options: argparse.Namespace) -> int:
 def _planned(options: argparse.Namespace) -> tuple[Suite, Path]:
     from bench.budget import parse_budget
     from bench.runner import default_folder
-    from bench.suites import check_suite, parse_seeds, read_suite
+    from bench.suite_file import parse_seeds
+    from bench.suites import check_suite, read_suite
 
     if not options.suite:
         raise UserError("run needs --suite NAME (see 'python -m bench list suites') or "
@@ -153,6 +154,7 @@ def _planned(options: argparse.Namespace) -> tuple[Suite, Path]:
         changes["seeds"] = parse_seeds(options.seeds)
     if options.budget:
         changes["budget"] = parse_budget(options.budget)
+        changes["samplers"] = tuple(replace(s, budget="") for s in suite.samplers)
     if options.n:
         changes |= {"n": options.n, "n_curve": min(options.n, suite.n_curve)}
     changes["references"] = _references(options.reference, [t.label for t in suite.targets])

@@ -72,6 +72,14 @@ def make_target(spec: dict[str, Any], common: dict[str, Any]) -> Target:
     return target.to(common["device"], getattr(torch, common["dtype"]))
 
 
+def as_declared(target: Target, spec: dict[str, Any]) -> Target:
+    """The target as samplers meet it: under the suite's own scale where the suite states one.
+
+    The judge keeps the target's own: fingerprint and floors belong to the density alone.
+    """
+    return target if spec["scale"] is None else target.declaring(spec["scale"])
+
+
 def make_metrics(common: dict[str, Any]) -> list[Metric]:
     """The metrics of the suite."""
     return [load_plugged("metrics", m, common) for m in common["metrics"]]
@@ -112,8 +120,8 @@ def _run(spec: dict[str, Any], seed: int, key: str, facts: dict[str, Any],
     sampler: Sampler = load_plugged("samplers", spec["sampler"], common)
     judge = Judge(target, label, make_metrics(common), seed, common["n"],
                   folder / "floors" / f"{label}.npz")
-    run = Run(sampler, target, label, Budget(common["currency"], common["amount"]), seed,
-              common["n"], common["n_curve"])
+    run = Run(sampler, as_declared(target, spec["target"]), label,
+              Budget(facts["currency"], facts["budget"]), seed, common["n"], common["n_curve"])
     scoring = 0.0
 
     def observe(look: Look) -> None:

@@ -67,6 +67,7 @@ class Judge:
         return Measure(key, index, stage, metric.name, metric.version, len(x),
                        None if estimate is None else estimate.value,
                        None if estimate is None else estimate.se,
+                       parts=() if estimate is None else estimate.parts,
                        seconds=time.perf_counter() - start, note=note, **facts)
 
 

@@ -12,7 +12,7 @@ from rich.table import Table
 from bench.errors import UserError, nearest
 from bench.exemptions import EXEMPTIONS
 from bench.registry import ROOMS, Entry, catalogue
-from bench.suites import describe, suite_names
+from bench.suite_file import describe, suite_names
 
 SORTS = (*ROOMS, "suites")
 _SHOWN = ("kind", "update", "reference", "blind", "needs", "cannot", "learned", "anneals")

@@ -77,7 +77,8 @@ class Run:
         self.clock = Clock(target.device)
         self.drawing = Clock(target.device)
         self.outcome = Outcome()
-        self._dearest = 0.0  # the dearest step so far, in the budget's currency
+        # the dearest step so far, in the budget's currency
+        self._dearest = 1.0 if budget.currency == "steps" else 0.0
         self._dearest_point = 0.0  # of a draw
         self._free = 0
 
@@ -146,6 +147,8 @@ class Run:
         if self.budget.currency == "evals":
             self.ledger.reconcile()
             return float(self.ledger.total("train"))
+        if self.budget.currency == "steps":
+            return float(self.outcome.steps)
         return self.clock.seconds()
 
     def _price(self, cost: float) -> None:

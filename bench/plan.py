@@ -13,10 +13,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from bench.budget import Budget, parse_budget
 from bench.exemptions import EXEMPTIONS
 from bench.pool import Task, machine_memory
 from bench.registry import ROOMS, ROOT, Entry, find
-from bench.suites import Spec, Suite
+from bench.suite_file import Spec
+from bench.suites import Suite
 
 PACKAGES = ("torch", "numpy", "scipy", "pot", "pandas", "matplotlib")
 
@@ -99,6 +101,7 @@ def _sampler_facts(spec: Spec, suite: Suite, plugin: Path | None) -> dict[str, A
     entry = find("samplers", spec.name, plugin)
     preset = suite.preset if spec.params else ""
     return {"name": spec.name, **_facts(entry), "preset": preset, "params": spec.params,
+            "budget": spec.budget,
             "defaults": {k: default for k, (_, default) in entry.parameters.items()}}
 
 
@@ -126,16 +129,18 @@ def prepare_tasks(suite: Suite, folder: Path, slots: int) -> list[Task]:
 
 
 def job_tasks(suite: Suite, folder: Path, threads: int, finished: set[str]) -> list[Task]:
-    """One child for all unfinished seeds of a target and a sampler, in a random order.
+    """One child for all unfinished seeds of a target and a sampler.
 
-    The order is drawn from the suite's name, so that no sampler always meets a cold or a busy
-    machine and yet two runs go the same way.
+    Under a budget of seconds the order is random, so that no sampler always meets a cold or a busy
+    machine, and drawn from the suite's name, so that two runs go the same way. Otherwise numbers
+    do not depend on the order: it is the suite's own, what is likely to be longest first.
     """
     common = _common(suite, folder, threads)
     tasks = [task for t in suite.targets for s in suite.samplers
              if (task := cell_task(suite, common, t, s, finished)) is not None]
-    random.Random(suite.name).shuffle(tasks)
-    if suite.budget.currency == "evals":  # numbers do not depend on the order: longest first
+    if suite.budget.currency == "seconds":
+        random.Random(suite.name).shuffle(tasks)
+    else:
         tasks.sort(key=lambda task: (not task.spec["sampler"]["learned"],
                                      task.spec["sampler"]["kind"] == "control"))
     return tasks
@@ -163,10 +168,13 @@ def cell_task(suite: Suite, common: dict[str, Any], target: Spec, sampler: Spec,
 def job_facts(spec: dict[str, Any], seed: int) -> dict[str, Any]:
     """What a job's record says before anything ran; also used for a child that died."""
     common, sampler, target = spec["common"], spec["sampler"], spec["target"]
+    budget = (parse_budget(sampler["budget"]) if sampler["budget"]
+              else Budget(common["currency"], common["amount"]))
     return {"key": spec["keys"][str(seed)], "sampler": sampler["name"], "label": sampler["label"],
             "target": target["label"], "seed": seed, "kind": sampler["kind"],
             "learned": sampler["learned"], "anneals": sampler["anneals"],
             "preset": sampler["preset"], "params": sampler["params"],
-            "target_params": {**target["params"], "temperature": target["temperature"]},
-            "currency": common["currency"], "budget": common["amount"],
+            "target_params": {**target["params"], "temperature": target["temperature"],
+                              "scale": target["scale"]},
+            "currency": budget.currency, "budget": budget.amount,
             "device": common["device"], "dtype": common["dtype"], "threads": common["threads"]}

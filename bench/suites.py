@@ -1,36 +1,32 @@
 """Suites: which samplers meet which targets, under which budget, judged how.
 
-A suite is a TOML file, in ``bench/suites`` or anywhere. Samplers and targets are names, or inline
-tables ``{name = "...", label = "...", params = {...}}`` for a variant under its own label; a
-target also takes ``temperature``. A preset is a file in ``bench/presets`` (or a table
+``bench.suite_file`` says what a file may hold. A preset is a file in ``bench/presets`` (or a table
 ``[preset.SAMPLER]`` in the suite) with hyperparameters by sampler; the report names it.
 """
 
 from __future__ import annotations
 
 import re
-import tomllib
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
 from bench.budget import Budget, parse_budget
-from bench.errors import UserError, nearest, unknown
+from bench.errors import UserError, unknown
 from bench.registry import catalogue, check_parameters, find
+from bench.suite_file import (
+    HERE,
+    Spec,
+    check_keys,
+    find_file,
+    parse,
+    parse_seeds,
+    read_fractions,
+    read_published,
+    read_specs,
+)
 
-HERE = Path(__file__).parent
-LABEL = re.compile(r"[A-Za-z0-9_.-]+")
 DTYPES = ("float32", "float64")
-
-
-@dataclass(frozen=True)
-class Spec:
-    """A registered name with its label in the suite and its hyperparameters."""
-
-    name: str
-    label: str
-    params: dict[str, Any] = field(default_factory=dict)
-    temperature: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -54,115 +50,9 @@ class Suite:
     wall_limit: float = 600.0
     ladder_cap: float = 0.25
     floor_draws: int = 200
+    published: tuple[str, ...] = ()
     plugin: str = ""
     references: dict[str, str] = field(default_factory=dict)
-
-
-#: What a suite file may say: key -> (type, what is expected).
-_KEYS: dict[str, tuple[type | tuple[type, ...], str]] = {
-    "description": (str, "a sentence"),
-    "targets": (list, "a list of names or {name, label, params, temperature}"),
-    "samplers": (list, "a list of names or {name, label, params}"),
-    "controls": (list, "a list of control samplers"),
-    "metrics": (list, "a list of names or {name, params}"),
-    "seeds": ((int, str), "a number of seeds, or \"first:last\" (last excluded)"),
-    "budget": (str, "a budget such as \"5s\" or \"2e6evals\""),
-    "n": (int, "a number of points"),
-    "n_curve": (int, "a number of points"),
-    "checkpoints": (int, "a number of checkpoints, each at half the budget of the next"),
-    "preset": ((str, dict), "the name of a preset, or a table of hyperparameters by sampler"),
-    "device": (str, "cpu, cuda or cuda:1"),
-    "dtype": (str, "float32 or float64"),
-    "wall_limit": ((int, float), "seconds a job may take by the wall clock"),
-    "ladder_cap": ((int, float), "seconds a timed draw of the break-even table may take"),
-    "floor_draws": (int, "draws of a floor that is not committed"),
-}
-
-
-def suite_names() -> dict[str, Path]:
-    """The suites that come with the program."""
-    return {path.stem: path for path in sorted((HERE / "suites").glob("*.toml"))}
-
-
-def describe(path: Path) -> str:
-    """A suite file's description."""
-    return str(_parse(path).get("description", ""))
-
-
-def _where(path: Path, key: str) -> str:
-    """``file, line N`` of a key, as well as it can be found in the text."""
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-        if re.match(rf"\s*\[?{re.escape(key)}\b", line):
-            return f"{path}, line {number}"
-    return str(path)
-
-
-def _parse(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except tomllib.TOMLDecodeError as error:
-        raise UserError(f"{path} is not a suite: {error}") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"suite file '{path}' cannot be read: {error}") from None
-
-
-def _find_file(name: str) -> Path:
-    known = suite_names()
-    if name in known:
-        return known[name]
-    if name.endswith(".toml") or "/" in name:
-        if not Path(name).is_file():
-            raise UserError(f"suite file '{name}' does not exist")
-        return Path(name)
-    raise unknown("suite", name, known)
-
-
-def _check(path: Path, raw: dict[str, Any]) -> None:
-    for key, value in raw.items():
-        if key not in _KEYS:
-            raise UserError(f"{_where(path, key)}: unknown key '{key}'{nearest(key, _KEYS)} "
-                            f"(known: {', '.join(_KEYS)})")
-        kind, expected = _KEYS[key]
-        if not isinstance(value, kind) or isinstance(value, bool):
-            raise UserError(f"{_where(path, key)}: '{key}' must be {expected}")
-    for key in ("targets", "samplers", "budget"):
-        if key not in raw:
-            raise UserError(f"{path}: '{key}' is missing; it must be {_KEYS[key][1]}")
-
-
-def _specs(path: Path, key: str, items: list[Any], plugin: Path | None) -> tuple[Spec, ...]:
-    room = "samplers" if key == "controls" else key
-    specs = []
-    for item in items:
-        raw = {"name": item} if isinstance(item, str) else item
-        extra = {"temperature"} if room == "targets" else set()
-        allowed = {"name", "label", "params"} | extra
-        if not isinstance(raw, dict) or "name" not in raw or set(raw) - allowed:
-            raise UserError(f"{_where(path, key)}: an item of '{key}' must be a name or a table "
-                            f"with {', '.join(sorted(allowed))}, not {item!r}")
-        label = raw.get("label", raw["name"])
-        if not isinstance(label, str) or not LABEL.fullmatch(label):
-            raise UserError(f"{_where(path, key)}: label {label!r} must be of letters, digits, "
-                            "'_', '.' and '-'")
-        check_parameters(find(room, raw["name"], plugin), raw.get("params", {}))
-        specs.append(Spec(raw["name"], label, raw.get("params", {}), raw.get("temperature", 1.0)))
-    doubles = {s.label for s in specs if [t.label for t in specs].count(s.label) > 1}
-    if doubles:
-        raise UserError(f"{_where(path, key)}: '{min(doubles)}' stands twice in '{key}'; give the "
-                        "variant its own label")
-    return tuple(specs)
-
-
-def parse_seeds(value: int | str) -> tuple[int, ...]:
-    """``5`` is seeds 0-4; ``"10:15"`` is seeds 10-14."""
-    try:
-        first, last = ([0, int(value)] if ":" not in str(value)
-                       else [int(part) for part in str(value).split(":")])
-    except ValueError:
-        raise UserError(f"seeds '{value}' are not understood; write 5 or 10:15") from None
-    if not 0 <= first < last:
-        raise UserError(f"seeds '{value}' are none; write a number from 1 on, or first:last")
-    return tuple(range(first, last))
 
 
 def read_preset(name: str) -> dict[str, Any]:
@@ -170,7 +60,7 @@ def read_preset(name: str) -> dict[str, Any]:
     known = {path.stem: path for path in (HERE / "presets").glob("*.toml")}
     if name not in known:
         raise unknown("preset", name, known)
-    return _parse(known[name])
+    return parse(known[name])
 
 
 def _with_preset(path: Path, samplers: tuple[Spec, ...], preset: str | dict[str, Any],
@@ -192,12 +82,13 @@ def read_suite(name: str, plugin: Path | None = None, only_samplers: str | None 
 
     ``only_samplers`` and ``only_targets`` are comma-separated labels or names; controls stay.
     """
-    path = _find_file(name)
-    raw = _parse(path)
-    _check(path, raw)
-    samplers = _choose("samplers", _specs(path, "samplers", raw["samplers"], plugin),
+    path = find_file(name)
+    raw = parse(path)
+    check_keys(path, raw)
+    samplers = _choose("samplers", read_specs(path, "samplers", raw["samplers"], plugin),
                        only_samplers, plugin)
-    controls = _specs(path, "controls", raw.get("controls", ["exact", "prior", "idle"]), plugin)
+    named = raw.get("controls", ["exact", "prior", "idle"])
+    controls = read_specs(path, "controls", named, plugin)
     controls = tuple(c for c in controls if c.label not in {s.label for s in samplers})
     samplers, preset, note = _with_preset(path, samplers, raw.get("preset", {}), plugin)
     metrics = raw.get("metrics", sorted(catalogue(plugin)["metrics"]))
@@ -207,16 +98,14 @@ def read_suite(name: str, plugin: Path | None = None, only_samplers: str | None 
         raise UserError(f"{path}: {error}") from None
     plain = {k: raw[k] for k in ("n", "n_curve", "device", "dtype", "wall_limit", "ladder_cap",
                                  "floor_draws") if k in raw}
-    count = raw.get("checkpoints", 5)
-    if count < 1:
-        raise UserError(f"{_where(path, 'checkpoints')}: there must be at least 1 checkpoint")
-    fractions = tuple(2.0 ** -k for k in reversed(range(count)))
+    fractions = read_fractions(path, raw.get("checkpoints", 5), budget)
     suite = Suite(path.stem, raw.get("description", ""),
-                  _choose("targets", _specs(path, "targets", raw["targets"], plugin),
+                  _choose("targets", read_specs(path, "targets", raw["targets"], plugin),
                           only_targets, plugin), controls + samplers,
-                  _specs(path, "metrics", metrics, plugin), seeds, budget,
+                  read_specs(path, "metrics", metrics, plugin), seeds, budget,
                   preset=preset if raw.get("preset") else "", preset_note=note,
-                  fractions=fractions, plugin=str(plugin or ""), **plain)
+                  fractions=fractions, published=read_published(path, raw),
+                  plugin=str(plugin or ""), **plain)
     return check_suite(suite)
 
 
@@ -252,7 +141,8 @@ def from_facts(facts: dict[str, Any]) -> Suite:
     items = {room: tuple(Spec(**spec) for spec in specs)
              for room, specs in facts["items"].items()}
     plain: dict[str, Any] = {f.name: facts[f.name] for f in fields(Suite)
-                             if f.name in facts and f.name not in ("seeds", "budget", "fractions")}
+                             if f.name in facts
+                             and f.name not in ("seeds", "budget", "fractions", "published")}
     return Suite(**{**plain, **items}, seeds=tuple(facts["seed_list"]),
                  budget=Budget(facts["currency"], facts["amount"]),
-                 fractions=tuple(facts["fractions"]))
+                 fractions=tuple(facts["fractions"]), published=tuple(facts["published"]))

@@ -19,10 +19,14 @@ from targets.base import Target
 
 @dataclass(frozen=True)
 class Estimate:
-    """A value and its standard error over independent points (None: no honest one is known)."""
+    """A value and its standard error over independent points (None: no honest one is known).
+
+    ``parts``: numbers the value was made from that a report shows too, such as mode counts.
+    """
 
     value: float
     se: float | None = None
+    parts: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -65,7 +65,7 @@ class Job:
     preset: str = ""  # "" means the sampler's own defaults
     params: dict[str, Any] = field(default_factory=dict)
     target_params: dict[str, Any] = field(default_factory=dict)
-    currency: str = "seconds"  # or "evals": what the budget counts
+    currency: str = "seconds"  # or "evals" or "steps": what the budget counts
     budget: float = 0.0
     device: str = "cpu"
     dtype: str = "float32"
@@ -121,6 +121,7 @@ class Measure:
     floor_mean: float | None = None
     floor_sd: float | None = None
     p: float | None = None
+    parts: tuple[float, ...] = ()  # numbers the value was made from, such as mode counts
     seconds: float = 0.0
     note: str = ""
     sort: str = "measure"
@@ -165,7 +166,7 @@ def parse(line: str) -> Record:
     try:
         for name in _COSTS & values.keys():
             values[name] = Cost(**values[name])
-        for name in ("probe", "renewal"):
+        for name in ("probe", "renewal", "parts"):
             if values.get(name) is not None:
                 values[name] = tuple(values[name])
         if "ladder" in values:

@@ -74,7 +74,9 @@ class Hmc(Sampler):
 
     ``chains``: run side by side. ``leapfrog_steps``: L, the largest number of leapfrog steps of a
     transition. ``jitter``: half-width of the random step, relative. ``acceptance``: what eps is
-    adapted to. ``warmup``: the share of the budget in which it is.
+    adapted to. ``warmup``: the share of the budget in which it is. ``step_size``: a step that is
+    not adapted at all. ``fixed_length``: every transition makes L steps. With ``jitter = 0`` the
+    last two give the plain method with a given step, as older tables print it.
     """
 
     name = "hmc"
@@ -91,23 +93,26 @@ class Hmc(Sampler):
     jitter: float = 0.5
     acceptance: float = 0.8
     warmup: float = 0.2
+    step_size: float | None = None
+    fixed_length: bool = False
 
     def init(self, target: Density, rng: torch.Generator) -> HmcState:
-        """Chains from the initial law (a score row each); eps = scale."""
+        """Chains from the initial law (a score row each); eps = scale if adapted."""
         x = initial_points(target, self.chains, rng)
         log_p, score = target.log_prob_and_score(x)
-        size = StepSize.start(target, self.chains, target.scale)
+        size = StepSize.start(target, self.chains, self.step_size or target.scale)
         return HmcState(x, log_p, score, size, History.start(x))
 
     def step(self, target: Density, state: HmcState, progress: float,
              rng: torch.Generator) -> HmcState:
         """One transition of all chains: at most L score rows each."""
-        adapting = progress < self.warmup
+        adapting = self.step_size is None and progress < self.warmup
         v = normal(target, tuple(state.x.shape), rng)
-        length = torch.randint(1, self.leapfrog_steps + 1, (), generator=rng, device=rng.device)
+        length = self.leapfrog_steps if self.fixed_length else int(torch.randint(
+            1, self.leapfrog_steps + 1, (), generator=rng, device=rng.device))
         spread = 1 + self.jitter * (2 * uniform(target, (self.chains, 1), rng) - 1)
         y, w, log_p, score = leapfrog(target, state.x, v, state.score,
-                                      spread * state.size.value(adapting), int(length))
+                                      spread * state.size.value(adapting), length)
         log_a = log_p - w.square().sum(-1) / 2 - (state.log_p - v.square().sum(-1) / 2)
         accepted, probability = metropolis(target, log_a, rng)
         x = torch.where(accepted[:, None], y, state.x)

@@ -41,7 +41,8 @@ class UlaState:
 class Ula(Sampler):
     """Unadjusted Langevin algorithm: gradient steps with noise on many chains, never refused.
 
-    ``chains``: run side by side. ``step_size``: eps, in squared units of x.
+    ``chains``: run side by side. ``step_size``: eps, in squared units of x. ``history``: whether
+    more points than chains may be drawn, from the later half of the run.
     """
 
     name = "ula"
@@ -53,6 +54,7 @@ class Ula(Sampler):
 
     chains: int = 1000
     step_size: float = 0.01
+    history: bool = True
 
     def init(self, target: Density, rng: torch.Generator) -> UlaState:
         """Chains from the initial law."""
@@ -69,7 +71,11 @@ class Ula(Sampler):
 
     def draw(self, target: Density, state: UlaState, n: int, rng: torch.Generator) -> Tensor:
         """Rows of the chains now, or of the later half of the run where more are wanted."""
-        return state.history.draw(n, rng)
+        return state.history.draw(self.points(n), rng)
+
+    def points(self, n: int) -> int:
+        """No more than there are chains where the past is not drawn from."""
+        return n if self.history else min(n, self.chains)
 
     def renewal(self, state: UlaState) -> tuple[int, float]:
         """(chains, autocorrelation time in steps)."""

@@ -216,6 +216,12 @@ class Target(ABC):
         object.__setattr__(moved, "_dtype", dtype)
         return moved
 
+    def declaring(self, scale: float) -> Self:
+        """The same density under another declared scale, hence another start of every sampler."""
+        other = copy.copy(self)
+        object.__setattr__(other, "scale", float(scale))
+        return other
+
     def behind_meter(self) -> Self:
         """A copy that answers while targets are sealed; only a meter asks for it."""
         inner = copy.copy(self)

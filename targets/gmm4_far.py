@@ -11,7 +11,9 @@ class Gmm4Far(Mixture):
     """Four equal Gaussian modes at (+-1.5, +-1.5), standard deviation 0.2.
 
     p(x) = 1/4 sum_k N(x; c_k, 0.04 I), c_k in {(-1.5,-1.5), (-1.5,1.5), (1.5,-1.5), (1.5,1.5)};
-    normalised. Our variant of ``gmm4``; no paper uses it.
+    normalised. Our variant of ``gmm4``, and with it a candidate for the four-mode mixture of the
+    drifting paper (arXiv 2603.17579), which gives no centres: see ``gmm4_close`` for what its
+    figures say of them. No agreement with its Table 1 is claimed.
 
     Scale: the root mean square coordinate, 1.51, to the nearest half.
 

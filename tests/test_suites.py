@@ -9,7 +9,8 @@ import pytest
 
 from bench.errors import UserError
 from bench.plan import suite_facts
-from bench.suites import from_facts, parse_seeds, read_suite, suite_names
+from bench.suite_file import parse_seeds, suite_names
+from bench.suites import from_facts, read_suite
 
 GOOD = 'targets = ["gmm4"]\nsamplers = ["mala"]\nbudget = "1s"\n'
 
