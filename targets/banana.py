@@ -14,7 +14,8 @@ class Banana(ShearedGaussian):
     log p(x) = -x0^2 / 2 - 2 (x1 - x0^2)^2 - log(2 pi) + log 2; normalised.
 
     Named by the drifting paper (arXiv 2603.17579), which gives no formula; this unit version of
-    the common quadratic shear is our choice, and no agreement with its Table 1 is claimed.
+    the common quadratic shear is our choice, and no agreement with its Table 1 is claimed. The
+    other candidates for the paper's banana are ``banana_haario`` and ``rosenbrock``.
 
     Scale: the root mean square coordinate, 1.45, to the nearest half.
 

@@ -14,7 +14,8 @@ class Gmm4(Mixture):
 
     From the drifting paper (arXiv 2603.17579), which shows a four-mode mixture but gives neither
     centres nor widths nor weights. These values are a guess that fits its printed mean error, mode
-    counts and reference energy; no agreement with its Table 1 in absolute terms is claimed.
+    counts and reference energy; no agreement with its Table 1 in absolute terms is claimed. The
+    other candidates are ``gmm4_close``, ``gmm4_far`` and ``gmm4_demo``.
 
     Scale: the root mean square coordinate, 1.02, to the nearest half.
 

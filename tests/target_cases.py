@@ -54,7 +54,7 @@ _CHARTS = {"funnel": Chart(
 
 @dataclass(frozen=True)
 class Grid:
-    """Midpoints x (side^2, 2) with masses exp(log_prob) dx, and the block each lies in."""
+    """Midpoints x (side^dim, dim) with masses exp(log_prob) dx, and the block each lies in."""
 
     x: Tensor
     mass: Tensor
@@ -66,21 +66,27 @@ class Grid:
 @cache
 def grid(name: str, tau: float = 1.0, parameters: Parameters = (),
          side: int = 800, blocks: int = 40) -> Grid:
-    """The density by midpoints over a window that holds all but about 1e-8 of the mass."""
+    """The density by midpoints over a window that holds all but about 1e-8 of the mass.
+
+    In one dimension there are as many midpoints and blocks as in the plane.
+    """
     target, chart = made(name, tau, parameters), _CHARTS.get(name, _PLAIN)
     seen = chart.inverse(points(name, tau, parameters))
     low, high = seen.amin(0), seen.amax(0)
     low, high = low - 0.6 * (high - low), high + 0.6 * (high - low)
+    if target.dim == 1:
+        side, blocks = side**2, blocks**2
     width = (high - low) / side
     t = torch.arange(side, dtype=torch.float64) + 0.5
-    u = torch.cartesian_prod(low[0] + width[0] * t, low[1] + width[1] * t)
+    axes = [low[i] + width[i] * t for i in range(target.dim)]
+    u = torch.cartesian_prod(*axes).reshape(-1, target.dim)
     x = chart.of(u)
     log_prob = torch.cat([target.log_prob(part) for part in x.split(1 << 15)])
     mass = (log_prob + chart.log_volume(u)).exp() * width.prod()
 
     def blocks_of(y: Tensor) -> Tensor:
         cell = ((chart.inverse(y) - low) / (high - low) * blocks).floor().long()
-        return cell[:, 0] * blocks + cell[:, 1]
+        return cell[:, 0] if target.dim == 1 else cell[:, 0] * blocks + cell[:, 1]
 
     return Grid(x, mass, float(width.prod()), blocks_of(x), blocks_of)
 

@@ -66,6 +66,23 @@ def play(sampler: Sampler, budget: Budget, n: int = 64, fractions: Any = None
     return run, looks
 
 
+@pytest.mark.parametrize("draw_rows", [0, 3])
+def test_a_budget_of_steps_is_met_exactly_and_looked_at_where_asked(draw_rows: int) -> None:
+    run, looks = play(Walker(rows=5, draw_rows=draw_rows), Budget("steps", 500.0),
+                      fractions=(0.1, 0.2, 0.4, 1.0))
+    assert [look.steps for look in looks] == [50, 100, 200, 500]
+    assert run.outcome.steps == 500 and run.outcome.overshoot == 0.0
+    assert looks[-1].spent.score == 2500, "evaluations are counted whatever binds"
+
+
+def test_a_declared_scale_moves_the_start_and_not_the_density() -> None:
+    bell, wide = Bell(), Bell().declaring(30.0)
+    x = torch.randn(9, 2, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(bell.log_prob(x), wide.log_prob(x)) and bell.scale == 1.0
+    start = initial_points(wide, 4000, torch.Generator().manual_seed(1))
+    assert 29 < float(start.std()) < 31
+
+
 @pytest.mark.parametrize("rows", [1, 7, 64, 300])
 @pytest.mark.parametrize("draw_rows", [0, 1, 3])
 def test_a_budget_of_evaluations_is_never_exceeded(rows: int, draw_rows: int) -> None:

@@ -232,3 +232,30 @@ def test_ula_reproduces_the_ld_row_of_dft(steps: int, published: float) -> None:
         diagonal = float((s.square().sum(-1) + 2).mean())
         values.append(math.sqrt((499 * ksd2(x, s) + diagonal) / 500))
     assert sum(values) / 10 == pytest.approx(published, rel=0.12)
+
+
+def test_a_given_step_and_length_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[tuple[float, int]] = []
+
+    def spy(target: Any, x: Tensor, v: Tensor, score: Tensor, eps: Tensor, steps: int) -> Any:
+        made.append((float(eps.max()), steps))
+        return leapfrog(target, x, v, score, eps, steps)
+
+    monkeypatch.setattr("samplers.hmc.leapfrog", spy)
+    plain = Hmc(chains=4, leapfrog_steps=7, step_size=0.01, fixed_length=True, jitter=0.0)
+    Trial(plain, Normal(), 50).run()
+    assert {steps for _, steps in made} == {7}
+    assert all(abs(eps - 0.01) < 1e-8 for eps, _ in made)
+    made.clear()
+    Trial(Hmc(chains=4, leapfrog_steps=7), Normal(), 50).run()
+    assert len({steps for _, steps in made}) > 1 and len({eps for eps, _ in made}) > 10
+
+
+def test_without_history_only_the_chains_are_drawn() -> None:
+    run = Trial(Ula(chains=5, history=False), Normal(), 30).run()
+    rng = torch.Generator().manual_seed(0)
+    drawn = run.sampler.draw(run.target, run.state, 100, rng)
+    assert sorted(drawn.flatten().tolist()) == sorted(run.state.x.flatten().tolist())
+    assert Ula(chains=5, history=False).points(100) == 5
+    more = Trial(Ula(chains=5), Normal(), 30).run()
+    assert len(more.sampler.draw(more.target, more.state, 50, rng)) == 50

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bench.errors import UserError
-from bench.plan import suite_facts
+from bench.plan import job_facts, job_tasks, suite_facts
 from bench.suite_file import parse_seeds, suite_names
 from bench.suites import from_facts, read_suite
 
@@ -62,6 +62,13 @@ def test_the_suites_of_the_issue_are_there() -> None:
     (GOOD.replace('"mala"', '{name = "mala", params = {chain = 3}}'),
      "no parameter 'chain'; did you mean 'chains'"),
     (GOOD.replace('"mala"', '{name = "mala", label = "a/b"}'), "label 'a/b'"),
+    (GOOD.replace('"mala"', '{name = "mala", budget = "5 parsecs"}'), "line 2: 'mala': budget '5"),
+    (GOOD.replace('"gmm4"', '{name = "gmm4", scale = -1.0}'), "line 1: scale of 'gmm4' must be"),
+    (GOOD.replace('"gmm4"', '{name = "gmm4", budget = "1s"}'), "line 1: an item of 'targets'"),
+    (GOOD.replace('"1s"', '"2.5steps"'), "steps are whole numbers"),
+    (GOOD + "checkpoints = [0.5, 0.25, 1]\n", "line 4: checkpoints must be positive and rising"),
+    (GOOD + "checkpoints = [0.25, 0.5]\n", "line 4: the last checkpoint must be the whole budget"),
+    (GOOD + 'published = ["dft_table2"]\n', "line 4: unknown published table 'dft_table2'; did"),
 ])
 def test_a_wrong_suite_is_told_where_and_what(tmp_path: Path, text: str, said: str) -> None:
     with pytest.raises(UserError, match=said):
@@ -78,6 +85,20 @@ def test_variants_and_presets_merge(tmp_path: Path) -> None:
     assert params["few"] == {"chains": 7, "warmup": 0.5}, "a variant's own setting wins"
     assert suite.preset == "mine"
     assert suite.targets[1].temperature == 2.0
+
+
+def test_a_target_may_declare_another_start_and_a_sampler_another_budget(tmp_path: Path) -> None:
+    text = ('targets = [{name = "funnel", scale = 1.0}]\nbudget = "500steps"\n'
+            'samplers = ["mala", {name = "dft", budget = "6000steps"}]\n'
+            'checkpoints = [50, 100, 200, 500]\n')
+    suite = read_suite(suite_file(tmp_path, text))
+    assert suite.targets[0].scale == 1.0 and suite.budget.currency == "steps"
+    assert suite.fractions == (0.1, 0.2, 0.4, 1.0)
+    facts = {t.spec["sampler"]["label"]: job_facts(t.spec, 0)
+             for t in job_tasks(suite, tmp_path, 1, set())}
+    assert {k: (v["currency"], v["budget"]) for k, v in facts.items() if k in ("mala", "dft")} == {
+        "mala": ("steps", 500.0), "dft": ("steps", 6000.0)}
+    assert facts["mala"]["target_params"]["scale"] == 1.0
 
 
 def test_narrowing_keeps_the_controls() -> None:

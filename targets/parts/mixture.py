@@ -10,7 +10,7 @@ from torch import Tensor
 
 from targets.base import Target, Tempered, Truth
 from targets.parts.moments import raw_moments
-from targets.parts.quadrature import Array, normal_cells
+from targets.parts.quadrature import Array, normal_cells, normal_line
 from targets.parts.rejection import accepted
 
 #: exp of less than about -87 is 40-60 times slower in float32; exp(-80) = 1.8e-35 adds nothing.
@@ -28,8 +28,9 @@ class Mixture(Target):
     A point belongs to the mode whose component has the largest responsibility. ``mode_weights`` is
     the mass of that cell under p, not w_k: where components overlap the two differ, and a perfect
     sampler must score zero. In two dimensions the masses come from a midpoint grid (error, by
-    refining the grid: 5e-5 on gmm40_fab, at worst 3e-4 over random mixtures 0-15); in others they
-    are the w_k.
+    refining the grid: 5e-5 on gmm40_fab, at worst 3e-4 over random mixtures 0-15), in one from a
+    fine line (error below 2e-5 a boundary); in others they are the w_k. A single component has no
+    modes.
     """
 
     has_reference = True
@@ -62,10 +63,11 @@ class Mixture(Target):
                            for j in range(dim)),
         )
         masses = torch.tensor(weights)
-        if dim == 2:
+        if dim <= 2:
             points, mass = _cells(self, 1.0)
             masses = _mode_masses(self, points, mass)
-        vars(self).update(mode_weights=masses)
+        if len(weights) > 1:
+            vars(self).update(mode_weights=masses)
 
     # ---- density -------------------------------------------------------------------------------
 
@@ -140,11 +142,12 @@ class Mixture(Target):
         return raw_moments(weights @ means, np.tensordot(weights, second, axes=1))
 
     def view(self) -> tuple[float, float, float, float]:
-        """Four standard deviations around every centre."""
+        """Four standard deviations around every centre; in one dimension the range, twice."""
         sizes = (self._spread**2).sum(2).sqrt().T
         low = (self._centres - 4 * sizes).amin(1).tolist()
         high = (self._centres + 4 * sizes).amax(1).tolist()
-        return (low[0], high[0], low[1], high[1])
+        second = min(1, self.dim - 1)
+        return (low[0], high[0], low[second], high[second])
 
     def tempered(self, temperature: float) -> Target:
         """p^(1/temperature) with an exact sampler, unless rejection would be hopeless."""
@@ -152,13 +155,13 @@ class Mixture(Target):
             return self
         plain = Tempered(self, temperature)
         hopeless = len(self._weights) ** min(0.0, 1.0 - 1.0 / temperature) < _LEAST_ACCEPTANCE
-        if self.dim != 2 or hopeless:
+        if self.dim > 2 or hopeless:
             return plain
         return TemperedMixture(self, temperature)
 
 
 class TemperedMixture(Tempered):
-    """A two-dimensional mixture at a temperature tau, sampled by rejection; with c = 1 / tau.
+    """A mixture in one or two dimensions at a temperature tau, by rejection; with c = 1 / tau.
 
     For components a_k, each a_k^c is an unnormalised Gaussian of covariance tau S_k, and
     (sum a)^c <= max(1, K^(c-1)) sum a^c, by subadditivity for c < 1 and by Jensen for c > 1. Hence
@@ -176,12 +179,13 @@ class TemperedMixture(Tempered):
         points, mass = _cells(home, 1.0 / temperature)
         total = mass.sum()
         self.log_z = float(np.log(total))
-        self.mode_weights = _mode_masses(home, points, mass).to(self.device, self.dtype)
+        if base.mode_weights is not None:
+            self.mode_weights = _mode_masses(home, points, mass).to(self.device, self.dtype)
         self._first = mass @ points / total
         self._second = (points * mass[:, None]).T @ points / total
 
     def sample(self, n: int, rng: torch.Generator) -> Tensor:
-        """n independent points, shape (n, 2)."""
+        """n independent points, shape (n, d)."""
         c = 1.0 / self.temperature
         base = self.base
         weights = torch.softmax(_tempered_log_masses(base, c), 0)
@@ -197,7 +201,7 @@ class TemperedMixture(Tempered):
         return accepted(propose, n)
 
     def mode_of(self, x: Tensor) -> Tensor:
-        """The component of largest responsibility in the base: (n, 2) -> (n,)."""
+        """The component of largest responsibility in the base: (n, d) -> (n,)."""
         return self.base.mode_of(x)
 
     def truths(self) -> tuple[Truth, ...]:
@@ -229,8 +233,9 @@ def _tempered_log_masses(mixture: Mixture, c: float) -> Tensor:
 
 
 def _cells(mixture: Mixture, c: float) -> tuple[Array, Array]:
-    """Points (M, 2) and masses (M,) of p^c for a mixture on the CPU in float64."""
-    z, normal = normal_cells(0.04 if len(mixture._weights) <= 10 else 0.1)
+    """Points (M, d) and masses (M,) of p^c for a mixture, d <= 2, on the CPU in float64."""
+    z, normal = (normal_line() if mixture.dim == 1
+                 else normal_cells(0.04 if len(mixture._weights) <= 10 else 0.1))
     spread = mixture._spread.numpy() / math.sqrt(c)
     masses = np.exp(_tempered_log_masses(mixture, c).numpy())
     points, mass = [], []
