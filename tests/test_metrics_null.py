@@ -90,7 +90,7 @@ def moved(x: Tensor) -> Tensor:
 
 @pytest.mark.parametrize("name", ["mmd", "mmd_drifting", "ksd", "ksd_dft", "sliced_w2", "w2",
                                   "mean_error", "cov_error", "mean_energy", "energy_w1",
-                                  "mode_tv", "outlier_mass"])
+                                  "mode_tv", "mode_chi2", "outlier_mass"])
 def test_standard_errors_are_calibrated_off_the_null(name: str) -> None:
     n, repeats = (200, 100) if name == "w2" else (300, 200)
     assert 0.78 < ratio(name, n, repeats, moved) < 1.25
@@ -106,7 +106,7 @@ def test_standard_error_of_energy_w1_where_histograms_cross() -> None:
     assert 0.78 < ratio("energy_w1", 300, 200, both) < 1.25
 
 
-@pytest.mark.parametrize("name", ["mmd", "mmd_drifting", "ksd"])
+@pytest.mark.parametrize("name", ["mmd", "mmd_drifting", "ksd", "mode_chi2"])
 def test_standard_errors_hold_under_the_null_too(name: str) -> None:
     """First order alone would be 1.41 times too large there: a ratio of .7."""
     assert 0.72 < ratio(name, 300, 200, lambda x: x) < 1.15
