@@ -65,7 +65,8 @@ class Svgd(Sampler):
 
     ``particles``: N; the set is drawn from as it stands, so N bounds the points there are.
     ``step_size``: eps, in units of x. ``decay``: weight of the past in G. ``median_rows``:
-    particles whose distances the median is taken over; 0: all.
+    particles whose distances the median is taken over; 0: all. ``scaled = False`` makes the plain
+    step x <- x + eps phi.
     """
 
     name = "svgd"
@@ -79,6 +80,7 @@ class Svgd(Sampler):
     particles: int = 500
     step_size: float = 0.01
     decay: float = 0.9
+    scaled: bool = True
     median_rows: int = 32
 
     def init(self, target: Density, rng: torch.Generator) -> SvgdState:
@@ -94,7 +96,7 @@ class Svgd(Sampler):
         phi = stein_field(state.x, target.score(state.x), h2)
         past = self.decay if state.steps else 0.0
         squares = past * state.squares + (1 - past) * phi.square()
-        x = state.x + self.step_size * phi / (1e-6 + squares.sqrt())
+        x = state.x + self.step_size * (phi / (1e-6 + squares.sqrt()) if self.scaled else phi)
         return SvgdState(x, squares, h2, phi.square().mean().sqrt(), state.steps + 1)
 
     def bandwidth(self, x: Tensor, rng: torch.Generator) -> Tensor:
