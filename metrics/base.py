@@ -64,6 +64,8 @@ class Metric(ABC):
     - ``version``: raised with every change that moves numbers; floors of another version are void.
     - ``floor_draws``: how many draws a committed floor holds at least.
     - ``signed``: an unbiased estimator of something that is zero at p, so it may be negative.
+    - ``own_ruler``: a bandwidth taken from the tested samples, kept for a paper's sake; no other
+      metric may have one, and the audit checks it.
     """
 
     name: ClassVar[str]
@@ -74,6 +76,7 @@ class Metric(ABC):
     version: ClassVar[int] = 1
     floor_draws: ClassVar[int] = 1000
     signed: ClassVar[bool] = False
+    own_ruler: ClassVar[bool] = False
 
     @abstractmethod
     def estimate(self, x: Tensor, evidence: Evidence) -> Estimate:

@@ -79,7 +79,7 @@ def _named(room: Any, name: str) -> Any:  # noqa: ANN401
 
 def _names(room: Any) -> list[str]:  # noqa: ANN401
     return sorted(m.name for m in pkgutil.iter_modules(room.__path__)
-                  if not m.ispkg and m.name not in ("base", "floors"))
+                  if not m.ispkg and m.name not in ("base", "floors", "audit"))
 
 
 def _chunk(task: tuple[str, tuple[str, ...], int, int, range]) -> list[list[float]]:
