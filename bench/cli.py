@@ -13,6 +13,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
+from bench.auditing import add_options as audit_options
+from bench.auditing import audit
+from bench.comparing import add_options as compare_options
+from bench.comparing import compare
 from bench.errors import UserError, nearest
 from results.errors import ReportError
 from results.store import StoreError, read_header
@@ -27,6 +31,8 @@ EPILOG = """examples:
   python -m bench list samplers
   python -m bench show drifting
   python -m bench report runs/toy2d-20260101-120000
+  python -m bench compare runs/toy2d-20260101-120000 --against hmc
+  python -m bench audit --metric ksd
 """
 
 
@@ -76,9 +82,14 @@ def parser() -> argparse.ArgumentParser:
         command.add_argument("--plugin", metavar="FILE", help="a file with entries of your own")
     report = commands.add_parser("report", help="tables here, report.html and report.md in DIR")
     report.add_argument("dir", metavar="DIR")
+    compare_options(commands.add_parser("compare", help="which samplers can be told apart"))
+    audit_options(commands.add_parser("audit", help="what the metrics can see"))
     export = commands.add_parser("export", help="one row a measure, for your own analysis")
     export.add_argument("dir", metavar="DIR")
     export.add_argument("--to", required=True, metavar="FILE", help=".csv, .parquet or .json")
+    archive = commands.add_parser("archive", help="a finished run made small enough to commit")
+    archive.add_argument("dir", metavar="DIR")
+    archive.add_argument("--to", required=True, metavar="DIR", help="a new folder")
     return top
 
 
@@ -123,6 +134,14 @@ def _export(options: argparse.Namespace) -> int:
 
     rows = export(Path(options.dir), Path(options.to))
     print(f"{rows} rows written to {options.to}")
+    return 0
+
+
+def _archive(options: argparse.Namespace) -> int:
+    from results.archive import archive
+
+    size = archive(Path(options.dir), Path(options.to))
+    print(f"{options.to}: {size / 2**20:.2f} MiB")
     return 0
 
 
@@ -192,7 +211,8 @@ def _resumed(options: argparse.Namespace) -> tuple[Suite, Path]:
 
 
 _COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
-    "run": _run, "list": _list, "show": _show, "report": _report, "export": _export}
+    "run": _run, "list": _list, "show": _show, "report": _report, "export": _export,
+    "compare": compare, "audit": audit, "archive": _archive}
 
 
 def _terminated(number: int, frame: object) -> NoReturn:

@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-import math
-import re
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
-
 from results import figures, gallery
+from results.blindness import blind_sentences
 from results.breakeven import breakeven_tables, cases
-from results.content import MARKS, Table, number, power
+from results.comparison.parts import comparison_parts
+from results.content import Table, power
 from results.costing import cost_tables
 from results.floors import INTERVAL_FROM
 from results.folder import Run, load
 from results.frames import Scores
 from results.glance import glance
-from results.palette import GLYPHS, colour, glyph
+from results.oracle import oracle_table
+from results.palette import colour, glyph
+from results.published.sentences import published_sentences
+from results.published.tables import published_tables
 from results.ranking import judged, primary, ranking_table
+from results.rendering import page_and_twin
 from results.reproduction import (
     curve_table,
     failures_table,
@@ -34,7 +34,12 @@ from results.store import write_atomically
 from results.summary import findings, verdict, warnings
 from results.tables import MAIN, exponent, slug, target_metrics, target_table
 
-TEMPLATES = Path(__file__).parent / "templates"
+#: The sections of the page in order: anchor and title.
+SECTIONS = {"summary": "Summary", "targets": "By target", "cost": "Cost and ranking",
+            "comparison": "Comparisons", "curves": "Quality against cost", "gallery": "Gallery",
+            "break-even": "Break-even", "published": "Beside published tables",
+            "blindness": "What the metrics can see", "failed": "Failures",
+            "again": "How to reproduce each row"}
 #: Metrics that have curves in the report, where a run scored them.
 CURVES = ("mmd", "w2")
 
@@ -127,7 +132,13 @@ def content(run: Run) -> dict[str, Any]:
     scores = Scores(run)
     metric = primary(scores)
     found = cases(scores)
+    compared, ranks, told = comparison_parts(scores)
+    shown = {"published": published_tables(scores), "blindness": blind_sentences(run)}
     return {
+        "sections": {k: v for k, v in SECTIONS.items() if shown.get(k, True)}, **shown,
+        "published_said": published_sentences(scores), "compared": compared, "ranks": ranks,
+        "told": told, "oracle": [t for m in dict.fromkeys((metric, *CURVES))
+                                 if (t := oracle_table(scores, m))],
         "title": str(run.suite.get("name") or run.path.name),
         "description": str(run.suite.get("description") or ""), "facts": facts(run),
         "warnings": warnings(scores), "verdict": verdict(scores), "findings": findings(scores),
@@ -146,43 +157,9 @@ def content(run: Run) -> dict[str, Any]:
         "n": run.suite.get("n", "?")}
 
 
-def _order(value: float | str | None) -> str:
-    if value is None or (isinstance(value, float) and not math.isfinite(value)):
-        return ""
-    return repr(value) if isinstance(value, float) else str(value)
-
-
-def _markdown_text(text: str) -> str:
-    """Text that stays text in Markdown: no tags, no table bars, no line breaks."""
-    text = re.sub(r"\s+", " ", str(text)).replace("\\", "\\\\")
-    return re.sub(r"([|`*\[\]])", r"\\\1", text.replace("&", "&amp;").replace("<", "&lt;"))
-
-
-def _markdown_cell(cell: Any) -> str:  # noqa: ANN401
-    parts = [_markdown_text(cell.text), MARKS[cell.mark]]
-    if cell.seeds:
-        parts.append(f"({_markdown_text(cell.seeds.replace(chr(10), '; '))})")
-    return " ".join(p for p in parts if p)
-
-
-@cache
-def _environment(html: bool) -> Environment:
-    made = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=html, trim_blocks=True,
-                       lstrip_blocks=True, undefined=StrictUndefined, keep_trailing_newline=True)
-    made.filters |= {"order": _order, "text": _markdown_text, "cell": _markdown_cell,
-                     "safe_svg": Markup, "number": number}
-    made.globals |= {"marks": MARKS, "glyphs": GLYPHS}
-    return made
-
-
 def render(run: Run) -> tuple[str, str]:
     """The page and its twin."""
-    shown = content(run)
-    style, script = ((TEMPLATES / name).read_text(encoding="utf-8")
-                     for name in ("report.css", "report.js"))
-    page = _environment(True).get_template("report.html").render(
-        **shown, style=Markup(style), script=Markup(script))
-    return page, _environment(False).get_template("report.md").render(**shown)
+    return page_and_twin("report", content(run))
 
 
 def write(folder: Path) -> tuple[Path, Path]:

@@ -16,6 +16,7 @@ into ``inbox/`` atomically; only the one process that holds the lock appends.
 from __future__ import annotations
 
 import fcntl
+import gzip
 import json
 import os
 import uuid
@@ -27,6 +28,8 @@ from typing import Any, Self
 from results.records import BadRecord, Job, Record, dump, parse
 
 RECORDS = "records.jsonl"
+#: The records of an archived run, which is read and never written to again.
+PACKED = "records.jsonl.gz"
 
 
 class StoreError(Exception):
@@ -49,12 +52,12 @@ def read(folder: Path) -> tuple[list[Record], list[str]]:
 
     Lines of a job whose own ``job`` line is missing belong to a run that was cut off: left out.
     """
-    path = folder / RECORDS
+    path = folder / (RECORDS if (folder / RECORDS).exists() else PACKED)
     if not path.exists():
         raise StoreError(f"'{folder}' holds no {RECORDS}: name the folder of a run")
     records: list[Record] = []
     complaints: list[str] = []
-    with open(path, "rb") as file:
+    with gzip.open(path) if path.name == PACKED else open(path, "rb") as file:
         for number, line in enumerate(file, 1):
             if not line.strip():
                 continue
@@ -96,6 +99,8 @@ class Store:
         self.folder = folder
 
     def __enter__(self) -> Self:
+        if (self.folder / PACKED).exists():
+            raise StoreError(f"'{self.folder}' is an archive: it can be read, not resumed")
         try:
             for sub in ("", "inbox", "samples", "floors", "density", "log"):
                 (self.folder / sub).mkdir(parents=True, exist_ok=True)

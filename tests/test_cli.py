@@ -20,7 +20,8 @@ def bench(*words: str, cwd: Path | None = None) -> subprocess.CompletedProcess[s
                           check=False, timeout=120, cwd=cwd)
 
 
-@pytest.mark.parametrize("words", [["--help"], ["run", "--help"], ["list"], ["show", "drifting"]])
+@pytest.mark.parametrize("words", [["--help"], ["run", "--help"], ["audit", "--help"],
+                                   ["compare", "--help"], ["list"], ["show", "drifting"]])
 def test_help_list_and_show_import_nothing_heavy(words: list[str]) -> None:
     code = ("import runpy, sys\nsys.argv = ['bench', *" + repr(words) + "]\n"
             "try:\n    runpy.run_module('bench', run_name='__main__')\n"
@@ -55,6 +56,12 @@ def test_help_list_and_show_import_nothing_heavy(words: list[str]) -> None:
     (["show", "drift"], "did you mean 'drifting'"),
     (["report", "nowhere"], "nowhere"),
     (["export", "nowhere", "--to", "x.csv"], "nowhere"),
+    (["archive", "nowhere", "--to", "x"], "not the folder of a run"),
+    (["compare", "nowhere"], "not the folder of a run"),
+    (["audit", "--metric", "kds"], "did you mean 'ksd'"),
+    (["audit", "--target", "gm4"], "did you mean 'gmm4'"),
+    (["audit", "--n", "many"], "--n"),
+    (["audit", "--draws", "0"], "--draws"),
 ])
 def test_a_mistake_is_one_sentence(words: list[str], said: str,
                                    capsys: pytest.CaptureFixture[str],

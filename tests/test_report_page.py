@@ -147,8 +147,8 @@ def test_nothing_but_a_tables_own_box_scrolls_sideways(page: str, tmp_path: Path
 
 
 def test_the_sections_stand_in_order(page: str, twin: str) -> None:
-    assert re.findall(r"<h2><span>(\d)</span>", page) == list("12345678")
-    assert re.findall(r"^## (\d)", twin, flags=re.MULTILINE) == list("12345678")
+    assert re.findall(r"<h2><span>(\d)</span>", page) == list("123456789")
+    assert re.findall(r"^## (\d)", twin, flags=re.MULTILINE) == list("123456789")
 
 
 def test_what_others_wrote_stays_text(page: str, twin: str) -> None:

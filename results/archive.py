@@ -1,0 +1,32 @@
+"""A finished run made small enough to commit: its records compressed, without samples and grids.
+
+An archive is a run's folder to everything that reads (report, compare, export); it is not resumed.
+"""
+
+from __future__ import annotations
+
+import gzip
+import shutil
+from pathlib import Path
+
+from results.errors import ReportError
+from results.folder import load
+from results.store import PACKED, RECORDS, write_atomically
+
+
+def archive(folder: Path, to: Path) -> int:
+    """Write the archive of a run into the empty or new folder ``to``; returns its bytes.
+
+    Floors stay: verdicts are computed from them. The same run gives the same bytes.
+    """
+    load(folder)  # raises StoreError where there is no run
+    if to.exists() and (not to.is_dir() or any(to.iterdir())):
+        raise ReportError(f"'{to}' is not an empty folder; choose another with --to")
+    lines = (folder / RECORDS) if (folder / RECORDS).exists() else None
+    if lines is None:
+        raise ReportError(f"'{folder}' is an archive already; copy it")
+    to.mkdir(parents=True, exist_ok=True)
+    shutil.copy2(folder / "run.json", to / "run.json")
+    shutil.copytree(folder / "floors", to / "floors", dirs_exist_ok=True)
+    write_atomically(to / PACKED, gzip.compress(lines.read_bytes(), 9, mtime=0))
+    return sum(path.stat().st_size for path in to.rglob("*") if path.is_file())

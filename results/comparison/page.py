@@ -1,0 +1,108 @@
+"""The page of a comparison, its Markdown twin, and its tables for a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.text import Text
+
+from results.comparison import calibration
+from results.comparison.gather import gather
+from results.comparison.parts import Comparison
+from results.content import Cell, Column, Table
+from results.errors import ReportError
+from results.folder import load
+from results.frames import Scores
+from results.rendering import page_and_twin
+from results.store import write_atomically
+from results.terminal import grid
+
+
+def compare(folders: Sequence[Path], against: str | None = None,
+            metric: str | None = None) -> Comparison:
+    """Read the runs; raises ReportError or results.store.StoreError with one sentence."""
+    return Comparison(gather([Scores(load(Path(f))) for f in folders], metric, against), against)
+
+
+def calibration_tables() -> list[Table]:
+    """How the intervals and tests behave, as it was measured by simulation and committed."""
+    found = calibration.read()
+    rates = ("mean", "difference", "ratio", "ratio bounded")
+    rows = [(Cell(r["law"]), Cell(str(r["n"]), float(r["n"])),
+             *(Cell(f"{100 * r[k]:.1f} %", r[k]) for k in rates)) for r in found["coverage"]]
+    intervals = Table(
+        "coverage", "How often 95 % intervals hold the truth, by simulation",
+        (Column("law of the values", numeric=False), Column("seeds"), Column("mean", "t"),
+         Column("difference", "paired t"), Column("ratio", "Fieller"), Column("ratio bounded")),
+        tuple(rows), folded=True, notes=(
+            f"{found['repeats']:,} repeats: Monte-Carlo standard error at most "
+            f"{100 * calibration.error(0.85, found['repeats']):.1f} points. Intervals are shown "
+            "from six seeds on.",))
+    names = ("overall", "on a target", "either", "critical difference")
+    rows = [(Cell(r["law"]), Cell(str(r["seeds"]), float(r["seeds"])),
+             *(Cell(f"{100 * r[k]:.1f} %", r[k]) for k in names),
+             Cell(f"± {100 * calibration.error(r['either'], r['repeats']):.1f}"))
+            for r in found["family"]]
+    family = Table(
+        "family", "How often samplers without a difference are told apart, by simulation",
+        (Column("law of the values", numeric=False), Column("seeds"),
+         Column("over targets"), Column("on a target"), Column("either", "5 % at most"),
+         Column("critical difference"), Column("error of 'either'", "one standard error")),
+        tuple(rows), folded=True, notes=(
+            f"{found['samplers']} samplers on {found['targets']} targets, all pairs, corrected "
+            "as in this page: the rate of at least one false claim.",))
+    return [intervals, family]
+
+
+def render(made: Comparison) -> tuple[str, str]:
+    """The page and its twin."""
+    field = made.field
+    shown = {
+        "title": " and ".join(s.run.path.resolve().name for s in field.runs),
+        "against": made.against, "metric": made.main.title, "sentence": made.sentence,
+        "friedman": made.friedman(), "warnings": field.warnings, "notes": field.notes,
+        "images": made.images(), "tables": made.tables(), "folded": made.folded(),
+        "calibration": calibration_tables(), "runs": [_facts(s) for s in field.runs]}
+    return page_and_twin("comparison", shown)
+
+
+def _facts(scores: Scores) -> tuple[str, str]:
+    run = scores.run
+    code = f"commit {str(run.header.get('commit') or 'unknown')[:12]}"
+    dirty = " with uncommitted changes" if run.header.get("dirty") else ""
+    return (run.path.resolve().name,
+            f"{run.suite.get('budget', '?')} a job, {run.suite.get('seeds', '?')} seeds, n = "
+            f"{run.suite.get('n', '?')}, {code}{dirty}, {run.header.get('command') or '?'}")
+
+
+def write(folders: Sequence[Path], out: Path | None = None, against: str | None = None,
+          metric: str | None = None) -> tuple[Path, Path]:
+    """Write comparison.html and comparison.md to ``out`` (default: the first run's folder)."""
+    return save(compare(folders, against, metric), Path(out or folders[0]))
+
+
+def save(made: Comparison, out: Path) -> tuple[Path, Path]:
+    """Write the page and its twin into a folder; raises ReportError where it cannot."""
+    paths = out / "comparison.html", out / "comparison.md"
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        for path, text in zip(paths, render(made), strict=True):
+            write_atomically(path, text.encode("utf-8"))
+    except OSError as error:
+        raise ReportError(f"cannot write into '{out}': {error.strerror or error}; choose another "
+                          "folder with --out") from None
+    return paths
+
+
+def print_comparison(made: Comparison, console: Console) -> None:
+    """Warnings, groups (or the pairs against one) and the sentence."""
+    for text in made.field.warnings:
+        console.print(Text("! " + text, style="yellow"))
+    for text in made.field.notes:
+        console.print(Text(text, style="dim"))
+    console.print(grid(made.tables()[0]))
+    if made.friedman():
+        console.print(Text(made.friedman(), style="dim"))
+    console.print(Text(made.sentence, style="bold"))
