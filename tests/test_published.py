@@ -430,3 +430,12 @@ def test_a_run_without_published_tables_says_nothing() -> None:
     assert published_sentences(Scores(made)) == []
     empty = run({}, published=("sbtm_kl",))
     assert "nothing of ours" in published_sentences(Scores(empty))[0]
+
+
+def test_columns_that_a_run_never_meant_to_rerun_are_left_out_and_named() -> None:
+    whole = published_table("sbtm_kl")
+    part = whole.of(["sbtm_analytic", "gaussian"])
+    assert [c.name for c in part.columns] == ["analytic"]
+    assert part.left_out == ("far", "near") and part.problems == whole.problems
+    assert whole.of(["sbtm_far", "sbtm_near", "sbtm_analytic"]) is whole
+    assert whole.of([]) is whole, "a run of other targets lacks every record, and says so"

@@ -22,7 +22,8 @@ from __future__ import annotations
 import math
 import re
 import tomllib
-from dataclasses import dataclass, field
+from collections.abc import Collection
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
@@ -107,10 +108,23 @@ class PublishedTable:
     columns: tuple[PublishedColumn, ...]
     rows: tuple[PublishedRow, ...]
     mode_counts: tuple[ModeCounts, ...] = ()
+    left_out: tuple[str, ...] = ()  # names of columns that a run has no candidate for
 
     def group(self, name: str) -> tuple[PublishedColumn, ...]:
         """The columns of one published target."""
         return tuple(c for c in self.columns if c.group == name)
+
+    def of(self, targets: Collection[str]) -> PublishedTable:
+        """The table's columns of which a run has a candidate; all where it has none at all.
+
+        A suite may rerun a part of a table: what it never meant to run is no missing record.
+        """
+        kept = tuple(c for c in self.columns if set(c.targets) & set(targets))
+        if kept in ((), self.columns):
+            return self
+        left = tuple(c.name for c in self.columns if c not in kept)
+        counts = tuple(m for m in self.mode_counts if m.group in {c.group for c in kept})
+        return replace(self, columns=kept, mode_counts=counts, left_out=left)
 
     @property
     def groups(self) -> tuple[str, ...]:

@@ -32,7 +32,7 @@ HOW = ("How verdicts are computed. agrees: two one-sided Welch tests at 5 % put 
 def joined(scores: Scores) -> list[Beside]:
     """The run beside each table that its suite names; ReportError for a name without a file."""
     values = Values(scores.run)
-    return [Beside(published_table(str(name)), scores.run, values)
+    return [Beside(published_table(str(name)).of(scores.run.targets), scores.run, values)
             for name in scores.run.suite.get("published") or ()]
 
 
@@ -55,6 +55,7 @@ def notes(beside: Beside) -> tuple[str, ...]:
     said = [f"Source: {table.source}. Spread: {table.spread}."]
     said += [f"Known problem. {text}" for text in table.problems]
     said += [f"{c.name} was {c.suspect}." for c in table.columns if c.suspect]
+    said += [f"Not in this run: {', '.join(table.left_out)}."] if table.left_out else []
     chosen = [s.what for s in beside.scans if len(s.fits) > 1]
     if chosen:
         said.append(f"The candidates for {', '.join(chosen)} were chosen by these very figures: "
