@@ -136,10 +136,13 @@ def _write(path: Path, laws: dict[str, Array], identity: Array, versions: dict[s
     os.replace(partial, path)
 
 
-def floors(name: str, ns: Sequence[int], draws: int, out: Path, jobs: int = 1) -> Path:
+def floors(name: str, ns: Sequence[int], draws: int, out: Path, jobs: int = 1,
+           only: Sequence[str] = ()) -> Path:
     """Write the null laws of all metrics that apply to a target; returns the file.
 
-    A metric whose class asks for fewer draws than 1,000 (exact transport) gets that share.
+    A metric whose class asks for fewer draws than 1,000 (exact transport) gets that share. ``only``
+    names the metrics that are drawn; the rest stay as they are. A longer floor begins with the
+    draws of the shorter one.
     """
     target: Target = _named(targets, name)
     if not target.has_reference:
@@ -152,7 +155,8 @@ def floors(name: str, ns: Sequence[int], draws: int, out: Path, jobs: int = 1) -
     for n in ns:
         keys = {m: f"{m}/{judge.points(n)}" for m, judge in judges.items()}
         wanted = {m: max(1, draws * judge.floor_draws // 1000) for m, judge in judges.items()}
-        wanted = {m: r for m, r in wanted.items() if len(laws.get(keys[m], ())) < r}
+        wanted = {m: r for m, r in wanted.items() if len(laws.get(keys[m], ())) < r
+                  and (not only or m in only)}
         if wanted:
             started = time.monotonic()
             laws |= {keys[m]: law for m, law in _laws(name, wanted, n, 0, jobs).items()}
@@ -171,11 +175,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--n", default="1000,5000", help="numbers of points")
     parser.add_argument("--draws", type=int, default=1000)
     parser.add_argument("--out", type=Path, default=Path("results/floors"))
+    parser.add_argument("--metrics", default="", help="only these, separated by commas")
     parser.add_argument("--jobs", type=int, default=1, help="processes")
     options = parser.parse_args(arguments)
     for name in options.targets.split(","):
         floors(name, [int(n) for n in options.n.split(",")], options.draws, options.out,
-               options.jobs)
+               options.jobs, [m for m in options.metrics.split(",") if m])
 
 
 if __name__ == "__main__":

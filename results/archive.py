@@ -6,27 +6,35 @@ An archive is a run's folder to everything that reads (report, compare, export);
 from __future__ import annotations
 
 import gzip
+import json
+import shlex
 import shutil
 from pathlib import Path
 
 from results.errors import ReportError
 from results.folder import load
+from results.reproduction import without
 from results.store import PACKED, RECORDS, write_atomically
+
+#: Options of the run's command that say where it lay and how fast it went, not what it was.
+PRIVATE = ("--out", "--resume", "--workers")
 
 
 def archive(folder: Path, to: Path) -> int:
     """Write the archive of a run into the empty or new folder ``to``; returns its bytes.
 
-    Floors stay: verdicts are computed from them. The same run gives the same bytes.
+    Floors stay: verdicts are computed from them. The command loses its private folders. The same
+    run gives the same bytes.
     """
-    load(folder)  # raises StoreError where there is no run
+    head = dict(load(folder).header)  # raises StoreError where there is no run
+    head["command"] = shlex.join(without(str(head.get("command") or ""), PRIVATE))
     if to.exists() and (not to.is_dir() or any(to.iterdir())):
         raise ReportError(f"'{to}' is not an empty folder; choose another with --to")
     lines = (folder / RECORDS) if (folder / RECORDS).exists() else None
     if lines is None:
         raise ReportError(f"'{folder}' is an archive already; copy it")
     to.mkdir(parents=True, exist_ok=True)
-    shutil.copy2(folder / "run.json", to / "run.json")
+    write_atomically(to / "run.json", json.dumps(head, indent=1).encode())
     shutil.copytree(folder / "floors", to / "floors", dirs_exist_ok=True)
     write_atomically(to / PACKED, gzip.compress(lines.read_bytes(), 9, mtime=0))
     return sum(path.stat().st_size for path in to.rglob("*") if path.is_file())

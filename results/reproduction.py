@@ -47,19 +47,25 @@ def missing_table(run: Run) -> Table | None:
                   Column("records")), tuple(rows))
 
 
-def command(run: Run, label: str, target: str) -> str:
-    """The command that reproduces the jobs of a pair: the run's own, for this pair alone."""
+def without(command: str, options: tuple[str, ...]) -> list[str]:
+    """The words of a command without some options and their values; none if it has no words."""
     try:
-        words = shlex.split(str(run.header.get("command") or ""))
+        words = shlex.split(command)
     except ValueError:
         words = []
     kept: list[str] = []
     skip = False
     for word in words:
         name, has_value, _ = word.partition("=")
-        if not skip and name not in DROPPED:
+        if not skip and name not in options:
             kept.append(word)
-        skip = not skip and name in DROPPED and not has_value
+        skip = not skip and name in options and not has_value
+    return kept
+
+
+def command(run: Run, label: str, target: str) -> str:
+    """The command that reproduces the jobs of a pair: the run's own, for this pair alone."""
+    kept = without(str(run.header.get("command") or ""), DROPPED)
     if not kept or not any(w.startswith("--suite") for w in kept):
         kept = (kept or ["python", "-m", "bench", "run"]) + [
             "--suite", str(run.suite.get("name", ""))]

@@ -21,6 +21,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_an_archive_holds_every_record_and_floor(folder: Path, tmp_path: Path) -> None:
     size = archive(folder, tmp_path / "small")
     whole, small = load(folder), load(tmp_path / "small")
+    asked = small.header.pop("command")
+    assert asked == "python -m bench run --suite toy2d" and "--out" in whole.header.pop("command")
     assert (small.header, small.jobs, small.checkpoints, small.measures) == (
         whole.header, whole.jobs, whole.checkpoints, whole.measures)
     assert {k: v.tolist() for k, v in small.draws.items()} == {

@@ -259,7 +259,9 @@ def run(points: Points, n: int = 500, published: tuple[str, ...] = ("dft_table1"
                                                       Cost(), final=index == 500))
             stage = "final" if index == 500 else "curve"
             measures.append(Measure(key, index, stage, metric, 1, n, value, parts=parts))
-    return Run(Path("x"), {"suite": {"published": list(published)}}, tuple(jobs.values()),
+    named = {t: {} for name in published for c in published_table(name).columns for t in c.targets}
+    return Run(Path("x"), {"suite": {"published": list(published)}, "targets": named},
+               tuple(jobs.values()),
                tuple(looks.values()), tuple(measures), draws=draws or {})
 
 

@@ -84,6 +84,11 @@ class PublishedCell:
     judgement: Judgement | None
 
     @property
+    def reran(self) -> Judgement | None:
+        """The verdict where jobs of ours stand behind it; a barred figure may have none."""
+        return self.judgement if self.found.values or self.found.lost else None
+
+    @property
     def place(self) -> str:
         """Where the published figure lies: at the floor, above, below, or unknown."""
         return published_place(self.figure, self.row.repeats, self.draws)

@@ -21,7 +21,7 @@ def published_sentences(scores: Scores) -> list[str]:
 
 
 def _verdicts(beside: Beside) -> str:
-    found = [c.judgement for c in beside.cells if c.judgement]
+    found = [c.reran for c in beside.cells if c.reran]
     if not found:
         return f"{beside.table.title}: nothing of ours stands beside it yet."
     counts = Counter(j.verdict for j in found)

@@ -170,7 +170,7 @@ def counts_table(beside: Beside) -> Table | None:
     for cell in beside.cells:
         suspect = cell.column.name if cell.column.suspect else ""
         groups.setdefault((cell.row.family, suspect), []).append(cell)
-    if not any(c.judgement for cells in groups.values() for c in cells):
+    if not any(c.reran for c in beside.cells):
         return None
     columns = [Column("rows", numeric=False), Column("figures"), Column("with ours")]
     columns += [Column(verdict) for verdict in VERDICTS]
@@ -188,14 +188,13 @@ def counts_table(beside: Beside) -> Table | None:
 
 
 def _tally(name: str, cells: list[PublishedCell]) -> tuple[Cell, ...]:
-    ours = [c for c in cells if c.judgement is not None]
-    counts = Counter(c.judgement.verdict for c in ours if c.judgement)
-    judged = [c for c in ours if c.judgement and c.judgement.verdict != INCOMPARABLE]
-    near = sum(bool(c.judgement and c.judgement.close) for c in judged)
+    ours = [c.reran for c in cells if c.reran]
+    counts = Counter(found.verdict for found in ours)
+    judged = [found for found in ours if found.verdict != INCOMPARABLE]
+    near = sum(found.close for found in judged)
     floors = [c for c in cells if c.place != "unknown"]
     above = sum(c.place == "above" for c in floors)
-    lower = sum(bool(c.judgement and c.judgement.verdict == DIFFERS and
-                     (c.judgement.ratio or 0.0) < 1) for c in ours)
+    lower = sum(found.verdict == DIFFERS and (found.ratio or 0.0) < 1 for found in ours)
     below = {DIFFERS: f"ours lower in {lower}"} if counts[DIFFERS] else {}
     return (Cell(name, name), Cell(str(len(cells)), float(len(cells))),
             Cell(str(len(ours)), float(len(ours))),
