@@ -140,9 +140,9 @@ def floors(name: str, ns: Sequence[int], draws: int, out: Path, jobs: int = 1,
            only: Sequence[str] = ()) -> Path:
     """Write the null laws of all metrics that apply to a target; returns the file.
 
-    A metric whose class asks for fewer draws than 1,000 (exact transport) gets that share. ``only``
-    names the metrics that are drawn; the rest stay as they are. A longer floor begins with the
-    draws of the shorter one.
+    A metric whose class asks for fewer draws than 1,000 (exact transport) gets that share.
+    ``only`` names the metrics that are drawn; the rest stay as they are. A longer floor begins
+    with the draws of the shorter one.
     """
     target: Target = _named(targets, name)
     if not target.has_reference:
