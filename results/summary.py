@@ -32,6 +32,11 @@ def warnings(scores: Scores) -> list[str]:
     """What a reader must know before believing anything."""
     run = scores.run
     found = []
+    own = {x: run.sampler(x).get("budget") for x in run.ranked if run.sampler(x).get("budget")}
+    if run.suite.get("currency") == "steps" or own:
+        differs = "".join(f"; {x} has {budget}" for x, budget in own.items())
+        found.append("This run has a paper's budgets, not matched ones: steps are not equal effort"
+                     f"{differs}. Ranks and comparisons between samplers say little.")
     missing = unfinished(scores)
     if missing:
         found.append(f"This run is not complete: {plural(missing, 'job')} of the plan left no "

@@ -69,3 +69,12 @@ def test_the_oracle_is_shown_and_never_ranks(folder: Path) -> None:
     shown = content(load(folder))
     assert shown["oracle"] and all("best checkpoint" in t.caption for t in shown["oracle"])
     assert not any("oracle" in c.title for t in shown["rankings"] for c in t.columns)
+
+
+def test_budgets_that_are_not_matched_are_said_first(folder: Path) -> None:
+    run = load(folder)
+    assert not any("not matched" in w for w in content(run)["warnings"])
+    run.header["suite"]["currency"] = "steps"
+    assert "steps are not equal effort." in content(run)["warnings"][0]
+    run.header["samplers"]["hmc"]["budget"] = "6000steps"
+    assert "hmc has 6000steps" in content(run)["warnings"][0]
