@@ -77,6 +77,15 @@ def half_width(values: Array | list[float]) -> float | None:
     return float(stats.t.ppf(0.975, size - 1) * np.std(values, ddof=1) / np.sqrt(size))
 
 
+def standing(values: Array | list[float], draws: Array | None) -> str:
+    """Where a mean lies: ``floor`` (cannot be told from it), ``below``, ``above``, ``unknown``."""
+    if draws is None:
+        return "unknown"
+    if p_mean(values, draws) <= LEVEL:
+        return "above"
+    return "below" if p_mean_below(values, draws) <= LEVEL_BELOW else "floor"
+
+
 @dataclass(frozen=True)
 class Score:
     """A sampler's values of one metric on one target, over seeds, against the floor."""
@@ -107,12 +116,7 @@ class Score:
     @cached_property
     def verdict(self) -> str:
         """``floor`` (cannot be told from it), ``below``, ``above``, or ``unknown``."""
-        if self.draws is None or self.p is None:
-            return "unknown"
-        if self.p <= LEVEL:
-            return "above"
-        low = p_mean_below(list(self.values), self.draws)
-        return "below" if low <= LEVEL_BELOW else "floor"
+        return standing(list(self.values), self.draws)
 
     @cached_property
     def excess(self) -> float:

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from results.floors import LEVEL, LEVEL_BELOW, p_mean, p_mean_below
+from results.floors import LEVEL, standing
 from results.folder import Array
 from results.published.table import Figure
 
@@ -128,11 +128,7 @@ def close(mean: float, figure: Figure) -> bool:
 
 def place(values: tuple[float, ...], draws: Array | None) -> str:
     """Where a mean lies: ``floor``, ``above`` or ``below`` it, or ``unknown`` without one."""
-    if draws is None:
-        return "unknown"
-    if p_mean(list(values), draws) <= LEVEL:
-        return "above"
-    return "below" if p_mean_below(list(values), draws) <= LEVEL_BELOW else "floor"
+    return standing(list(values), draws)
 
 
 def published_place(figure: Figure, repeats: int, draws: Array | None) -> str:
