@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from bench.execute import check_device, load_plugged, make_metrics, make_target
 from bench.judge import read_floors
 from metrics.base import Metric
 from metrics.floors import null_draws
+from metrics.parts.identity import fingerprint as behaviour
 from results.store import write_atomically
 from targets.base import Target
 from targets.parts.identity import digest, fingerprint, same
@@ -45,7 +47,7 @@ def prepare_target(spec: dict[str, Any]) -> dict[str, Any]:
     if target.has_reference:
         floors = find_floors(target, spec["target"]["name"], metrics, common)
         _save(folder / "floors" / f"{label}.npz", floors)
-    return _facts(target, floors)
+    return _facts(target, metrics, floors)
 
 
 def find_floors(target: Target, name: str, metrics: list[Metric],
@@ -127,13 +129,17 @@ def _check_reference(target: Referenced, common: dict[str, Any]) -> None:
                         f"{float(z.abs().max()):.1f} standard errors); use a longer run")
 
 
-def _facts(target: Target, floors: dict[str, np.ndarray]) -> dict[str, Any]:
-    weights = target.mode_weights
+def _facts(target: Target, metrics: list[Metric],
+           floors: dict[str, np.ndarray]) -> dict[str, Any]:
+    weights, identity = target.mode_weights, fingerprint(target)
     return {"dim": target.dim, "scale": target.scale, "log_z": target.log_z,
             "has_reference": target.has_reference,
             "reference_note": target.reference_note if target.has_reference else "none",
             "mode_weights": None if weights is None else [float(w) for w in weights],
-            "fingerprint": digest(fingerprint(target)),
+            "fingerprint": digest(identity),
+            "behaviour": [v if math.isfinite(v) else None for v in identity],
+            "metric_behaviour": {m.name: behaviour(m, target) for m in metrics
+                                 if m.applies(target)},
             "floor_draws": {k: len(v) for k, v in floors.items()}}
 
 

@@ -13,15 +13,15 @@ from targets.base import Target
 _POINTS = 16
 
 
-def probes(dim: int, scale: float) -> Tensor:
-    """Sixteen fixed points in [-2 scale, 2 scale]^dim, shape (16, dim), float64.
+def probes(dim: int, scale: float, points: int = _POINTS) -> Tensor:
+    """Fixed points in [-2 scale, 2 scale]^dim, shape (points, dim), float64.
 
     Fractional parts of the golden ratio times a quadratic in the point's index: even in every
     dimension, without symmetry, and free of any generator.
     """
     golden = 0.5 * (1.0 + math.sqrt(5.0))
     rows = [[math.fmod(golden * i * (i + j + 1), 1.0) for j in range(dim)]
-            for i in range(1, _POINTS + 1)]
+            for i in range(1, points + 1)]
     return (torch.tensor(rows, dtype=torch.float64) - 0.5) * (4.0 * scale)
 
 
