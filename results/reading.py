@@ -18,11 +18,12 @@ from results.folder import load
 from results.frames import Scores
 from results.published.sentences import published_sentences
 from results.published.tables import published_tables
+from results.regression import calibration_view
 from results.rendering import markdown_table
 from results.summary import warnings
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
-PAGES = (DOCS / "reading.md", DOCS / "published.md")
+PAGES = (DOCS / "reading.md", DOCS / "published.md", DOCS / "tracking.md")
 RUNS = Path(__file__).resolve().parent / "published" / "runs"
 _BLOCK = re.compile(r"(<!-- generated: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
@@ -47,6 +48,10 @@ def _comparison() -> str:
     return "\n".join(markdown_table(table) for table in calibration_tables())
 
 
+def _check() -> str:
+    return "\n".join(markdown_table(table) for table in calibration_view.tables())
+
+
 def _rerun(name: str) -> str:
     """The published table beside the committed run of that name, and where the run comes from."""
     scores = Scores(load(RUNS / name))
@@ -59,7 +64,7 @@ def _rerun(name: str) -> str:
 
 
 GENERATED: dict[str, Callable[[], str]] = {
-    "power": _power, "comparison": _comparison,
+    "power": _power, "comparison": _comparison, "check": _check,
     **{name: partial(_rerun, name) for name in sorted(p.name for p in RUNS.glob("*"))}}
 
 

@@ -1,0 +1,125 @@
+"""Planted regressions: the program as it stands, but for one mistake in one sampler.
+
+    python -m bench.drills --seeds 200 --out DIR [--only NAME]
+
+Each drill copies the five packages into a temporary folder, makes its mistake there by replacing
+lines that must stand exactly once, and runs suite `smoke` for that sampler from the copy: names,
+settings, targets and metrics are unchanged, as in a change that goes wrong. DIR/NAME is a run like
+any other; ``python -m results.regression.calibration`` tells how often the check catches it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.errors import UserError, unknown
+from bench.registry import ROOT
+from bench.suite_file import suite_names
+
+PACKAGES = ("bench", "samplers", "targets", "metrics", "results")
+
+
+@dataclass(frozen=True)
+class Drill:
+    """A mistake: the sampler it is made in, what it is, and the lines that become others."""
+
+    name: str
+    sampler: str
+    says: str
+    file: str
+    lines: tuple[tuple[str, str], ...]
+
+    def plant(self, root: Path) -> None:
+        """Make the mistake in the copy at ``root``; raises UserError where a line has moved."""
+        path = root / self.file
+        text = path.read_text(encoding="utf-8")
+        for old, new in self.lines:
+            if text.count(old) != 1:
+                raise UserError(f"drill '{self.name}': {self.file} holds {text.count(old)} times "
+                                f"'{old.strip()}', not once; bring bench/drills.py up to date")
+            text = text.replace(old, new)
+        path.write_text(text, encoding="utf-8")
+
+
+DRILLS = (
+    Drill("ula_noise", "ula", "noise scaled by .9", "samplers/ula.py",
+          (("+ (2 * eps) ** 0.5 * z", "+ 0.9 * (2 * eps) ** 0.5 * z"),)),
+    Drill("mala_uncorrected", "mala", "every proposal accepted", "samplers/mala.py",
+          (("        x = torch.where(accepted[:, None], y, x)\n",
+            "        accepted = torch.ones_like(accepted)\n"
+            "        x = torch.where(accepted[:, None], y, x)\n"),)),
+    Drill("hmc_momentum", "hmc", "momentum drawn once and never again", "samplers/hmc.py",
+          (("    history: History\n", "    history: History\n    v: Tensor | None = None\n"),
+           ("        v = normal(target, tuple(state.x.shape), rng)\n",
+            "        v = state.v\n"
+            "        if v is None:\n"
+            "            v = normal(target, tuple(state.x.shape), rng)\n"),
+           ("                        state.history.append(x))",
+            "                        state.history.append(x),\n"
+            "                        torch.where(accepted[:, None], w, -v))"))),
+    Drill("svgd_repulsion", "svgd", "repulsion halved", "samplers/svgd.py",
+          (("return (drive + repulsion) / len(x)", "return (drive + 0.5 * repulsion) / len(x)"),)),
+    Drill("drifting_half", "drifting", "half the sampler-side score", "samplers/drifting.py",
+          (("(target_side - sampler_side)", "(target_side - 0.5 * sampler_side)"),)),
+    Drill("dft_sign", "dft", "sign of the second gradient lost", "samplers/dft.py",
+          (("second = 2.0 * (gap", "second = -2.0 * (gap"),)),
+    Drill("idem_weights", "idem", "K samples evaluated, a tenth of them used",
+          "samplers/parts/dem.py",
+          (("            w = softmax(log_p.view(len(at), k))\n",
+            "            unused = torch.arange(max(1, k // 10), k)\n"
+            "            log_p = log_p.view(len(at), k).index_fill(1, unused, -math.inf)\n"
+            "            w = softmax(log_p)\n"),)),
+    Drill("idem_samples", "idem", "a tenth of the K samples", "samplers/parts/dem.py",
+          (("unit, k = self.unit * target.scale, self.mc_samples",
+            "unit, k = self.unit * target.scale, max(1, self.mc_samples // 10)"),)),
+)
+
+
+def copy_house(to: Path) -> None:
+    """The five packages with their data, without what Python compiled."""
+    for package in PACKAGES:
+        shutil.copytree(ROOT / package, to / package,
+                        ignore=shutil.ignore_patterns("__pycache__"))
+
+
+def run_drill(drill: Drill, seeds: str, out: Path) -> int:
+    """Run `smoke` for the drill's sampler, without controls, from a copy with the mistake."""
+    with tempfile.TemporaryDirectory(prefix="drill-") as folder:
+        root = Path(folder)
+        copy_house(root)
+        drill.plant(root)
+        suite = root / "smoke.toml"
+        text = suite_names()["smoke"].read_text(encoding="utf-8")
+        suite.write_text("controls = []\n" + text, encoding="utf-8")
+        command = [sys.executable, "-m", "bench", "run", "--suite", str(suite), "--samplers",
+                   drill.sampler, "--seeds", seeds, "--out", str(out.resolve()), "--no-report"]
+        return subprocess.run(command, cwd=root, check=False).returncode
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the drills one after the other; 0 when every one left its run."""
+    parser = argparse.ArgumentParser(prog="python -m bench.drills", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seeds", default="200", help="number of seeds, or FIRST:LAST")
+    parser.add_argument("--out", required=True, type=Path, metavar="DIR")
+    parser.add_argument("--only", metavar="NAME", help="this drill alone")
+    options = parser.parse_args(arguments)
+    chosen = [d for d in DRILLS if options.only in (None, d.name)]
+    try:
+        if not chosen:
+            raise unknown("drill", options.only, [d.name for d in DRILLS])
+        return max(run_drill(d, options.seeds, options.out / d.name) for d in chosen)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,127 @@
+"""``run``: its options, the suite they ask for, and what follows the run."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench.check_options import add_run_options
+from bench.errors import UserError, nearest
+from results.store import read_header
+
+if TYPE_CHECKING:
+    from bench.suites import Suite
+
+
+def add_options(run: argparse.ArgumentParser) -> None:
+    """Options of ``python -m bench run``."""
+    run.add_argument("--suite", help="name of a suite, or a TOML file")
+    run.add_argument("--samplers", metavar="A,B", help="only these samplers (controls stay)")
+    run.add_argument("--targets", metavar="X,Y", help="only these targets")
+    run.add_argument("--seeds", help="number of seeds, or FIRST:LAST (last excluded)")
+    run.add_argument("--budget", help="such as 10s or 2e6evals, for every job")
+    run.add_argument("--device", help="cpu, cuda or cuda:1")
+    run.add_argument("--dtype", help="float32 or float64")
+    run.add_argument("--n", type=int, help="points judged in the final table")
+    run.add_argument("--workers", type=int, help="jobs at a time (default: one a core)")
+    place = run.add_mutually_exclusive_group()
+    place.add_argument("--out", metavar="DIR", help="a new folder for the run")
+    place.add_argument("--resume", metavar="DIR", help="go on with an unfinished run")
+    run.add_argument("--plugin", metavar="FILE", help="a Python file with your own sampler, "
+                     "target or metric")
+    run.add_argument("--reference", metavar="TARGET=FILE.npy", action="append", default=[],
+                     help="a long verified run (n, dim) as the reference of your own target")
+    run.add_argument("--allow-changed-code", action="store_true",
+                     help="resume although the code has changed since")
+    run.add_argument("--no-report", action="store_true", help="leave the report out")
+    add_run_options(run)
+
+
+def plugin_file(path: str | None) -> Path | None:
+    """The plugin's path, made absolute; raises UserError where there is no such file."""
+    if path is None:
+        return None
+    if not Path(path).is_file():
+        raise UserError(f"plugin file '{path}' does not exist")
+    return Path(path).resolve()
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run a suite, and judge it where a baseline is named; returns the exit code."""
+    from bench.runner import run_suite
+
+    suite, folder = _resumed(options) if options.resume else _planned(options)
+    if options.check:
+        from bench.checking import for_check
+
+        suite = for_check(suite, options)
+    workers = options.workers if options.workers is not None else (os.cpu_count() or 1)
+    if workers < 1:
+        raise UserError(f"--workers {workers} is impossible; give 1 or more")
+    command = shlex.join(["python", "-m", "bench", *sys.argv[1:]])
+    code = run_suite(suite, folder, workers, command, options.allow_changed_code,
+                     report=not options.no_report)
+    if code or not options.check:
+        return code
+    from bench.checking import run_checked
+
+    return run_checked(options, folder, workers, command)
+
+
+def _planned(options: argparse.Namespace) -> tuple[Suite, Path]:
+    from bench.budget import parse_budget
+    from bench.runner import default_folder
+    from bench.suite_file import parse_seeds
+    from bench.suites import check_suite, read_suite
+
+    if not options.suite:
+        raise UserError("run needs --suite NAME (see 'python -m bench list suites') or "
+                        "--resume DIR")
+    suite = read_suite(options.suite, plugin_file(options.plugin), options.samplers,
+                       options.targets)
+    changes: dict[str, object] = {k: getattr(options, k) for k in ("device", "dtype")
+                                  if getattr(options, k)}
+    if options.seeds:
+        changes["seeds"] = parse_seeds(options.seeds)
+    if options.budget:
+        changes["budget"] = parse_budget(options.budget)
+        changes["samplers"] = tuple(replace(s, budget="") for s in suite.samplers)
+    if options.n:
+        changes |= {"n": options.n, "n_curve": min(options.n, suite.n_curve)}
+    changes["references"] = _references(options.reference, [t.label for t in suite.targets])
+    folder = Path(options.out) if options.out else default_folder(suite.name)
+    if (folder / "run.json").exists():
+        raise UserError(f"'{folder}' already holds a run; continue it with --resume {folder}, or "
+                        "choose another folder")
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise UserError(f"'{folder}' is not an empty folder; choose another with --out")
+    return check_suite(replace(suite, **changes)), folder  # type: ignore[arg-type]
+
+
+def _references(pairs: list[str], targets: list[str]) -> dict[str, str]:
+    found = {}
+    for pair in pairs:
+        label, _, path = pair.partition("=")
+        if label not in targets:
+            raise UserError(f"--reference {pair}: no target '{label}' in this run"
+                            f"{nearest(label, targets)}")
+        if not Path(path).is_file():
+            raise UserError(f"--reference {pair}: the file '{path}' does not exist")
+        found[label] = str(Path(path).resolve())
+    return found
+
+
+def _resumed(options: argparse.Namespace) -> tuple[Suite, Path]:
+    from bench.suites import from_facts
+    folder = Path(options.resume)
+    given = [f"--{k}" for k in ("suite", "samplers", "targets", "seeds", "budget", "device",
+                                "dtype", "n", "plugin", "reference") if getattr(options, k)]
+    if given:
+        raise UserError(f"--resume goes on with the settings of the run; leave out "
+                        f"{', '.join(given)}")
+    return from_facts(read_header(folder)["suite"]), folder
