@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import sys
 from collections.abc import Collection
@@ -69,7 +70,7 @@ def frozen(folder: Path) -> Snapshot:
 def _rule(options: argparse.Namespace) -> Rule:
     if not 0 < options.alpha < 1:
         raise UserError(f"--alpha {options.alpha:g} is no chance; give a number between 0 and 1")
-    if not options.tolerance >= 0:
+    if not 0 <= options.tolerance < math.inf:
         raise UserError(f"--tolerance {options.tolerance:g} is no share; give 0 or more")
     return Rule(options.alpha, options.tolerance)
 
@@ -112,8 +113,11 @@ def check(options: argparse.Namespace) -> int:
 def _tell_github(made: Check) -> None:
     """In a job of GitHub Actions: the Markdown in its summary, and annotations."""
     if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
-        with open(summary, "a", encoding="utf-8") as file:
-            file.write(markdown(made))
+        try:
+            with open(summary, "a", encoding="utf-8") as file:
+                file.write(markdown(made))
+        except OSError as error:
+            print(f"warning: no step summary: {error}", file=sys.stderr)
     if os.environ.get("GITHUB_ACTIONS") == "true":
         for line in github(made):
             print(line, file=sys.stderr)  # standard output may hold JSON or XML
@@ -131,6 +135,8 @@ def for_check(suite: Suite, options: argparse.Namespace) -> Suite:
     if base.suite != suite.name:
         raise ReportError(f"'{options.check}' is a baseline of suite '{base.suite}', not of "
                           f"'{suite.name}'")
+    _chosen(options.samplers, {c.sampler for c in base.cells}, "--samplers")
+    _chosen(options.targets, {c.target for c in base.cells}, "--targets")
     facts = suite_facts(suite)
     for key in SETTINGS:
         if base.settings.get(key) != (have := json.loads(json.dumps(facts[key]))):

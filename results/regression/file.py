@@ -10,6 +10,7 @@ import gzip
 import hashlib
 import json
 import math
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +49,7 @@ def read(path: Path) -> Snapshot:
     except FileNotFoundError:
         raise ReportError(f"baseline '{path}' does not exist; freeze one with 'python -m bench "
                           "baseline DIR --to FILE'") from None
-    except (OSError, ValueError, EOFError) as error:
+    except (OSError, ValueError, EOFError, zlib.error) as error:
         raise ReportError(f"'{path}' is cut off or no baseline ({error}); restore it, or freeze "
                           "a new one") from None
     if not isinstance(raw, dict) or raw.get("format") != FORMAT:

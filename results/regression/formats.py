@@ -83,7 +83,8 @@ def junit(check: Check) -> str:
     suite = ElementTree.Element("testsuite", name=f"sample quality: {check.run.suite}",
                                 tests=str(len(check.findings)),
                                 failures=str(len(check.of("worse"))),
-                                errors=str(len(check.of("not compared") + check.of("missing"))))
+                                errors=str(len(check.of("not compared") + check.of("missing"))),
+                                skipped=str(len(check.of("new"))))
     for f in check.findings:
         case = ElementTree.SubElement(suite, "testcase", classname=f.target,
                                       name=f"{f.sampler}, {f.what}")
@@ -93,7 +94,9 @@ def junit(check: Check) -> str:
             ElementTree.SubElement(case, tag, message=f"{f.verdict}: {sentence(f)}")
         else:
             ElementTree.SubElement(case, "system-out").text = f"{f.verdict}: {sentence(f)}"
-    return ElementTree.tostring(suite, encoding="unicode", xml_declaration=True) + "\n"
+    text = ElementTree.tostring(suite, encoding="unicode", xml_declaration=True)
+    # XML has no word for control characters, which a parameter of type text may hold.
+    return "".join(c if c >= " " or c in "\t\n\r" else "?" for c in text) + "\n"
 
 
 def github(check: Check) -> list[str]:

@@ -21,8 +21,9 @@ _WORDS = {"budget": "budget", "n": "number of points", "n_curve": "number of poi
 
 def difference(old: Snapshot, new: Snapshot, a: Cell, b: Cell) -> str:
     """Why a cell of two snapshots cannot be compared; empty where it can."""
-    return "; ".join(filter(None, (_setting(old, new, a, b), _target(old, new, a.target),
-                                   _metrics(old, new, a, b))))
+    target = _target(old, new, a.target)
+    return "; ".join(filter(None, (_setting(old, new, a, b), target,
+                                   _metrics(old, new, a, b, not target))))
 
 
 def _setting(old: Snapshot, new: Snapshot, a: Cell, b: Cell) -> str:
@@ -65,13 +66,14 @@ def _target(old: Snapshot, new: Snapshot, name: str) -> str:
     return ""
 
 
-def _metrics(old: Snapshot, new: Snapshot, a: Cell, b: Cell) -> str:
+def _metrics(old: Snapshot, new: Snapshot, a: Cell, b: Cell, same: bool) -> str:
+    """``same``: the target is; on another density a metric's figures may move by themselves."""
     changed = [f"{m} ({why})" for m in dict.fromkeys((*a.metrics, *b.metrics))
-               if (why := _metric(old, new, a, b, m))]
+               if (why := _metric(old, new, a, b, m, same))]
     return f"a metric differs: {listing(changed)}" if changed else ""
 
 
-def _metric(old: Snapshot, new: Snapshot, a: Cell, b: Cell, name: str) -> str:
+def _metric(old: Snapshot, new: Snapshot, a: Cell, b: Cell, name: str, same: bool) -> str:
     one, other = old.metrics.get(name), new.metrics.get(name)
     if one is None or other is None:
         return "only in the baseline" if other is None else "not in the baseline"
@@ -80,7 +82,7 @@ def _metric(old: Snapshot, new: Snapshot, a: Cell, b: Cell, name: str) -> str:
     if said := _changes("", one["params"], other["params"]):
         return listing(said)
     x, y = (s.targets[a.target].get("metric_behaviour", {}).get(name) for s in (old, new))
-    if not alike([x], [y], METRIC_TOLERANCE, 1e-9):
+    if same and not alike([x], [y], METRIC_TOLERANCE, 1e-9):
         return f"scores fixed points {_figure(x)} → {_figure(y)} under the same version"
     sizes = [dict(zip(c.metrics, c.sizes, strict=True)).get(name) for c in (a, b)]
     if None not in sizes and sizes[0] != sizes[1]:

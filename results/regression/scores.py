@@ -139,7 +139,7 @@ def reach(evals: Array, curve: Array, level: float) -> Array:
         if k:
             above = np.isfinite(curve[k - 1]) & (curve[k - 1] > level)
             with np.errstate(divide="ignore", invalid="ignore"):
-                share = (curve[k - 1] - level) / (curve[k - 1] - curve[k])
+                share = np.clip((curve[k - 1] - level) / (curve[k - 1] - curve[k]), 0.0, 1.0)
                 between = np.exp((1 - share) * np.log(evals[k - 1]) + share * np.log(evals[k]))
             at = np.where(above, between, at)
         found = np.where(here, at, found)
