@@ -139,6 +139,9 @@ def test_all_seeds_shared_are_dealt_out() -> None:
     base, new = cell(rng(), range(45)), cell(rng(1), range(45))
     found = check(snapshot(base), snapshot(new)).findings[0].measured
     assert found is not None and found.seeds == (23, 22)
+    more = check(snapshot(base), snapshot(cell(rng(1), range(200), rise=3.0))).findings[0]
+    assert more.measured is not None and more.measured.seeds == (45, 45)
+    assert more.verdict == "worse"
 
 
 def test_a_rise_is_worse_a_fall_is_better_noise_stays() -> None:

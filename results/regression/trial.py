@@ -21,7 +21,7 @@ from results.regression.scores import (
 from results.regression.snapshot import Cell, Floor, Snapshot
 from results.regression.statistics import Shift, rank_sum, shift
 
-#: Seeds of the baseline beside those that the run has too, from which on these are left out.
+#: Seeds of one side alone, from which on those that both have are left to the other.
 ENOUGH = 20
 
 
@@ -62,17 +62,21 @@ class Trial:
 def trial_of(old: Snapshot, run: Snapshot, cell: Cell) -> Trial | None:
     """The cell's test, on seeds of which no two sides have the same: copies are not independent.
 
-    The run keeps all of its seeds where the baseline has enough others; else those that both have
-    are dealt out in turn.
+    Seeds that both have stay with the run where the baseline has enough others, else with the
+    baseline where the run has, else they are dealt out in turn. No more new seeds than old ones
+    take part: rulers taken from the pooled seeds must be the old ones' (``scores``).
     """
     new = run.by_name.get(cell.name)
     if new is None:
         return None
     shared = sorted(set(cell.seeds) & set(new.seeds))
-    rest = frozenset(cell.seeds) - frozenset(shared)
-    dealt = frozenset(shared[::2]) if len(rest) < ENOUGH else frozenset()
-    return Trial(cell.of(rest | dealt), new.of(frozenset(new.seeds) - dealt),
-                 old.floors_of(cell))
+    before, after = (frozenset(c.seeds) - frozenset(shared) for c in (cell, new))
+    if len(before) >= ENOUGH:
+        kept = frozenset[int]()
+    else:
+        kept = frozenset(shared if len(after) >= ENOUGH else shared[::2])
+    ours = sorted(frozenset(new.seeds) - kept)[:len(before | kept)]
+    return Trial(cell.of(before | kept), new.of(ours), old.floors_of(cell))
 
 
 def measured(trial: Trial, what: str, found: Outcome, corrected: float, level: float,

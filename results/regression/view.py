@@ -91,7 +91,7 @@ def value(found: Measured, amount: float) -> str:
 def _signed(found: Measured, amount: float) -> str:
     if math.isinf(amount):
         return "∞" if amount > 0 else "−∞"
-    return ("+" if amount > 0 else "") + value(found, amount)
+    return ("+" if amount > 0 else "") + value(found, amount).replace("-", "−")
 
 
 def _least(found: Measured) -> str:
@@ -112,25 +112,22 @@ def _row(finding: Finding) -> tuple[Cell, ...]:
     found = finding.measured
     assert found is not None
     gap = found.shift
-    name = found.metric if found.metric == "evaluations" else f"{found.metric}, n {found.n}"
     then, now = finding.seconds or (math.nan, math.nan)
-    return (Cell(finding.sampler), Cell(finding.target), Cell(finding.what),
+    return (Cell(finding.sampler, finding.sampler, finding.target),
             Cell(finding.verdict, mark=_MARKS.get(finding.verdict, ""), seeds=_again(finding)),
-            Cell(name), Cell(value(found, found.old), found.old),
-            Cell(value(found, found.new), found.new),
+            Cell(finding.what, finding.what, found.metric),
+            Cell(value(found, found.new), found.new, f"from {value(found, found.old)}"),
             Cell(_signed(found, gap.value), gap.value,
                  f"{_signed(found, gap.low)} to {_signed(found, gap.high)}"),
             Cell(_least(found), found.visible),
-            Cell(chance(found.corrected), found.corrected),
-            Cell(f"{duration(then)} → {duration(now)}", now))
+            Cell(chance(found.corrected).removeprefix("p "), found.corrected),
+            Cell(duration(now), now, f"from {duration(then)}"))
 
 
-COLUMNS = (Column("sampler", numeric=False), Column("target", numeric=False),
-           Column("what", numeric=False), Column("verdict", numeric=False),
-           Column("metric", "moved most", numeric=False), Column("before", "median"),
-           Column("now", "median"), Column("change", "95 % interval"),
-           Column("visible", "least, 9 in 10"), Column("p", "corrected"),
-           Column("a job", "never gated"))
+COLUMNS = (Column("cell", numeric=False), Column("verdict", numeric=False),
+           Column("what", "moved most", numeric=False), Column("median", "now, before"),
+           Column("change", "95 %"), Column("visible", "from"), Column("p", "corrected"),
+           Column("a job", "not gated"))
 
 
 def table(check: Check, verdicts: Sequence[str] = VERDICTS) -> Table | None:
