@@ -11,7 +11,7 @@ from scipy import stats
 
 from results.comparison.paired import midranks
 from results.regression.judge import FRESH_SEEDS, Check, check
-from results.regression.scores import Rule, reach, rulers, seed_scores
+from results.regression.scores import Rule, quality_outcome, reach, rulers, seed_scores
 from results.regression.snapshot import Cell, Floor, Snapshot
 from results.regression.statistics import critical, least_p, rank_sum, shift
 
@@ -121,6 +121,21 @@ def test_a_rise_of_one_metric_is_seen_whatever_the_share_of_new_seeds(size: int)
     new = cell(rng(11), range(100, 100 + size), rise=3.0)
     found = check(snapshot(old), snapshot(new)).findings[0].measured
     assert found is not None and found.p < 1e-5
+
+
+def test_a_modest_change_of_one_metric_is_not_drowned_by_the_others() -> None:
+    """Two deviations in one of eight metrics: hardly a worst metric, plain to its own rank sum."""
+    draw = rng(12)
+    names = tuple(f"m{i}" for i in range(8))
+    floors = (Floor(-9.0, -8.9, 0.01),) * 8
+    sides = [replace(cell(draw, range(n)), metrics=names, values=draw.standard_normal((8, n)))
+             for n in (45, 20)]
+    sides[1].values[3] += 2.0
+    found = quality_outcome(sides[0], sides[1], floors, Rule(tolerance=0.1))
+    assert found.worse and found.lead == 3
+    pooled = np.hstack([s.values for s in sides])
+    worst = [seed_scores(s.values, *rulers(pooled, floors)) for s in sides]
+    assert found.p_worse < 1e-5 < rank_sum(*worst)
 
 
 def test_same_bits_are_identical_and_a_changed_one_is_tested() -> None:

@@ -25,7 +25,7 @@ from results.comparison.statistics import holm
 from results.content import listing, plural
 from results.errors import ReportError
 from results.regression.matching import difference
-from results.regression.scores import COST, QUALITY, Rule
+from results.regression.scores import COST, QUALITY, SPLIT, Rule
 from results.regression.snapshot import Cell, Snapshot
 from results.regression.statistics import least_p
 from results.regression.trial import Measured, Trial, measured, trial_of
@@ -154,6 +154,7 @@ def _tested(trials: dict[tuple[str, str], Trial], rule: Rule) -> list[Finding]:
     findings = []
     for (trial, what, found), p, q in zip(tests, worse, better, strict=True):
         least = least_p(len(trial.old.seeds), len(trial.new.seeds))
+        least *= SPLIT if what == QUALITY else 1
         verdict, reason = "stayed", ""
         if least > level:
             verdict = "not compared"

@@ -10,7 +10,15 @@ the S_i is exact whatever their law; quantiles keep one absurd seed from blindin
 deviation keeps a metric that hardly varies from ruling. The lower half is taken, where u is one
 standard deviation of a normal law: with median and MAD a rise of half the seeds (22 against 23)
 would lift centre and unit with it and hide among the noise of the other metrics; so placed, they
-are the old seeds' own until six in ten seeds rose. And some metric's median must move by more than
+are the old seeds' own until six in ten seeds rose.
+
+The worst metric fires with the fewest seeds where something breaks; a modest change of one metric
+drowns in it among the noise of the others, however many seeds there are. So half of the level goes
+to the rank sum of S, half to the M metrics, each by its own rank sum:
+
+    p = min(1, 2 p_S, 2 M min_m p_m).
+
+And some metric's median must move by more than
 ``tolerance`` times the old excess over its floor and by more than the floor's own gap from median
 to upper 5 % point: what exact samples do by themselves is no change.
 
@@ -32,14 +40,16 @@ from results.regression.snapshot import Cell, Floor
 from results.regression.statistics import (
     POWER,
     critical,
+    larger,
     pairs_won,
-    rank_sum,
     resamples,
 )
 
 #: Quantiles that make ruler and centre, and what the outer two span under a normal law.
 LOW, CENTRE, HIGH, SPAN = 0.1, 0.25, 0.4, 1.0282
 QUALITY, COST = "quality", "cost"
+#: Parts that the level of a quality is split into: the worst metric, and the metrics one by one.
+SPLIT = 2
 
 
 @dataclass(frozen=True)
@@ -120,7 +130,7 @@ def quality_outcome(old: Cell, new: Cell, floors: Sequence[Floor | None], rule: 
     centre, unit = rulers(np.hstack([a, b]), floors)
     s, t = seed_scores(a, centre, unit), seed_scores(b, centre, unit)
     rise, limit = moved(a, b), allowed(a, floors, rule.tolerance)
-    worse, better = rank_sum(s, t), rank_sum(-s, -t)
+    worse, better = _shared(s, t, a, b), _shared(-s, -t, -a, -b)
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = np.nan_to_num(rise / limit, nan=0.0)
     lead = 0 if not len(ratio) else int(np.argmax(ratio if worse <= better else -ratio))
@@ -128,6 +138,12 @@ def quality_outcome(old: Cell, new: Cell, floors: Sequence[Floor | None], rule: 
     gone = not len(a) and bool(np.isinf(t).any())
     return Outcome(worse, better, gone or bool((rise > limit).any()),
                    bool((-rise > limit).any()), lead)
+
+
+def _shared(s: Array, t: Array, a: Array, b: Array) -> float:
+    """p of scores (seeds,) and of metrics (metrics, seeds), each with half of the level."""
+    each = [SPLIT * len(a) * larger(x, y) for x, y in zip(a, b, strict=True)]
+    return min(1.0, SPLIT * larger(s, t), *each)
 
 
 def reach(evals: Array, curve: Array, level: float) -> Array:
@@ -172,7 +188,7 @@ def cost_outcome(old: Cell, new: Cell, rule: Rule) -> Outcome | None:
         return None
     a, b = found
     before, after, slack = float(np.median(a)), float(np.median(b)), 1 + rule.tolerance
-    return Outcome(rank_sum(a, b), rank_sum(-a, -b),
+    return Outcome(larger(a, b), larger(-a, -b),
                    bool(np.isfinite(before) and after > slack * before),
                    bool(np.isfinite(after) and before > slack * after))
 
@@ -197,14 +213,15 @@ def visible_rise(old: Cell, floors: Sequence[Floor | None], size: int, level: fl
     limit = float(allowed(a, floors, tolerance)[lead])
     centre, unit = rulers(a, floors)
     scores, chosen = seed_scores(a, centre, unit), resamples(a.shape[1], size)
-    bound = critical(a.shape[1], size, level)
+    worst, alone = (critical(a.shape[1], size, level / k) for k in (SPLIT, SPLIT * len(a)))
 
     def seen(rise: float) -> float:
         raised = a.copy()
         raised[lead] += rise
-        won = pairs_won(scores, seed_scores(raised, centre, unit))[chosen].sum(axis=1)
+        won = pairs_won(scores, seed_scores(raised, centre, unit))[chosen].sum(axis=1) >= worst
+        won |= pairs_won(a[lead], raised[lead])[chosen].sum(axis=1) >= alone
         middle = np.median(raised[lead][chosen], axis=1) - np.median(a[lead])
-        return float(np.mean((won >= bound) & (middle > limit)))
+        return float(np.mean(won & (middle > limit)))
 
     return least(seen, max(limit, float(unit[lead]) * 0.1))
 

@@ -49,6 +49,14 @@ def rank_sum(old: Array, new: Array) -> float:
     return float(law[int(ranks[:len(new)].sum())])
 
 
+def larger(old: Array, new: Array) -> float:
+    """``rank_sum`` where the new values' ranks exceed what is expected of them, else 1."""
+    together = np.concatenate([new, old])
+    if midranks(together)[:len(new)].sum() <= len(new) * (len(together) + 1):
+        return 1.0
+    return rank_sum(old, new)
+
+
 def least_p(old: int, new: int) -> float:
     """The smallest p of a rank-sum test of so many values against so many."""
     return 1.0 / comb(old + new, new)
