@@ -132,7 +132,7 @@ def test_a_modest_change_of_one_metric_is_not_drowned_by_the_others() -> None:
              for n in (45, 20)]
     sides[1].values[3] += 2.0
     found = quality_outcome(sides[0], sides[1], floors, Rule(tolerance=0.1))
-    assert found.worse and found.lead == 3
+    assert found.worse and found.rose == 3
     pooled = np.hstack([s.values for s in sides])
     worst = [seed_scores(s.values, *rulers(pooled, floors)) for s in sides]
     assert found.p_worse < 1e-5 < rank_sum(*worst)

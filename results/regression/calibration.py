@@ -114,10 +114,10 @@ def harm(pool: Snapshot, drill: Snapshot, rule: Rule) -> list[dict[str, Any]]:
     for cell in drill.cells:
         old = pool.by_name[cell.name]
         found = quality_outcome(old, cell, pool.floors_of(old), rule)
-        name = old.metrics[found.lead]
+        name = old.metrics[found.rose]
         told.append({"target": cell.target, "p": found.p_worse, "large": found.worse,
                      "metric": name, "failed": sum(s != "ok" for s in cell.status),
-                     "old": float(np.median(old.values[found.lead])),
+                     "old": float(np.median(old.values[found.rose])),
                      "new": float(np.median(cell.values[cell.metrics.index(name)]))})
     return told
 

@@ -31,14 +31,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 
 from results.regression.history_stretch import Break, Name, Split, Stretch, stretches
-from results.regression.scores import COST, Rule, prices
+from results.regression.scores import COST, SPLIT, Rule, prices
 from results.regression.snapshot import Snapshot
-from results.regression.statistics import rank_sum
+from results.regression.statistics import least_p
 
 
 @dataclass(frozen=True)
@@ -146,7 +145,8 @@ def _best(stretch: Stretch, what: str, low: int, high: int, factor: int) -> _Cut
 
 def _told(stretch: Stretch, what: str, cut: _Cut, low: int, high: int) -> Change:
     """A change point with the medians of groups low..high-1 before and after it."""
-    split, lead = cut.split, cut.split.outcome.lead
+    split, found = cut.split, cut.split.outcome
+    lead = found.rose if cut.verdict == "worse" else found.fell
     left, right = stretch.sides(low, split.place, high)
     metric, values = "failed jobs", None
     if what == COST:
@@ -162,11 +162,5 @@ def _told(stretch: Stretch, what: str, cut: _Cut, low: int, high: int) -> Change
 def _able(stretch: Stretch, factor: int) -> bool:
     """Whether seeds that differ as much as they can would be told apart at some split."""
     m = len(stretch.groups)
-    return any(_least(*(len(c.seeds) for c in stretch.sides(0, split, m))) * factor
+    return any(least_p(*(len(c.seeds) for c in stretch.sides(0, split, m))) * SPLIT * factor
                <= stretch.rule.alpha for split in range(1, m))
-
-
-@lru_cache(maxsize=256)
-def _least(old: int, new: int) -> float:
-    """The smallest p of so many values against so many."""
-    return rank_sum(np.arange(old, dtype=float), old + np.arange(new, dtype=float))

@@ -64,15 +64,17 @@ class Rule:
 class Outcome:
     """A test of old against new seeds: chances of so much worse and so much better under the null.
 
-    ``worse`` and ``better``: whether the change is also large enough to matter. ``lead`` is the
-    place of the metric that moved most for its allowance.
+    ``worse`` and ``better``: whether the change is also large enough to matter. ``rose`` and
+    ``fell`` are the places of the metrics that did so most for their allowance: one change can do
+    both.
     """
 
     p_worse: float
     p_better: float
     worse: bool
     better: bool
-    lead: int = 0
+    rose: int = 0
+    fell: int = 0
 
 
 def aligned(old: Cell, new: Cell) -> tuple[Array, Array]:
@@ -133,11 +135,11 @@ def quality_outcome(old: Cell, new: Cell, floors: Sequence[Floor | None], rule: 
     worse, better = _shared(s, t, a, b), _shared(-s, -t, -a, -b)
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = np.nan_to_num(rise / limit, nan=0.0)
-    lead = 0 if not len(ratio) else int(np.argmax(ratio if worse <= better else -ratio))
+    rose, fell = (int(np.argmax(r)) if len(r) else 0 for r in (ratio, -ratio))
     # A cell that never had a value on one side has moved without any metric to say so.
     gone = not len(a) and bool(np.isinf(t).any())
     return Outcome(worse, better, gone or bool((rise > limit).any()),
-                   bool((-rise > limit).any()), lead)
+                   bool((-rise > limit).any()), rose, fell)
 
 
 def _shared(s: Array, t: Array, a: Array, b: Array) -> float:

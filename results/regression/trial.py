@@ -94,7 +94,7 @@ def measured(trial: Trial, what: str, found: Outcome, corrected: float, level: f
     a, b = aligned(old, new)
     if not len(a):
         return None
-    i = found.lead
+    i = found.fell if better else found.rose
     sign = -1.0 if better else 1.0
     each = tuple((m, rank_sum(sign * x, sign * y))
                  for m, x, y in zip(old.metrics, a, b, strict=True))
