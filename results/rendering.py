@@ -12,7 +12,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from results.content import MARKS, Cell, Table, number
+from results.errors import ReportError
 from results.palette import GLYPHS
+from results.store import write_atomically
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -55,6 +57,19 @@ def page_and_twin(name: str, shown: dict[str, Any]) -> tuple[str, str]:
     page = _environment(True).get_template(f"{name}.html").render(
         **shown, style=style, script=script)
     return page, _environment(False).get_template(f"{name}.md").render(**shown)
+
+
+def save_pages(texts: tuple[str, str], out: Path, name: str) -> tuple[Path, Path]:
+    """Write a page and its twin into a folder; raises ReportError where it cannot."""
+    paths = out / f"{name}.html", out / f"{name}.md"
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        for path, text in zip(paths, texts, strict=True):
+            write_atomically(path, text.encode("utf-8"))
+    except OSError as error:
+        raise ReportError(f"cannot write into '{out}': {error.strerror or error}; make it "
+                          "writable, or choose another folder with --out") from None
+    return paths
 
 
 def markdown_table(table: Table) -> str:

@@ -21,7 +21,7 @@ from results.palette import colour, glyph
 from results.published.sentences import published_sentences
 from results.published.tables import published_tables
 from results.ranking import judged, primary, ranking_table
-from results.rendering import page_and_twin
+from results.rendering import page_and_twin, save_pages
 from results.reproduction import (
     curve_table,
     failures_table,
@@ -30,7 +30,6 @@ from results.reproduction import (
     reproduction_table,
     samplers_table,
 )
-from results.store import write_atomically
 from results.summary import findings, verdict, warnings
 from results.tables import MAIN, exponent, slug, target_metrics, target_table
 
@@ -164,9 +163,4 @@ def render(run: Run) -> tuple[str, str]:
 
 def write(folder: Path) -> tuple[Path, Path]:
     """Write report.html and report.md into a run's folder; returns their paths."""
-    folder = Path(folder)
-    page, twin = render(load(folder))
-    paths = folder / "report.html", folder / "report.md"
-    for path, text in zip(paths, (page, twin), strict=True):
-        write_atomically(path, text.encode("utf-8"))
-    return paths
+    return save_pages(render(load(Path(folder))), Path(folder), "report")

@@ -12,11 +12,9 @@ from results.comparison import calibration
 from results.comparison.gather import gather
 from results.comparison.parts import Comparison
 from results.content import Cell, Column, Table
-from results.errors import ReportError
 from results.folder import load
 from results.frames import Scores
-from results.rendering import page_and_twin
-from results.store import write_atomically
+from results.rendering import page_and_twin, save_pages
 from results.terminal import grid
 
 
@@ -85,15 +83,7 @@ def write(folders: Sequence[Path], out: Path | None = None, against: str | None 
 
 def save(made: Comparison, out: Path) -> tuple[Path, Path]:
     """Write the page and its twin into a folder; raises ReportError where it cannot."""
-    paths = out / "comparison.html", out / "comparison.md"
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        for path, text in zip(paths, render(made), strict=True):
-            write_atomically(path, text.encode("utf-8"))
-    except OSError as error:
-        raise ReportError(f"cannot write into '{out}': {error.strerror or error}; choose another "
-                          "folder with --out") from None
-    return paths
+    return save_pages(render(made), out, "comparison")
 
 
 def print_comparison(made: Comparison, console: Console) -> None:

@@ -12,14 +12,12 @@ from rich.console import Console
 from rich.text import Text
 
 from results.content import Cell, Column, Table, count, listing, number, plural
-from results.errors import ReportError
 from results.figures import Image
 from results.regression.history import Change, Movement, Name, changes
 from results.regression.history_entries import Entry, entries
 from results.regression.history_figure import ARROWS, panel
 from results.regression.scores import COST, Rule
-from results.rendering import page_and_twin
-from results.store import write_atomically
+from results.rendering import page_and_twin, save_pages
 from results.terminal import grid
 
 MARKS = {"worse": "fail", "better": "good"}
@@ -177,15 +175,7 @@ def render(made: Made) -> tuple[str, str]:
 
 def save(made: Made, out: Path) -> tuple[Path, Path]:
     """Write history.html and history.md into a folder; raises ReportError where it cannot."""
-    paths = out / "history.html", out / "history.md"
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        for path, text in zip(paths, render(made), strict=True):
-            write_atomically(path, text.encode("utf-8"))
-    except OSError as error:
-        raise ReportError(f"cannot write into '{out}': {error.strerror or error}; choose another "
-                          "folder with --out") from None
-    return paths
+    return save_pages(render(made), out, "history")
 
 
 def print_history(made: Made, console: Console) -> None:
