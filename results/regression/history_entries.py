@@ -29,8 +29,8 @@ class Entry:
     def commit(self) -> str:
         """Seven digits of the commit, with a plus where there were uncommitted changes."""
         made = self.snapshot.made
-        return str(made.get("commit") or "no commit")[:9 if not made.get("commit") else 7] + (
-            "+" if made.get("dirty") else "")
+        commit = str(made.get("commit") or "")[:7] or "no commit"
+        return commit + ("+" if made.get("dirty") else "")
 
     @property
     def date(self) -> str:

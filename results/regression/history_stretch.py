@@ -128,12 +128,9 @@ def _stretch(entries: list[tuple[int, Snapshot]], name: Name, rule: Rule) -> Str
 
 def _filled(cell: Cell, sizes: dict[str, int], looks: int) -> Cell:
     """The cell with these metrics and so many looks; inf where it has none."""
-    nothing = np.full(len(cell.seeds), np.inf)
-    rows = dict(zip(cell.metrics, cell.values, strict=True))
     missing = np.full((looks - len(cell.curve), len(cell.seeds)), np.inf)
     return replace(cell, metrics=tuple(sizes), sizes=tuple(sizes.values()),
-                   values=np.array([rows.get(m, nothing) for m in sizes]).reshape(
-                       len(sizes), len(nothing)),
+                   values=cell.rows(sizes),
                    evals=np.vstack([cell.evals, missing]), curve=np.vstack([cell.curve, missing]))
 
 

@@ -79,10 +79,7 @@ class Outcome:
 
 def aligned(old: Cell, new: Cell) -> tuple[Array, Array]:
     """Values of both by the old cell's metrics; inf where the new one has none."""
-    rows = dict(zip(new.metrics, new.values, strict=True))
-    nothing = np.full(len(new.seeds), np.inf)
-    return old.values, np.array([rows.get(m, nothing) for m in old.metrics]).reshape(
-        len(old.metrics), len(new.seeds))
+    return old.values, new.rows(old.metrics)
 
 
 def _quantiles(values: Array, shares: Sequence[float]) -> Array:

@@ -67,7 +67,15 @@ class Cell:
 
     def of(self, seeds: Sequence[int] | frozenset[int]) -> Cell:
         """The cell with some of its seeds, in its own order."""
-        return self.at([i for i, seed in enumerate(self.seeds) if seed in frozenset(seeds)])
+        wanted = frozenset(seeds)
+        return self.at([i for i, seed in enumerate(self.seeds) if seed in wanted])
+
+    def rows(self, metrics: Iterable[str]) -> Array:
+        """Values by these metrics, (metrics, seeds); inf where the cell has none of one."""
+        known = dict(zip(self.metrics, self.values, strict=True))
+        nothing = np.full(len(self.seeds), np.inf)
+        made = [known.get(m, nothing) for m in metrics]
+        return np.array(made).reshape(len(made), len(self.seeds))
 
     def at(self, places: Iterable[int]) -> Cell:
         """The cell with the seeds at some places."""
