@@ -87,7 +87,7 @@ class Asked:
 
 
 def _checked(options: argparse.Namespace) -> Asked:
-    from bench.registry import catalogue
+    from bench.registry import catalogue, default_metrics
 
     plugin = Path(options.plugin).resolve() if options.plugin else None
     if plugin is not None and not plugin.is_file():
@@ -101,8 +101,8 @@ def _checked(options: argparse.Namespace) -> Asked:
     own = {room: [name for name, entry in known[room].items() if entry.path == plugin]
            for room in ("targets", "metrics")}
     committed = sorted(path.stem for path in (ROOT / "audit").glob("*.json"))
-    metrics = _names(options.metric, "metrics", plugin) or own["metrics"] or sorted(
-        known["metrics"])
+    metrics = _names(options.metric, "metrics", plugin) or own["metrics"] or \
+        default_metrics(plugin)
     targets = _names(options.target, "targets", plugin) or own["targets"] or committed
     if not targets:
         raise UserError("no audit is committed here; name a target with --target")

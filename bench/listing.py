@@ -22,6 +22,7 @@ def facts(entry: Entry) -> dict[str, Any]:
     """An entry as plain values."""
     return {"name": entry.name, "summary": entry.summary,
             **{k: entry.attributes[k] for k in _SHOWN if entry.attributes.get(k)},
+            **({"default": False} if entry.attributes.get("default") is False else {}),
             "parameters": {k: {"type": t, "default": d} for k, (t, d) in entry.parameters.items()}}
 
 
@@ -48,12 +49,16 @@ def print_list(what: str | None, as_json: bool, plugin: Path | None) -> None:
         table = Table(title=sort, title_justify="left", title_style="bold", box=None,
                       show_header=False, padding=(0, 2, 0, 0))
         for row in rows:
-            table.add_row(row["name"], row["summary"])
+            table.add_row(row["name"], row["summary"] + _only_named(row))
         console.print(table)
     if what in (None, "samplers"):
         console.print("exemptions from laws of the conformance kit: " + ("; ".join(
             f"{sampler}, {law}: {why}" for (sampler, law), why in EXEMPTIONS.items()) or "none"),
             markup=False, highlight=False)
+
+
+def _only_named(row: dict[str, Any]) -> str:
+    return "" if row.get("default", True) else " (only where a suite names it)"
 
 
 def print_entry(name: str, plugin: Path | None) -> None:
@@ -73,7 +78,7 @@ def print_entry(name: str, plugin: Path | None) -> None:
 def _print(entry: Entry) -> None:
     told = facts(entry)
     print(f"{entry.name} ({entry.room[:-1]}): {entry.doc}\n")
-    for key in _SHOWN:
+    for key in (*_SHOWN, "default"):
         if key in told:
             print(f"{key}: {told[key]}")
     if entry.parameters:

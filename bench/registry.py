@@ -193,6 +193,12 @@ def find(room: str, name: str, plugin: Path | None = None) -> Entry:
     return known[name]
 
 
+def default_metrics(plugin: Path | None = None) -> list[str]:
+    """Names of the metrics that serve where none are named: all but ``default = False``."""
+    return sorted(name for name, entry in catalogue(plugin)["metrics"].items()
+                  if entry.attributes.get("default", True))
+
+
 def _import(entry: Entry) -> ModuleType:
     if entry.module:
         return importlib.import_module(entry.module)

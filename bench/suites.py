@@ -13,7 +13,7 @@ from typing import Any
 
 from bench.budget import Budget, parse_budget
 from bench.errors import UserError, unknown
-from bench.registry import catalogue, check_parameters, find
+from bench.registry import check_parameters, default_metrics, find
 from bench.suite_file import (
     HERE,
     Spec,
@@ -91,7 +91,7 @@ def read_suite(name: str, plugin: Path | None = None, only_samplers: str | None 
     controls = read_specs(path, "controls", named, plugin)
     controls = tuple(c for c in controls if c.label not in {s.label for s in samplers})
     samplers, preset, note = _with_preset(path, samplers, raw.get("preset", {}), plugin)
-    metrics = raw.get("metrics", sorted(catalogue(plugin)["metrics"]))
+    metrics = raw.get("metrics", default_metrics(plugin))
     try:
         seeds, budget = parse_seeds(raw.get("seeds", 5)), parse_budget(raw["budget"])
     except UserError as error:

@@ -148,11 +148,12 @@ def audit(name: str, ns: Sequence[int], effort: Effort, laws: dict[str, Array],
     """The audit of a target: what ``stored`` holds and still stands, and the rest drawn.
 
     ``laws``: floors by METRIC/POINTS; a metric without one at some n is left out there.
-    ``only``: names of metrics (all of ours by default). ``say`` is told before and after drawing.
+    ``only``: names of metrics (without it all of ours but those with ``default = False``).
+    ``say`` is told before and after drawing.
     """
     target: Target = loader("targets", name)
     judges: list[Metric] = [m for m in (loader("metrics", m) for m in (only or _names(metrics)))
-                            if m.applies(target)]
+                            if m.applies(target) and (only or m.default)]
     planned = defects(target)
     content = heading(target, name, planned)
     stored = stored or {}

@@ -62,6 +62,8 @@ class Metric(ABC):
       not apply. Every metric may use the target's density and score.
     - ``blind``: what it cannot see, in a sentence that the report repeats.
     - ``version``: raised with every change that moves numbers; floors of another version are void.
+    - ``default``: False keeps it out of suites, floors and audits that name no metrics: one that
+      is dear, or made for a single question.
     - ``floor_draws``: how many draws a committed floor holds at least.
     - ``signed``: an unbiased estimator of something that is zero at p, so it may be negative.
     - ``own_ruler``: a bandwidth taken from the tested samples, kept for a paper's sake; no other
@@ -74,6 +76,7 @@ class Metric(ABC):
     blind: ClassVar[str] = ""
     reference: ClassVar[str] = ""
     version: ClassVar[int] = 1
+    default: ClassVar[bool] = True
     floor_draws: ClassVar[int] = 1000
     signed: ClassVar[bool] = False
     own_ruler: ClassVar[bool] = False

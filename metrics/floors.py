@@ -138,11 +138,11 @@ def _write(path: Path, laws: dict[str, Array], identity: Array, versions: dict[s
 
 def floors(name: str, ns: Sequence[int], draws: int, out: Path, jobs: int = 1,
            only: Sequence[str] = ()) -> Path:
-    """Write the null laws of all metrics that apply to a target; returns the file.
+    """Write the null laws of the metrics that apply to a target; returns the file.
 
     A metric whose class asks for fewer draws than 1,000 (exact transport) gets that share.
-    ``only`` names the metrics that are drawn; the rest stay as they are. A longer floor begins
-    with the draws of the shorter one.
+    ``only`` names the metrics that are drawn (without it: those on by default); the rest stay as
+    they are. A longer floor begins with the draws of the shorter one.
     """
     target: Target = _named(targets, name)
     if not target.has_reference:
@@ -156,7 +156,7 @@ def floors(name: str, ns: Sequence[int], draws: int, out: Path, jobs: int = 1,
         keys = {m: f"{m}/{judge.points(n)}" for m, judge in judges.items()}
         wanted = {m: max(1, draws * judge.floor_draws // 1000) for m, judge in judges.items()}
         wanted = {m: r for m, r in wanted.items() if len(laws.get(keys[m], ())) < r
-                  and (not only or m in only)}
+                  and (m in only if only else judges[m].default)}
         if wanted:
             started = time.monotonic()
             laws |= {keys[m]: law for m, law in _laws(name, wanted, n, 0, jobs).items()}
@@ -175,7 +175,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--n", default="1000,5000", help="numbers of points")
     parser.add_argument("--draws", type=int, default=1000)
     parser.add_argument("--out", type=Path, default=Path("results/floors"))
-    parser.add_argument("--metrics", default="", help="only these, separated by commas")
+    parser.add_argument("--metrics", default="", help="only these, separated by commas "
+                        "(default: all but those with default = False)")
     parser.add_argument("--jobs", type=int, default=1, help="processes")
     options = parser.parse_args(arguments)
     for name in options.targets.split(","):

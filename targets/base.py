@@ -196,6 +196,13 @@ class Target(ABC):
         """Index of the mode each point belongs to: (n, dim) -> (n,) int64."""
         raise NotImplementedError(f"target '{type(self).__name__}' declares no modes")
 
+    #: True where ``mode_distance`` answers: modes with a centre and a covariance.
+    has_mode_distance: bool = False
+
+    def mode_distance(self, x: Tensor) -> Tensor:
+        """Least Mahalanobis distance of each point to a mode's centre: (n, dim) -> (n,)."""
+        raise NotImplementedError(f"target '{type(self).__name__}' declares no widths of modes")
+
     def view(self) -> tuple[float, float, float, float]:
         """A window (x0_min, x0_max, x1_min, x1_max) for pictures of the first two coordinates."""
         r = 3.0 * self.scale

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from targets.parts.draws import far_point, log_uniform
 from targets.parts.mixture import Mixture
 from targets.parts.quadrature import Array
 
@@ -37,35 +38,22 @@ class RandomMixture(Mixture):
         """Draw the mixture."""
         rng = np.random.RandomState(self.seed)
         modes = int(rng.randint(2, 9))
-        size = _log_uniform(rng, 0.7, 20.0)
-        typical = size * _log_uniform(rng, 0.08, 0.35)
+        size = log_uniform(rng, 0.7, 20.0)
+        typical = size * log_uniform(rng, 0.08, 0.35)
         weights = 0.8 * rng.dirichlet(np.full(modes, 2.0)) + 0.2 / modes
         centres = np.empty((0, 2))
         covariances = np.empty((modes, 2, 2))
         for k in range(modes):
-            centres = np.vstack([centres, _far_point(rng, centres) * size])
+            centres = np.vstack([centres, far_point(rng, centres) * size])
             covariances[k] = _covariance(rng, typical)
         mean_square = (centres**2).sum(1) + np.trace(covariances, axis1=1, axis2=2)
         super().__init__(weights, centres, covariances, scale=math.sqrt(weights @ mean_square / 2))
 
 
-def _log_uniform(rng: np.random.RandomState, low: float, high: float) -> float:
-    return float(math.exp(rng.uniform(math.log(low), math.log(high))))
-
-
-def _far_point(rng: np.random.RandomState, others: Array) -> Array:
-    """Of eight points in [-1, 1]^2 the one farthest from all others, shape (2,)."""
-    candidates = rng.uniform(-1.0, 1.0, size=(8, 2))
-    if len(others) == 0:
-        return candidates[0]
-    gaps = ((candidates[:, None, :] - others[None]) ** 2).sum(2).min(1)
-    return candidates[int(gaps.argmax())]
-
-
 def _covariance(rng: np.random.RandomState, typical: float) -> Array:
     """A random 2 x 2 covariance whose geometric mean standard deviation is near ``typical``."""
-    size = typical * _log_uniform(rng, 0.7, 1.4)
-    ratio = math.sqrt(_log_uniform(rng, 1.0, 2.5))
+    size = typical * log_uniform(rng, 0.7, 1.4)
+    ratio = math.sqrt(log_uniform(rng, 1.0, 2.5))
     angle = rng.uniform(0.0, math.pi)
     axes = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
     value: Array = axes @ np.diag([(size * ratio) ** 2, (size / ratio) ** 2]) @ axes.T

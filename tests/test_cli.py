@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from bench.cli import main
-from bench.registry import ROOMS, catalogue
+from bench.registry import ROOMS, catalogue, default_metrics
 
 
 def bench(*words: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
@@ -154,6 +154,8 @@ def test_list_as_json_has_everything(capsys: pytest.CaptureFixture[str]) -> None
     tables = json.loads(capsys.readouterr().out)
     for room in ROOMS:
         assert {row["name"] for row in tables[room]} == set(catalogue()[room])
+    only_named = {r["name"] for r in tables["metrics"] if r.get("default") is False}
+    assert only_named == set(catalogue()["metrics"]) - set(default_metrics())
     assert {"toy2d", "toy2d-full", "toy2d-gpu", "smoke"} <= {r["name"] for r in tables["suites"]}
 
 

@@ -29,6 +29,7 @@ class Normal(Target):
 
     name = "normal"
     has_reference = True
+    has_mode_distance = True
     mode_weights = torch.tensor([0.5, 0.5])
 
     def __init__(self, dim: int = 2) -> None:
@@ -46,6 +47,9 @@ class Normal(Target):
 
     def mode_of(self, x: Tensor) -> Tensor:
         return (x[:, 0] > 0).long()
+
+    def mode_distance(self, x: Tensor) -> Tensor:
+        return x.norm(dim=1)
 
     def truths(self) -> tuple[Truth, ...]:
         names = [(f"x{i}", 0.0) for i in range(self.dim)]
@@ -137,6 +141,15 @@ def oracle_w2(x: Tensor, e: Evidence) -> float:
     return float(np.sqrt(cost[i, j].mean()))
 
 
+def oracle_central(x: Tensor, e: Evidence) -> float:
+    rng = torch.Generator().manual_seed(e.seed)
+    y = np.concatenate([e.target.sample(5000, rng).double().numpy() for _ in range(10)])
+    low, high = np.quantile(y, [0.025, 0.975], axis=0, method="inverted_cdf")
+    low = np.sort(y, axis=0)[1250]  # the order statistic next inside, as the upper one is
+    a, b = (np.clip(p, low, high) for p in (x.double().numpy(), y))
+    return abs(float(a.var(axis=0, ddof=1).sum() / b.var(axis=0, ddof=1).sum() - 1))
+
+
 def oracle_energy(x: Tensor, e: Evidence) -> tuple[np.ndarray, np.ndarray]:
     return tuple(0.5 * (p.double().numpy() ** 2).sum(1)  # type: ignore[return-value]
                  for p in (x, e.first(len(x))))
@@ -167,10 +180,14 @@ ORACLES = {
     "ksd": lambda x, e: off(stein_kernel(x, e)),
     "ksd_dft": lambda x, e: math.sqrt(stein_kernel(x, e).sum()) / len(x),
     "w2": oracle_w2,
+    "w2_blocks": oracle_w2,  # fewer than 1,000 points are one pair
     "sliced_w2": oracle_sliced,
     "mean_error": lambda x, e: float(np.linalg.norm(x.double().numpy().mean(0))),
     "cov_error": lambda x, e: float(np.linalg.norm(np.cov(x.double().numpy().T)
                                                    - np.eye(x.shape[1]))),
+    "cov_trace": lambda x, e: abs(float(np.trace(np.cov(x.double().numpy().T))) / x.shape[1] - 1),
+    "cov_trace_central": oracle_central,
+    "between_mass": lambda x, e: float(((x.double().numpy() ** 2).sum(1) > 16).mean()),
     "mean_energy": lambda x, e: abs(float(np.subtract(*map(np.mean, oracle_energy(x, e))))),
     "energy_w1": lambda x, e: wasserstein_distance(*oracle_energy(x, e)),
     "mode_tv": lambda x, e: abs(float((x[:, 0] > 0).double().mean()) - 0.5),
@@ -249,7 +266,8 @@ def test_a_pure_shift_is_its_length() -> None:
         value("cov_error", evidence.first(500), evidence), rel=1e-4)
 
 
-@pytest.mark.parametrize("name", ["w2", "sliced_w2", "energy_w1", "mean_energy"])
+@pytest.mark.parametrize("name", ["w2", "w2_blocks", "sliced_w2", "energy_w1",
+                                  "mean_energy"])
 def test_the_reference_itself_is_at_distance_zero(name: str) -> None:
     _, evidence = case(300)
     got = metric(name).estimate(evidence.first(300), evidence)
@@ -342,7 +360,7 @@ def test_wrong_shape_is_refused(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", [n for n in NAMES if "reference" in metric(n).needs
-                                  and n != "kl_kde"])  # it draws a reference of its own size
+                                  and n not in ("kl_kde", "cov_trace_central")])  # draw their own
 def test_too_small_a_reference_is_refused(name: str) -> None:
     x, evidence = case(50)
     with pytest.raises(ValueError, match="wants 50 reference points, the evidence holds 40"):
@@ -379,7 +397,10 @@ def test_metrics_apply_where_the_target_gives_what_they_need() -> None:
     assert [n for n in NAMES if metric(n).applies(Bare())] == ["ksd", "ksd_dft"]
     assert [n for n in NAMES if not metric(n).applies(Normal())] == ["kl_kde"]
     assert all(metric(n).applies(Normal(1)) for n in NAMES)
-    assert [n for n in NAMES if not metric(n).applies(FewTruths())] == ["cov_error", "kl_kde"]
+    assert [n for n in NAMES if not metric(n).applies(FewTruths())] == ["cov_error", "cov_trace",
+                                                                        "kl_kde"]
+    far = registry.load("targets", "double_well")  # modes, but no centres and widths
+    assert metric("mode_tv").applies(far) and not metric("between_mass").applies(far)
 
 
 # ---- exact transport ---------------------------------------------------------------------------

@@ -31,7 +31,7 @@ def metric(name: str) -> Metric:
 
 
 def applying(target: Target) -> list[str]:
-    return [n for n in sorted(registry.catalogue()["metrics"]) if metric(n).applies(target)]
+    return [n for n in registry.default_metrics() if metric(n).applies(target)]
 
 
 def read(path: Path) -> dict[str, np.ndarray]:
@@ -80,7 +80,8 @@ def test_file_holds_every_metric_at_the_points_it_uses(tmp_path: Path, gmm4: Tar
     assert {len(stored[k]) for k in wanted if not k.startswith("w2")} == {10}
     assert len(stored["w2/60"]) == len(stored["w2/2000"]) == 2
     assert all(stored[k].dtype == np.float32 for k in wanted)
-    assert json.loads(str(stored["versions"])) == {n: metric(n).version for n in names}
+    assert json.loads(str(stored["versions"])) == {
+        n: metric(n).version for n in registry.catalogue()["metrics"] if metric(n).applies(gmm4)}
     assert stored["fingerprint"].tolist() == fingerprint(registry.load("targets", "gmm4"))
     alone = floors.null_draws(gmm4, metric("mmd"), 60, 10)
     assert np.array_equal(stored["mmd/60"], alone)
@@ -117,6 +118,19 @@ def test_only_what_is_missing_or_stale_is_computed(tmp_path: Path, gmm4: Target,
     monkeypatch.setattr(floors, "fingerprint", lambda target: [1.0, 2.0])
     floors.floors("gmm4", [40], 5, tmp_path)
     assert sorted(asked[2]) == applying(gmm4)
+
+
+def test_a_metric_off_by_default_is_drawn_where_named_and_kept(tmp_path: Path) -> None:
+    before = read(floors.floors("banana", [40], 20, tmp_path))
+    path = floors.floors("banana", [40], 20, tmp_path, only=["cov_trace", "w2_blocks"])
+    named = read(path)
+    assert set(named) - set(before) == {"cov_trace/40", "w2_blocks/40"}
+    assert (len(named["cov_trace/40"]), len(named["w2_blocks/40"])) == (20, 2)
+    floors.floors("banana", [50], 20, tmp_path)
+    after = read(path)
+    assert not {"cov_trace/50", "w2_blocks/50"} & set(after)
+    assert all(np.array_equal(named[k], after[k]) for k in named)
+    assert all(np.array_equal(before[k], after[k]) for k in before)
 
 
 def test_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -40,6 +40,18 @@ def test_the_suites_of_the_issue_are_there() -> None:
     assert read_suite("smoke").budget.currency == "evals"
 
 
+def test_a_metric_off_by_default_serves_only_where_it_is_named(tmp_path: Path) -> None:
+    plugin = tmp_path / "mine.py"
+    plugin.write_text("from metrics.base import Metric\n"
+                      "class Mine(Metric):\n    name = 'mine'\n"
+                      "class Dear(Metric):\n    name = 'dear'\n    default = False\n")
+    named = {m.name for m in read_suite("toy2d", plugin).metrics}
+    assert "mine" in named and "w2" in named and "cov_error" in named
+    assert not {"dear", "w2_blocks", "cov_trace", "cov_trace_central", "between_mass"} & named
+    suite = read_suite(suite_file(tmp_path, GOOD + 'metrics = ["w2_blocks", "dear"]\n'), plugin)
+    assert [m.name for m in suite.metrics] == ["w2_blocks", "dear"]
+
+
 @pytest.mark.parametrize(("text", "said"), [
     ("targets = [", "not a suite"),
     (GOOD + "bugdet = 3\n", r"line 4: unknown key 'bugdet'; did you mean 'budget'"),

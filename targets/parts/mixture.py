@@ -6,12 +6,16 @@ import math
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from targets.base import Target, Tempered, Truth
+from targets.parts.cells import mode_masses, power_cells, tempered_log_masses
 from targets.parts.moments import raw_moments
-from targets.parts.quadrature import Array, normal_cells, normal_line
+from targets.parts.quadrature import Array
 from targets.parts.rejection import accepted
+
+Factors = NDArray[np.floating]  # as numpy types what it factorises
 
 #: exp of less than about -87 is 40-60 times slower in float32; exp(-80) = 1.8e-35 adds nothing.
 _FLOOR = -80.0
@@ -34,22 +38,27 @@ class Mixture(Target):
     """
 
     has_reference = True
+    has_mode_distance = True
     reference_note = "exact: a component drawn by its weight, then a normal draw"
     log_z = 0.0
 
     _weights: Tensor  # (K,)
     _offsets: Tensor  # (K,) log w_k - log normaliser of N(0, S_k)
     _centres: Tensor  # (d, K)
-    _whiten: Tensor  # (d, d, K): inverse Cholesky factors, so that u = W (x - m) is standard
-    _spread: Tensor  # (K, d, d): Cholesky factors
+    _whiten: Tensor  # (d, d, K): W_k, so that u = W_k (x - m_k) is standard
+    _spread: Tensor  # (K, d, d): factors A_k of S_k = A_k A_k', the inverses of W_k
     _columns: tuple[tuple[int, ...], ...]  # for each row of W, where it is not zero
+    _filled: tuple[tuple[int, ...], ...]  # the same for A
 
     def __init__(self, weights: Array, means: Array, covariances: Array, scale: float) -> None:
         """Arrays of shape (K,), (K, d), (K, d, d); the weights are normalised here."""
+        self._compose(weights, means, np.linalg.cholesky(covariances), scale)
+
+    def _compose(self, weights: Array, means: Array, spread: Factors, scale: float) -> None:
+        """Set everything from the factors A_k, (K, d, d), in place of the covariances."""
         dim = means.shape[1]
         weights = weights / weights.sum()
-        spread = np.linalg.cholesky(covariances)
-        log_det = np.log(np.diagonal(spread, axis1=1, axis2=2)).sum(axis=1)
+        log_det = np.linalg.slogdet(spread)[1]
         whiten = np.linalg.inv(spread)
         # ``vars`` rather than assignment, so that a subclass may be a frozen dataclass
         vars(self).update(
@@ -59,13 +68,13 @@ class Mixture(Target):
             _centres=torch.tensor(means.T.copy()),
             _whiten=torch.tensor(np.moveaxis(whiten, 0, 2).copy()),
             _spread=torch.tensor(spread),
-            _columns=tuple(tuple(i for i in range(dim) if np.any(whiten[:, j, i]))
-                           for j in range(dim)),
+            _columns=_filled_columns(whiten),
+            _filled=_filled_columns(spread),
         )
         masses = torch.tensor(weights)
         if dim <= 2:
-            points, mass = _cells(self, 1.0)
-            masses = _mode_masses(self, points, mass)
+            points, mass = power_cells(self, 1.0)
+            masses = mode_masses(self, points, mass)
         if len(weights) > 1:
             vars(self).update(mode_weights=masses)
 
@@ -85,16 +94,30 @@ class Mixture(Target):
         return [_sum([self._whiten[j, i] * u[j] for j, row in enumerate(self._columns)
                       if i in row]) for i in range(self.dim)]
 
+    def _standard(self, x: Tensor) -> list[Tensor]:
+        """z, standard normal under the component: a list over coordinates of (n, K)."""
+        return self._whitened(self._gaps(x))
+
+    def _slopes(self, z: list[Tensor]) -> list[Tensor]:
+        """Gradient of |z|^2 / 2 by the whitened coordinates u; here z = u."""
+        return z
+
+    def _stiffness(self, x: Tensor, v: Tensor) -> list[Tensor]:
+        """Hessian of |z|^2 / 2 by x, times v: a list over coordinates of (n, K); here S_k^-1 v."""
+        return self._pulls(self._whitened([v[:, i : i + 1] for i in range(self.dim)]))
+
     def components(self, x: Tensor) -> Tensor:
-        """log w_k N(x; m_k, S_k), shape (n, K)."""
-        return self._offsets - 0.5 * _sum([u * u for u in self._whitened(self._gaps(x))])
+        """log of w_k times the density of component k, shape (n, K)."""
+        return self._terms(self._standard(x))
+
+    def _terms(self, z: list[Tensor]) -> Tensor:
+        return self._offsets - 0.5 * _sum([t * t for t in z])
 
     def _evaluate(self, x: Tensor) -> tuple[Tensor, Tensor, list[Tensor]]:
-        """log p (n,), responsibilities (n, K), and the pulls towards the centres."""
-        u = self._whitened(self._gaps(x))
-        terms = self._offsets - 0.5 * _sum([v * v for v in u])
-        value, share = _log_sum_exp(terms)
-        return value, share, self._pulls(u)
+        """log p (n,), responsibilities (n, K), and the gradients of |z|^2 / 2 by x."""
+        z = self._standard(x)
+        value, share = _log_sum_exp(self._terms(z))
+        return value, share, self._pulls(self._slopes(z))
 
     def log_prob(self, x: Tensor) -> Tensor:
         """Normalised log-density: (n, d) -> (n,)."""
@@ -114,9 +137,8 @@ class Mixture(Target):
         _, share, pulls = self._evaluate(x)
         centred = [pull - (share * pull).sum(1, keepdim=True) for pull in pulls]
         along = share * _sum([c * v[:, i : i + 1] for i, c in enumerate(centred)])
-        precision = self._pulls(self._whitened([v[:, i : i + 1] for i in range(self.dim)]))
-        return torch.stack([(along * c - share * p).sum(1)
-                            for c, p in zip(centred, precision, strict=True)], 1)
+        return torch.stack([(along * c - share * s).sum(1)
+                            for c, s in zip(centred, self._stiffness(x, v), strict=True)], 1)
 
     # ---- judging face --------------------------------------------------------------------------
 
@@ -128,22 +150,41 @@ class Mixture(Target):
         """Points of sum_k weights_k N(m_k, stretch^2 S_k)."""
         chosen = torch.multinomial(weights, n, replacement=True, generator=rng)
         z = torch.randn(n, self.dim, generator=rng, device=self.device, dtype=self.dtype)
-        return self._centres.T[chosen] + stretch * (self._spread[chosen] * z[:, None, :]).sum(2)
+        return self._placed(stretch * z, chosen)
+
+    def _placed(self, z: Tensor, k: Tensor | int) -> Tensor:
+        """Standard normal z to points of component k, one for all or one each: (n, d).
+
+        Coordinate by coordinate over what is not zero, which a diagonal covariance keeps linear
+        in d.
+        """
+        moved = [_sum([self._spread[k, i, j] * z[:, j] for j in row])
+                 for i, row in enumerate(self._filled)]
+        return torch.stack([self._centres[i, k] + move for i, move in enumerate(moved)], 1)
+
+    def _covariance_factors(self) -> Tensor:
+        """Matrices whose squares A A' are the covariances of the components, (K, d, d)."""
+        return self._spread
 
     def mode_of(self, x: Tensor) -> Tensor:
         """The component of largest responsibility: (n, d) -> (n,)."""
         return self.components(x).argmax(1)
 
+    def mode_distance(self, x: Tensor) -> Tensor:
+        """min_k |z_k|, z_k standard normal under component k: (n, d) -> (n,)."""
+        return _sum([z * z for z in self._standard(x)]).amin(1).sqrt()
+
     def truths(self) -> tuple[Truth, ...]:
         """Exact raw moments."""
         weights, means, spread = (t.double().cpu().numpy()
-                                  for t in (self._weights, self._centres.T, self._spread))
+                                  for t in (self._weights, self._centres.T,
+                                            self._covariance_factors()))
         second = spread @ spread.transpose(0, 2, 1) + means[:, :, None] * means[:, None, :]
         return raw_moments(weights @ means, np.tensordot(weights, second, axes=1))
 
     def view(self) -> tuple[float, float, float, float]:
         """Four standard deviations around every centre; in one dimension the range, twice."""
-        sizes = (self._spread**2).sum(2).sqrt().T
+        sizes = (self._covariance_factors()**2).sum(2).sqrt().T
         low = (self._centres - 4 * sizes).amin(1).tolist()
         high = (self._centres + 4 * sizes).amax(1).tolist()
         second = min(1, self.dim - 1)
@@ -170,17 +211,18 @@ class TemperedMixture(Tempered):
     """
 
     has_reference = True
+    has_mode_distance = True
     reference_note = "exact: rejection from the mixture of tempered components"
     base: Mixture
 
     def __init__(self, base: Mixture, temperature: float) -> None:
         super().__init__(base, temperature)
         home = base.to("cpu", torch.float64)
-        points, mass = _cells(home, 1.0 / temperature)
+        points, mass = power_cells(home, 1.0 / temperature)
         total = mass.sum()
         self.log_z = float(np.log(total))
         if base.mode_weights is not None:
-            self.mode_weights = _mode_masses(home, points, mass).to(self.device, self.dtype)
+            self.mode_weights = mode_masses(home, points, mass).to(self.device, self.dtype)
         self._first = mass @ points / total
         self._second = (points * mass[:, None]).T @ points / total
 
@@ -188,7 +230,7 @@ class TemperedMixture(Tempered):
         """n independent points, shape (n, d)."""
         c = 1.0 / self.temperature
         base = self.base
-        weights = torch.softmax(_tempered_log_masses(base, c), 0)
+        weights = torch.softmax(tempered_log_masses(base, c), 0)
         bound = max(0.0, (c - 1.0) * math.log(len(weights)))
 
         def propose(m: int) -> tuple[Tensor, Tensor]:
@@ -203,6 +245,10 @@ class TemperedMixture(Tempered):
     def mode_of(self, x: Tensor) -> Tensor:
         """The component of largest responsibility in the base: (n, d) -> (n,)."""
         return self.base.mode_of(x)
+
+    def mode_distance(self, x: Tensor) -> Tensor:
+        """That of the base in widths at this temperature, sqrt(tau) times as large."""
+        return self.base.mode_distance(x) / math.sqrt(self.temperature)
 
     def truths(self) -> tuple[Truth, ...]:
         """Raw moments by quadrature, to about 1e-10 relative."""
@@ -224,39 +270,6 @@ def _log_sum_exp(terms: Tensor) -> tuple[Tensor, Tensor]:
     return (top + total.log())[:, 0], parts / total
 
 
-def _tempered_log_masses(mixture: Mixture, c: float) -> Tensor:
-    """log of the integral of (w_k N(x; m_k, S_k))^c, shape (K,)."""
-    half = 0.5 * mixture.dim
-    log_det = mixture._spread.diagonal(dim1=1, dim2=2).log().sum(1)
-    peak = mixture._offsets  # the log-density of a component at its centre
-    return c * peak + half * math.log(2 * math.pi / c) + log_det
-
-
-def _cells(mixture: Mixture, c: float) -> tuple[Array, Array]:
-    """Points (M, d) and masses (M,) of p^c for a mixture, d <= 2, on the CPU in float64."""
-    z, normal = (normal_line() if mixture.dim == 1
-                 else normal_cells(0.04 if len(mixture._weights) <= 10 else 0.1))
-    spread = mixture._spread.numpy() / math.sqrt(c)
-    masses = np.exp(_tempered_log_masses(mixture, c).numpy())
-    points, mass = [], []
-    for k, centre in enumerate(mixture._centres.T.numpy()):
-        x = centre + z @ spread[k].T
-        points.append(x)
-        mass.append(masses[k] * normal * (1.0 if c == 1.0 else _ratio(mixture, x, c)))
-    return np.concatenate(points), np.concatenate(mass)
-
-
-def _ratio(mixture: Mixture, x: Array, c: float) -> Array:
-    """(sum a)^c / sum a^c at each row of x, shape (n,)."""
-    terms = mixture.components(torch.from_numpy(x)).numpy()
-    terms = terms - terms.max(axis=1, keepdims=True)
-    value: Array = np.exp(terms).sum(axis=1) ** c / np.exp(c * terms).sum(axis=1)
-    return value
-
-
-def _mode_masses(mixture: Mixture, points: Array, mass: Array) -> Tensor:
-    """Mass of each mode's cell, shape (K,), normalised."""
-    chunks = torch.from_numpy(points).split(1 << 16)
-    owner = torch.cat([mixture.mode_of(chunk) for chunk in chunks]).numpy()
-    found = np.bincount(owner, weights=mass, minlength=len(mixture._weights))
-    return torch.from_numpy(found / found.sum())
+def _filled_columns(matrices: Factors) -> tuple[tuple[int, ...], ...]:
+    """For each row of (K, d, d) the columns where some matrix is not zero."""
+    return tuple(tuple(np.flatnonzero(row).tolist()) for row in np.any(matrices, axis=0))

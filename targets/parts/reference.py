@@ -30,6 +30,7 @@ class Referenced(Target):
         self.scale = target.scale
         self.log_z = target.log_z
         self.mode_weights = target.mode_weights
+        self.has_mode_distance = target.has_mode_distance
         self._device, self._dtype = target.device, target.dtype
 
     def sample(self, n: int, rng: torch.Generator) -> Tensor:
@@ -70,6 +71,10 @@ class Referenced(Target):
     def mode_of(self, x: Tensor) -> Tensor:
         """The target's."""
         return self.base.mode_of(x)
+
+    def mode_distance(self, x: Tensor) -> Tensor:
+        """The target's."""
+        return self.base.mode_distance(x)
 
     def view(self) -> tuple[float, float, float, float]:
         """The target's."""
