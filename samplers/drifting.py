@@ -41,14 +41,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from samplers.base import Sampler, normal
+from samplers.parts.kernels import mean_shift
 from samplers.parts.nets import MLP, adam, one_step_generator, pushed_forward
-from samplers.parts.weights import FLOOR, effective_size, softmax
+from samplers.parts.smoothed import monte_carlo_score, second_order_score
 from targets.base import Density
-
-#: Rows of perturbations evaluated at once.
-BLOCK = 1 << 15
-#: Least modulus of an eigenvalue of I + sigma^2 H: no direction is stretched more than tenfold.
-CURVATURE_FLOOR = 0.1
 
 
 @dataclass
@@ -152,48 +148,3 @@ class Drifting(Sampler):
         if self.estimator == "monte_carlo":
             return monte_carlo_score(target, x, self.sigma, self.perturbations, rng)
         return second_order_score(target, x, self.sigma), None
-
-
-def monte_carlo_score(target: Density, x: Tensor, sigma: float, count: int,
-                      rng: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Local importance-weighted mean-shift at x, shape (n, dim), and its mean effective size.
-
-    (sum_l w_l u_l - x) / sigma^2 with u_l = x + sigma e_l is sum_l w_l e_l / sigma.
-    """
-    moved, sizes = torch.empty_like(x), []
-    rows = max(1, BLOCK // count)
-    for start in range(0, len(x), rows):
-        at = x[start:start + rows]
-        e = normal(target, (len(at), count, target.dim), rng)
-        u = torch.add(at.unsqueeze(1), e, alpha=sigma)
-        w = softmax(target.log_prob(u.flatten(0, 1)).view(len(at), count))
-        moved[start:start + rows] = (w.unsqueeze(1) @ e).squeeze(1)
-        sizes.append(effective_size(w) * len(at))
-    return moved.div_(sigma), torch.stack(sizes).sum() / len(x)
-
-
-def second_order_score(target: Density, x: Tensor, sigma: float) -> Tensor:
-    """-(I + sigma^2 H)^{-1} grad E at x, shape (n, dim), with H the exact Hessian of E.
-
-    Eigenvalues of I + sigma^2 H enter by their modulus, at least ``CURVATURE_FLOOR``.
-    """
-    n, dim = x.shape
-    unit = torch.eye(dim, device=x.device, dtype=x.dtype)
-    # All columns in one call: row i * dim + k is the Hessian at x_i times the k-th unit vector.
-    columns = target.hvp(x.repeat_interleave(dim, dim=0), unit.repeat(n, 1)).view(n, dim, dim)
-    curvature = unit - sigma**2 * 0.5 * (columns + columns.mT)  # hvp is of log p = -E
-    values, vectors = torch.linalg.eigh(curvature)
-    along = (vectors.mT @ target.score(x).unsqueeze(-1)).squeeze(-1)
-    along = along / values.abs().clamp_min(CURVATURE_FLOOR)
-    return (vectors @ along.unsqueeze(-1)).squeeze(-1)
-
-
-def mean_shift(x: Tensor, sigma: float) -> Tensor:
-    """Score of the Gaussian kernel estimate of the batch at its own points, shape (n, dim).
-
-    (sum_j K_ij x_j / sum_j K_ij - x_i) / sigma^2 with K_ij = exp(-|x_j - x_i|^2 / 2 sigma^2),
-    j = i included as in the paper.
-    """
-    squares = torch.cdist(x, x, compute_mode="donot_use_mm_for_euclid_dist").square_()
-    kernel = squares.mul_(-0.5 / sigma**2).clamp_min_(FLOOR).exp_()
-    return (kernel @ x / kernel.sum(dim=1, keepdim=True) - x) / sigma**2

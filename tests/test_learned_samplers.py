@@ -16,9 +16,11 @@ from bench.loop import Run
 from bench.registry import load
 from bench.suites import read_preset
 from metrics.base import Evidence
-from samplers import dft, drifting
+from samplers import dft
 from samplers.parts import dem, nets
+from samplers.parts.kernels import mean_shift
 from samplers.parts.nets import Affine, TimedNet
+from samplers.parts.smoothed import monte_carlo_score, second_order_score
 from samplers.parts.weights import effective_size, softmax
 from targets.base import Target
 
@@ -79,21 +81,21 @@ def assert_mean(draws: Tensor, truth: Tensor) -> None:
 
 def test_monte_carlo_estimate_is_the_smoothed_score() -> None:
     target, x = skewed(), points(5)
-    found = [drifting.monte_carlo_score(target, x, 0.4, 20_000, generator(s))[0]
+    found = [monte_carlo_score(target, x, 0.4, 20_000, generator(s))[0]
              for s in range(24)]
     assert_mean(torch.stack(found), target.smoothed(x, 0.16))
 
 
 def test_second_order_estimate_is_exact_on_a_gaussian() -> None:
     target, x = skewed(), points(5)
-    found = drifting.second_order_score(target, x, 0.4)
+    found = second_order_score(target, x, 0.4)
     torch.testing.assert_close(found, target.smoothed(x, 0.16), rtol=1e-10, atol=1e-12)
 
 
 def test_second_order_estimate_is_guarded_where_the_energy_is_concave() -> None:
     target = Normals([[-1.0, -1.0], [1.0, 1.0]], [[0.04, 0.0], [0.0, 0.04]])
     x = torch.tensor([[0.01, 0.01], [0.2, 0.1], [0.41, 0.4]], dtype=torch.float64)
-    found, score = drifting.second_order_score(target, x, 0.22), target.score(x)
+    found, score = second_order_score(target, x, 0.22), target.score(x)
     assert ((found * score).sum(dim=1) > 0).all()  # still uphill
     assert (found.norm(dim=1) <= 10.0 * score.norm(dim=1)).all()
 
@@ -107,7 +109,7 @@ def test_mean_shift_is_the_double_loop() -> None:
             k = math.exp(-float((x[j] - x[i]).square().sum()) / (2 * sigma**2))
             total, weight = total + k * x[j], weight + k
         expected[i] = (total / weight - x[i]) / sigma**2
-    torch.testing.assert_close(drifting.mean_shift(x, sigma), expected)
+    torch.testing.assert_close(mean_shift(x, sigma), expected)
 
 
 @pytest.mark.parametrize("estimator", ["monte_carlo", "second_order"])
@@ -125,10 +127,10 @@ def test_drifting_descends_along_the_drift(estimator: str) -> None:
     x = 1.7 * before(z)
     at = x.detach()
     if estimator == "monte_carlo":
-        target_side, _ = drifting.monte_carlo_score(target, at, 0.22, 6, rng)
+        target_side, _ = monte_carlo_score(target, at, 0.22, 6, rng)
     else:
-        target_side = drifting.second_order_score(target, at, 0.22)
-    v = 0.3 * (target_side - drifting.mean_shift(at, 0.22))
+        target_side = second_order_score(target, at, 0.22)
+    v = 0.3 * (target_side - mean_shift(at, 0.22))
     expected = torch.autograd.grad(x, list(before.parameters()), -2.0 * v / 20)
     for parameter, gradient in zip(state.generator.parameters(), expected, strict=True):
         torch.testing.assert_close(parameter.grad, gradient)

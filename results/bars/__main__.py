@@ -1,0 +1,55 @@
+"""``python -m results.bars DIR``: what a finished run reached of the bars set before it."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from results.bars.file import read_bars
+from results.bars.judge import MISSED, Judge
+from results.bars.view import headline, table, warnings
+from results.errors import ReportError
+from results.folder import load
+from results.rendering import markdown_table
+from results.store import StoreError
+from results.terminal import grid
+
+
+def _parser() -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(prog="python -m results.bars", description=__doc__)
+    made.add_argument("dir", metavar="DIR", help="the folder of a run")
+    made.add_argument("--sampler", default="", metavar="LABEL", help="another sampler of the run "
+                      "than the one the bars are set for, such as the control exact")
+    made.add_argument("--format", choices=("text", "markdown"), default="text")
+    made.add_argument("--strict", action="store_true", help="exit with 1 where a bar is missed")
+    return made
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print the table; 0 where it could be read (a missed bar is news, no error), else 2."""
+    options = _parser().parse_args(arguments)
+    try:
+        judge = Judge(load(Path(options.dir)), read_bars(), options.sampler)
+    except (ReportError, StoreError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    judged = judge.all()
+    first, shown = headline(judge, judged), table(judge, judged)
+    if options.format == "markdown":
+        print("\n\n".join([first, *warnings(judge), markdown_table(shown)]), end="")
+    else:
+        console = Console()
+        for line in (first, *warnings(judge)):
+            console.print(line, markup=False, highlight=False)
+        console.print(grid(shown, below=True))
+        for note in shown.notes:
+            console.print(note, style="dim", markup=False, highlight=False)
+    return int(options.strict and any(j.verdict == MISSED for j in judged))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,309 @@
+"""Multiscale drifting: the one-step drifting generator with a shared pool, many widths and codes.
+
+Theory. Drifting (arXiv 2603.17579) moves the points x of a generator's law q along the difference
+of two smoothed scores and regresses the generator onto the moved points. Written for many widths
+s with weights w_s,
+
+    V(x) = sum_s w_s s^k [ grad log (p * phi_s)(x) - grad log (q * phi_s)(x) ]
+    L(theta) = mean_i |f_theta(z_i) - sg(x_i + V(x_i))|^2.
+
+V vanishes at every x if q = p, whatever the widths; if it vanishes and the smoothed laws agree at
+one width, then q = p, since smoothing is injective. Everything here concerns how V is estimated.
+
+**Target side.** One proposal u from a kernel around each of m centres, with widths of a ladder:
+
+    q~(u) = sum_s alpha_s mean_k N(u; c_k, s^2 I),      b(u) = exp(-E(u)) / q~(u),
+
+m density rows an update serve every x. b is unbiased: E mean_i b(u_i) g(u_i) = integral of
+exp(-E) g. Points are kept with their b for ``window`` updates and as many as there are support
+points are drawn from them by weight (``u*``). With K = phi_s(x - .) normalised over the cloud,
+
+    s^2 grad log (p * phi_s)(x) ~ sum K u* - x,        s^2 grad log (q * phi_s)(x) ~ sum K y - x.
+
+**Sampler side.** The y are fresh draws of the generator, not the batch itself.
+
+**Bias and variance.** Each side is a ratio of means over N points: to first order its bias is
+-Cov(K, K u) / (N E[K]^2), of order s^2 times the score over the n_s = N E[K] / max K points within
+reach, and its variance of order s^2 / n_s. The bias of one side is *not* small in tails, where n_s
+is a few. But u* and y are two sets of the same size, each (nearly) independent draws, of p and of
+q, both independent of x. At q = p they can be exchanged, so E[V(x)] = -E[V(x)] = 0: the drift is
+unbiased at the solution for every x, width and N. What stays of it: draws with replacement from a
+window repeat points, a departure of order N / (effective size of the window), which ``window_ess``
+reports. The paper's self-inclusive batch (or weighting the pool instead of drawing from it) has no
+such symmetry and pulls inward: tests/test_drifting_multiscale.py measures all three.
+
+**Widths.** alpha is learned from the weights themselves (samplers/parts/bandwidths.py): widths
+that do not help to predict the target lose their weight; w = alpha over the rungs in use.
+
+**Centres.** Any will do, for q~ knows where they are. Three sorts: the y; ``scouts``, the points
+of the window with the largest b, where p was found heavier than proposed (without them the pools
+miss the ends of thin tails, and the generator then has no centres there: a vicious circle); and
+``walkers``, chains of MALA from the initial law, a score row each an update, which bring places
+that the generator has not reached. In the plane the method works without walkers (``walkers = 0``,
+no gradient); from about five dimensions on they are what finds modes.
+
+**Mass.** pi of the codes by an EM step (samplers/parts/codes.py), exact at q = p.
+
+References
+----------
+.. [1] Cao, Yan, Zhao. One-Step Sampler for Boltzmann Distributions via Drifting.
+   arXiv 2603.17579, 2026.
+.. [2] Deng, Li, Li, Du, He. Generative modeling via drifting. arXiv 2602.04770, 2026.
+.. [3] Douc, Guillin, Marin, Robert. Annals of Statistics 35 (2007): widths learned by weights.
+.. [4] Owen, Zhou. JASA 95 (2000): mixture importance sampling.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor
+
+from samplers.base import Sampler, normal
+from samplers.mala import Mala, MalaState
+from samplers.parts.bandwidths import SCHEDULES, Bandwidths, Schedule
+from samplers.parts.codes import CodedGenerator, mass_step, responsibilities
+from samplers.parts.dem import follow
+from samplers.parts.kernels import overlap, smoothed_score
+from samplers.parts.nets import BLOCK, adam
+from samplers.parts.pool import systematic
+from samplers.parts.target_side import ESTIMATORS, Estimator, TargetSide, target_side
+from samplers.parts.weights import effective_size, softmax
+from targets.base import Density
+
+SamplerSide = Literal["fresh", "self_exclusive", "self_inclusive"]
+Normalisation = Literal["score", "width", "square"]
+#: k in V = sum_s w_s s^k (...): the score itself, a length of order one, the mean-shift vector.
+POWERS: dict[Normalisation, int] = {"score": 0, "width": 1, "square": 2}
+EMBEDDING = 16
+
+
+@dataclass
+class MultiscaleState:
+    """What is learned and followed, and the last update's numbers (on the device)."""
+
+    generator: CodedGenerator
+    average: CodedGenerator
+    optimiser: torch.optim.Adam
+    mass: Tensor  # (codes,)
+    average_mass: Tensor
+    widths: Bandwidths
+    side: TargetSide
+    walkers: MalaState | None
+    updates: int = 0
+    loss: Tensor | None = None
+    support: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class DriftingMultiscale(Sampler):
+    """One-step generator with codes, drifted at many widths that it finds itself.
+
+    Lengths are in units of the declared scale: ``top`` is the widest kernel, each of ``rungs`` is
+    half as wide as the one before. ``support``: fresh points on the sampler side, which are also
+    the centres of the pool. ``window``: updates whose proposals are kept. Each part of the method
+    is an option, so that its share can be measured:
+
+    - ``bandwidths``: ``adaptive``, ``ladder``, ``annealed`` or ``fixed``; the latter two are told
+      ``bandwidth``, in the target's units;
+    - ``estimator``: ``resampled``, ``weighted``, ``local`` (``perturbations`` a point) or
+      ``second_order``; the mass step needs ``resampled``;
+    - ``sampler_side``: ``fresh``, ``self_exclusive`` or ``self_inclusive``;
+    - ``normalisation``: ``width`` (V is of order s), ``score`` or ``square`` (the mean-shift);
+    - ``codes``: 1 is the plain generator; ``mass_rate``: 0 holds the codes' masses equal;
+    - ``walkers``: 0 leaves gradients out; ``scouts``: 0 leaves heavy points alone.
+
+    The learning rate falls to nothing along a cosine, the mass rate to a tenth; draws use weights
+    and masses averaged with the decay ``ema``. ``drifting`` is bandwidths = fixed, estimator =
+    local, sampler_side = self_inclusive, codes = 1, walkers = scouts = 0, ema = 0, at a constant
+    rate.
+
+    Defaults were chosen on ``random_mixture`` 0-3 and ``random_bends`` 0-6, on one mixture of 40
+    modes with other centres than ``gmm40_fab``'s, on one funnel with other parameters than
+    ``funnel``'s, and on mixtures in 5, 10, 20 and 32 dimensions with other centres than
+    ``gmm_nd``'s seed 0. The recipe they start from (codes, pool, ladder, fresh support, mass
+    step) came out of trials that saw four-mode mixtures, a double well, a banana and
+    ``gmm40_fab`` itself.
+    """
+
+    latent: int = 16
+    width: int = 128
+    layers: int = 3
+    codes: int = 256
+    batch: int = 256
+    support: int = 512
+    walkers: int = 128
+    scouts: int = 128
+    window: int = 100
+    learning_rate: float = 5e-3
+    mass_rate: float = 0.02
+    ema: float = 0.995
+    bandwidths: Schedule = "adaptive"
+    top: float = 1.0
+    rungs: int = 8
+    bandwidth: float = 0.22
+    estimator: Estimator = "resampled"
+    perturbations: int = 64
+    sampler_side: SamplerSide = "fresh"
+    normalisation: Normalisation = "width"
+
+    name = "drifting_multiscale"
+    kind = "amortised"
+    learned = True
+    anneals = True
+    update = ("u ~ kernels around y ~ f and walkers, b = exp(-E(u)) / q~(u); V = sum over widths "
+              "of w s^k (mean-shift to u drawn by b, less mean-shift to y); Adam step on mean "
+              "|f(z, c) - sg(x + V)|^2; masses of c by an EM step")
+    reference = "ours, after Cao, Yan, Zhao 2026, arXiv 2603.17579; see the module"
+    cannot = ("weigh modes where no kernel around m centres covers the target: from about 20 "
+              "dimensions on a few proposals carry all weight; resolve detail finer than the "
+              "2^-7th of the scale; draw tails beyond a Gaussian latent's reach (funnel)")
+
+    def __post_init__(self) -> None:
+        for field, allowed in (("bandwidths", SCHEDULES), ("estimator", ESTIMATORS),
+                               ("sampler_side", get_args(SamplerSide)),
+                               ("normalisation", tuple(POWERS))):
+            if getattr(self, field) not in allowed:
+                raise ValueError(f"{field} must be one of {', '.join(allowed)}, not "
+                                 f"{getattr(self, field)!r}")
+        if self.codes > 1 and self.mass_rate > 0 and self.estimator != "resampled":
+            raise ValueError(f"the mass step needs estimator = resampled, not "
+                             f"{self.estimator!r}; set mass_rate = 0 or codes = 1")
+
+    def init(self, target: Density, rng: torch.Generator) -> MultiscaleState:
+        """An untrained generator of mean 0 and deviation ``scale``, walkers from N(0, scale^2)."""
+        generator = CodedGenerator((self.latent, EMBEDDING, self.width), self.layers, self.codes,
+                                   target, rng)
+        mass = torch.full((self.codes,), 1.0 / self.codes, device=target.device,
+                          dtype=target.dtype)
+        widths = Bandwidths.start(self.bandwidths, target, self.rungs, self.top, self.bandwidth)
+        drawn = self.support if self.sampler_side == "fresh" else self.batch
+        side = target_side(self.estimator, self.perturbations, drawn, self.window)
+        walkers = self._mala().init(target, rng) if self.walkers else None
+        return MultiscaleState(generator, copy.deepcopy(generator).requires_grad_(False),
+                               adam(generator.parameters(), self.learning_rate), mass, mass,
+                               widths, side, walkers)
+
+    def step(self, target: Density, state: MultiscaleState, progress: float,
+             rng: torch.Generator) -> MultiscaleState:
+        """One update of the generator, the widths, the walkers and the masses."""
+        state.widths = state.widths.at(progress, self.top * target.scale)
+        with torch.no_grad():
+            y_code = torch.multinomial(state.mass, self.support, replacement=True, generator=rng)
+            y = self._push(target, state, y_code, rng)
+            state.side.gather(target, self._centres(target, state, y, progress, rng),
+                              state.widths, rng)
+        x = self._push(target, state, systematic(state.mass, self.batch, target, rng), rng)
+        with torch.no_grad():
+            drift = self._drift(target, state, x.detach(), y, rng)
+            goal = x + drift
+        loss = (x - goal).square().sum(dim=1).mean()
+        self._descend(state, loss, progress)
+        with torch.no_grad():
+            self._move_mass(target, state, y, y_code, progress, rng)
+            if state.side.pool is not None:
+                state.widths = state.widths.observed(state.side.pool.shares, progress)
+            decay = min(self.ema, state.updates / (state.updates + 10))
+            follow(state.average, state.generator, decay)
+            state.average_mass = torch.lerp(state.mass, state.average_mass, decay)
+        state.support = y
+        return state
+
+    def draw(self, target: Density, state: MultiscaleState, n: int,
+             rng: torch.Generator) -> Tensor:
+        """n fresh points of the averaged generator: one forward pass, in blocks."""
+        x = torch.empty((n, target.dim), device=target.device, dtype=target.dtype)
+        for start in range(0, n, BLOCK):
+            part = x[start:start + BLOCK]
+            code = torch.multinomial(state.average_mass, len(part), replacement=True,
+                                     generator=rng)
+            part.copy_(state.average(normal(target, (len(part), self.latent), rng), code))
+        return x
+
+    def diagnostics(self, state: MultiscaleState) -> dict[str, float]:
+        """Drift norm, effective sizes, the width in use, and two errors told apart.
+
+        ``pool_ess``: of this update's weights, as a share of its points. ``window_ess``: of all
+        weights kept, in points. ``main_width``: the rung of largest weight, in target units; s
+        below. ``smoothing_error``: integral of (p * phi_s - p * phi_(s/4))^2 over that of
+        (p * phi_s)^2, what a sampler that stops at s would miss. ``optimisation_error``: the same
+        of (p * phi_s - q * phi_s), what is not learned yet at s; both near 0 when all is well
+        (noise of about 1 / support, signed).
+        """
+        found: dict[str, float] = {}
+        if state.loss is not None:
+            found |= {"loss": float(state.loss), "drift_norm": float(state.loss.sqrt())}
+        if state.side.pool is not None:
+            found["pool_ess"] = float(state.side.pool.efficiency)
+        window = getattr(state.side, "window", None)
+        if window is not None:
+            found["window_ess"] = float(effective_size(softmax(window.log_weights)))
+        found["main_width"] = s = state.widths.main()
+        found["codes_in_use"] = float(state.mass.square().sum().reciprocal())
+        u, y = state.side.points, state.support
+        if u is not None and y is not None:
+            pp = overlap(u, u, 2 * s * s, same=True)
+            fine = overlap(u, u, s * s / 8, same=True) - 2 * overlap(u, u, 17 / 16 * s * s,
+                                                                     same=True)
+            gap = overlap(y, y, 2 * s * s, same=True) - 2 * overlap(u, y, 2 * s * s)
+            found["smoothing_error"] = float((pp + fine) / pp)
+            found["optimisation_error"] = float((pp + gap) / pp)
+        return found
+
+    # ---- the parts of a step -------------------------------------------------------------------
+
+    def _mala(self) -> Mala:
+        return Mala(chains=self.walkers)
+
+    def _push(self, target: Density, state: MultiscaleState, code: Tensor,
+              rng: torch.Generator) -> Tensor:
+        """Points of the generator in training, one for each code: (n,) -> (n, dim)."""
+        return state.generator(normal(target, (len(code), self.latent), rng), code)
+
+    def _centres(self, target: Density, state: MultiscaleState, y: Tensor, progress: float,
+                 rng: torch.Generator) -> Tensor:
+        """The support, the walkers after one transition, and the scouts."""
+        centres = [y]
+        if state.walkers is not None:
+            state.walkers = self._mala().step(target, state.walkers, progress, rng)
+            centres.append(state.walkers.x)
+        scouts = state.side.scouts(self.scouts) if self.scouts else None
+        if scouts is not None:
+            centres.append(scouts)
+        return torch.cat(centres)
+
+    def _drift(self, target: Density, state: MultiscaleState, x: Tensor, y: Tensor,
+               rng: torch.Generator) -> Tensor:
+        """V at x, shape (batch, dim)."""
+        widths, weights = state.widths.active()
+        factors = [w * s ** POWERS[self.normalisation]
+                   for s, w in zip(widths, weights, strict=True)]
+        cloud = y if self.sampler_side == "fresh" else x
+        ours = smoothed_score(x, cloud, widths, factors,
+                              exclude=self.sampler_side == "self_exclusive")
+        return state.side.score(target, x, widths, factors, rng) - ours
+
+    def _descend(self, state: MultiscaleState, loss: Tensor, progress: float) -> None:
+        for group in state.optimiser.param_groups:
+            group["lr"] = self.learning_rate * (0.5 + 0.5 * math.cos(math.pi * progress))
+        state.optimiser.zero_grad()
+        loss.backward()
+        state.optimiser.step()
+        state.loss = loss.detach()
+        state.updates += 1
+
+    def _move_mass(self, target: Density, state: MultiscaleState, y: Tensor, code: Tensor,
+                   progress: float, rng: torch.Generator) -> None:
+        """The EM step of the codes' masses at the main width."""
+        u = state.side.points
+        if self.codes == 1 or self.mass_rate == 0 or u is None:
+            return
+        s = state.widths.main()
+        smoothed = u + s * normal(target, tuple(u.shape), rng)
+        found = responsibilities(smoothed, y, code, self.codes, s)
+        rate = self.mass_rate * (0.55 + 0.45 * math.cos(math.pi * progress))
+        state.mass = mass_step(state.mass, found, code, rate)

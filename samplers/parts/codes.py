@@ -1,0 +1,77 @@
+"""A one-step generator with discrete codes, and the step that moves mass between them.
+
+    c ~ Cat(pi),  z ~ N(0, I),      x = R (t_c + exp(l_c) net(z, e_c)),
+
+with anchors t_c, log-sizes l_c and embeddings e_c learned, and R the declared scale. One smooth
+map of a connected latent law has to stretch over the gaps between modes; codes need not. With one
+code it is the plain generator x = R net(z).
+
+**Mass step.** For points u of p and y of the sampler, smoothed alike,
+
+    r_c = E_{u ~ p * phi_s} [ pi_c (q_c * phi_s)(u) / (q * phi_s)(u) ],
+    pi <- pi + rate (r - pi)
+
+is the EM step for the weights of the mixture q * phi_s, and up to the rate the natural
+(Fisher-Rao) gradient step of KL(p * phi_s | q * phi_s) in pi. At q = p it stands still exactly,
+because u is smoothed too: r_c is then the integral of pi_c q_c * phi_s. It is estimated with the
+kernel responsibilities of the drawn y for the drawn u, against the share of the y of code c.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from samplers.base import normal
+from samplers.parts.kernels import kernel, squares
+from samplers.parts.nets import one_step_generator
+from targets.base import Density
+
+#: Share of the starting variance that lies within a code.
+WITHIN = 0.09
+#: A code's mass never falls below this over the number of codes.
+LEAST_MASS = 0.005
+
+
+class CodedGenerator(nn.Module):
+    """x = R (t_c + exp(l_c) net(z, e_c)); at the start mean 0 and deviation R, as all samplers."""
+
+    def __init__(self, sizes: tuple[int, int, int], layers: int, codes: int, target: Density,
+                 rng: torch.Generator) -> None:
+        """``sizes``: latent dimension, embedding dimension, width of the network."""
+        super().__init__()
+        self.latent, embedding, width = sizes
+        many = codes > 1
+        shape = (self.latent + (embedding if many else 0), width, target.dim)
+        self.net = one_step_generator(shape, layers, target, rng, functional.silu, residual=True)
+        self.embedding = nn.Parameter(normal(target, (codes, embedding if many else 0), rng))
+        anchor = normal(target, (codes, target.dim), rng)
+        anchor = (anchor - anchor.mean(dim=0)) / anchor.std(dim=0) if many else 0.0 * anchor
+        self.anchor = nn.Parameter(math.sqrt(1.0 - WITHIN) * anchor)
+        size = 0.5 * math.log(WITHIN) if many else 0.0
+        self.log_size = nn.Parameter(torch.full_like(anchor, size))
+        self.scale = target.scale
+
+    def forward(self, z: Tensor, code: Tensor) -> Tensor:
+        """Latents (n, latent) and codes (n,) to points (n, dim)."""
+        inside = self.net(torch.cat([z, self.embedding[code]], dim=1))
+        return self.scale * (self.anchor[code] + self.log_size[code].exp() * inside)
+
+
+def responsibilities(u: Tensor, y: Tensor, code: Tensor, codes: int, width: float) -> Tensor:
+    """Mean over u of the kernel responsibility of each code's y, shape (codes,), of sum 1."""
+    gaps = squares(u, y)
+    gaps -= gaps.amin(dim=1, keepdim=True)
+    weights = kernel(gaps, width)
+    by_point = (weights / weights.sum(dim=1, keepdim=True)).mean(dim=0)
+    return torch.zeros(codes, device=u.device, dtype=u.dtype).index_add_(0, code, by_point)
+
+
+def mass_step(mass: Tensor, found: Tensor, code: Tensor, rate: float) -> Tensor:
+    """pi + rate (r - share of the drawn points), floored and normalised: (codes,) -> (codes,)."""
+    drawn = torch.bincount(code, minlength=len(mass)).to(mass.dtype) / len(code)
+    moved = (mass + rate * (found - drawn)).clamp_min_(LEAST_MASS / len(mass))
+    return moved / moved.sum()

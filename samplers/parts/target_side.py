@@ -1,0 +1,164 @@
+"""The target's side of a drift: sum_s f_s grad log (p * phi_s)(x) for widths s, factors f_s.
+
+Four ways to estimate it, with one interface. ``gather`` sees the centres of this update and may
+evaluate the target around them; ``score`` answers at x.
+
+- ``local`` (drifting paper, section 3.3): own perturbations of every x, L density rows each.
+- ``second_order`` (section 3.4): -(I + s^2 H)^{-1} grad E at x.
+- ``weighted``: mean-shift over this update's pool with the weights b.
+- ``resampled``: mean-shift over points drawn with replacement by their weights from the pools of
+  the last updates. Where those hold many effective points this is mean-shift over nearly
+  independent points of p, so that both sides of the drift are the same function of samples: their
+  biases, of order 1 / (points within s of x), are equal at q = p and cancel.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import torch
+from torch import Tensor
+
+from samplers.parts.bandwidths import Bandwidths
+from samplers.parts.kernels import smoothed_score
+from samplers.parts.pool import Pool, Window, propose
+from samplers.parts.smoothed import monte_carlo_score, second_order_score
+from targets.base import Density
+
+Estimator = Literal["local", "second_order", "weighted", "resampled"]
+ESTIMATORS: tuple[Estimator, ...] = ("local", "second_order", "weighted", "resampled")
+
+
+class TargetSide(Protocol):
+    """What an estimator of the target's side does, and the last thing it saw."""
+
+    pool: Pool | None
+    points: Tensor | None  # equally weighted points that stand for p, where there are any
+
+    def scouts(self, count: int) -> Tensor | None:
+        """Where the target has been found heavier than proposed, (count, dim), if known."""
+
+    def gather(self, target: Density, centres: Tensor, widths: Bandwidths,
+               rng: torch.Generator) -> None:
+        """Evaluate the target around the centres, (m, dim), if this estimator pools."""
+
+    def score(self, target: Density, x: Tensor, widths: list[float], factors: list[float],
+              rng: torch.Generator) -> Tensor:
+        """sum_s factors_s grad log (p * phi_s) at x, shape (n, dim)."""
+
+
+@dataclass
+class Local:
+    """Own perturbations at every point; ``count`` is shared out over the widths."""
+
+    count: int
+    pool: Pool | None = None
+    points: Tensor | None = None
+
+    def scouts(self, count: int) -> Tensor | None:
+        """None: no pool is kept."""
+        return None
+
+    def gather(self, target: Density, centres: Tensor, widths: Bandwidths,
+               rng: torch.Generator) -> None:
+        """Nothing is pooled."""
+
+    def score(self, target: Density, x: Tensor, widths: list[float], factors: list[float],
+              rng: torch.Generator) -> Tensor:
+        """Monte Carlo at each width."""
+        each = max(1, self.count // len(widths))
+        total = torch.zeros_like(x)
+        for s, factor in zip(widths, factors, strict=True):
+            total.add_(monte_carlo_score(target, x, s, each, rng)[0], alpha=factor)
+        return total
+
+
+@dataclass
+class SecondOrder:
+    """The expansion of the energy to second order at every point."""
+
+    pool: Pool | None = None
+    points: Tensor | None = None
+
+    def scouts(self, count: int) -> Tensor | None:
+        """None: no pool is kept."""
+        return None
+
+    def gather(self, target: Density, centres: Tensor, widths: Bandwidths,
+               rng: torch.Generator) -> None:
+        """Nothing is pooled."""
+
+    def score(self, target: Density, x: Tensor, widths: list[float], factors: list[float],
+              rng: torch.Generator) -> Tensor:
+        """One score row and ``dim`` Hessian-vector rows a point and width."""
+        total = torch.zeros_like(x)
+        for s, factor in zip(widths, factors, strict=True):
+            total.add_(second_order_score(target, x, s), alpha=factor)
+        return total
+
+
+@dataclass
+class Weighted:
+    """The pool of this update, each point with its weight."""
+
+    pool: Pool | None = None
+    points: Tensor | None = None
+
+    def scouts(self, count: int) -> Tensor | None:
+        """None: no pool is kept."""
+        return None
+
+    def gather(self, target: Density, centres: Tensor, widths: Bandwidths,
+               rng: torch.Generator) -> None:
+        """One density row a centre."""
+        self.pool = propose(target, centres, widths, rng)
+
+    def score(self, target: Density, x: Tensor, widths: list[float], factors: list[float],
+              rng: torch.Generator) -> Tensor:
+        """Weighted mean-shift."""
+        if self.pool is None:
+            raise RuntimeError("gather comes before score")
+        return smoothed_score(x, self.pool.points, widths, factors,
+                              log_weights=self.pool.log_weights)
+
+
+@dataclass
+class Resampled:
+    """``count`` points drawn by weight from the pools of the last ``updates`` updates."""
+
+    count: int
+    updates: int
+    window: Window | None = None
+    pool: Pool | None = None
+    points: Tensor | None = None
+
+    def scouts(self, count: int) -> Tensor | None:
+        """The points of largest weight in the window; None before there is one."""
+        if self.window is None:
+            return None
+        return self.window.points[self.window.log_weights.topk(count).indices]
+
+    def gather(self, target: Density, centres: Tensor, widths: Bandwidths,
+               rng: torch.Generator) -> None:
+        """One density row a centre."""
+        self.pool = propose(target, centres, widths, rng)
+        window = self.window or Window.empty(target, self.updates * len(centres))
+        self.window = window.add(self.pool)
+        self.points = self.window.resample(self.count, target, rng)
+
+    def score(self, target: Density, x: Tensor, widths: list[float], factors: list[float],
+              rng: torch.Generator) -> Tensor:
+        """Mean-shift over the drawn points."""
+        if self.points is None:
+            raise RuntimeError("gather comes before score")
+        return smoothed_score(x, self.points, widths, factors)
+
+
+def target_side(estimator: Estimator, perturbations: int, count: int, window: int) -> TargetSide:
+    """The estimator of that name, with what it needs of the three numbers."""
+    if estimator == "local":
+        return Local(perturbations)
+    if estimator == "second_order":
+        return SecondOrder()
+    return Weighted() if estimator == "weighted" else Resampled(count, window)
