@@ -66,7 +66,14 @@ from torch import Tensor
 from samplers.base import Sampler, normal
 from samplers.mala import Mala, MalaState
 from samplers.parts.bandwidths import SCHEDULES, Bandwidths, Schedule
-from samplers.parts.codes import CodedGenerator, mass_step, responsibilities
+from samplers.parts.codes import (
+    CROWD,
+    CodedGenerator,
+    crowded,
+    mass_step,
+    reseat,
+    responsibilities,
+)
 from samplers.parts.dem import follow
 from samplers.parts.kernels import overlap, smoothed_score
 from samplers.parts.nets import BLOCK, adam
@@ -80,6 +87,10 @@ Normalisation = Literal["score", "width", "square"]
 #: k in V = sum_s w_s s^k (...): the score itself, a length of order one, the mean-shift vector.
 POWERS: dict[Normalisation, int] = {"score": 0, "width": 1, "square": 2}
 EMBEDDING = 16
+#: Up to this dimension 512 points resolve half the main width.
+RESOLVED = 3
+#: Updates between two looks for a mode without a code, and the progress at which they end.
+PATROL, SETTLED = 10, 0.7
 
 
 @dataclass
@@ -185,8 +196,8 @@ class DriftingMultiscale(Sampler):
         side = target_side(self.estimator, self.perturbations, drawn, self.window)
         walkers = self._mala().init(target, rng) if self.walkers else None
         return MultiscaleState(generator, copy.deepcopy(generator).requires_grad_(False),
-                               adam(generator.parameters(), self.learning_rate), mass, mass,
-                               widths, side, walkers)
+                               adam(generator.parameters(), self.learning_rate), mass,
+                               mass.clone(), widths, side, walkers)
 
     def step(self, target: Density, state: MultiscaleState, progress: float,
              rng: torch.Generator) -> MultiscaleState:
@@ -229,10 +240,10 @@ class DriftingMultiscale(Sampler):
 
         ``pool_ess``: of this update's weights, as a share of its points. ``window_ess``: of all
         weights kept, in points. ``main_width``: the rung of largest weight, in target units; s
-        below. ``smoothing_error``: integral of (p * phi_s - p * phi_(s/4))^2 over that of
-        (p * phi_s)^2, what a sampler that stops at s would miss. ``optimisation_error``: the same
-        of (p * phi_s - q * phi_s), what is not learned yet at s; both near 0 when all is well
-        (noise of about 1 / support, signed).
+        below. ``smoothing_error``: integral of (p * phi_s - p * phi_(s/2))^2 over that of
+        (p * phi_s)^2, what a law that is right at s only may miss; in few dimensions, where pairs
+        resolve it. ``optimisation_error``: the same of (p * phi_s - q * phi_s), what is not
+        learned at s. Both are unbiased over the points at hand, hence signed and noisy.
         """
         found: dict[str, float] = {}
         if state.loss is not None:
@@ -247,11 +258,12 @@ class DriftingMultiscale(Sampler):
         u, y = state.side.points, state.support
         if u is not None and y is not None:
             pp = overlap(u, u, 2 * s * s, same=True)
-            fine = overlap(u, u, s * s / 8, same=True) - 2 * overlap(u, u, 17 / 16 * s * s,
-                                                                     same=True)
             gap = overlap(y, y, 2 * s * s, same=True) - 2 * overlap(u, y, 2 * s * s)
-            found["smoothing_error"] = float((pp + fine) / pp)
             found["optimisation_error"] = float((pp + gap) / pp)
+            if u.shape[1] <= RESOLVED:
+                fine = (overlap(u, u, s * s / 2, same=True)
+                        - 2 * overlap(u, u, 5 / 4 * s * s, same=True))
+                found["smoothing_error"] = float((pp + fine) / pp)
         return found
 
     # ---- the parts of a step -------------------------------------------------------------------
@@ -307,3 +319,8 @@ class DriftingMultiscale(Sampler):
         found = responsibilities(smoothed, y, code, self.codes, s)
         rate = self.mass_rate * (0.55 + 0.45 * math.cos(math.pi * progress))
         state.mass = mass_step(state.mass, found, code, rate)
+        if state.updates % PATROL == 0 and progress < SETTLED:
+            crowd = crowded(u, y)
+            if int(crowd.max()) >= CROWD:
+                reseat([state.generator, state.average], state.optimiser,
+                       [state.mass, state.average_mass], u[crowd.argmax()], s)

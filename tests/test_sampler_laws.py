@@ -55,6 +55,8 @@ SETTINGS = {
     "drifting": Setting(1000, 0.1, "the mean-shift over a finite batch counts each point itself, "
                         "which shrinks the law", slow=True,
                         parameters={"estimator": "second_order", "width": 128}),
+    "drifting_multiscale": Setting(700, parameters={"codes": 64, "width": 64, "batch": 128,
+                                                    "support": 256, "walkers": 32, "window": 50}),
     "dft": Setting(6000, 0.1, "samples are narrower than the target by the noise's variance, "
                    "sigma x scale = .15", slow=True,
                    parameters={"batch": 1024, "width": 64, "layers": 3, "score_updates": 9,

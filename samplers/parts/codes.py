@@ -15,6 +15,12 @@ is the EM step for the weights of the mixture q * phi_s, and up to the rate the 
 (Fisher-Rao) gradient step of KL(p * phi_s | q * phi_s) in pi. At q = p it stands still exactly,
 because u is smoothed too: r_c is then the integral of pi_c q_c * phi_s. It is estimated with the
 kernel responsibilities of the drawn y for the drawn u, against the share of the y of code c.
+
+**Reseating.** EM leaves most codes without mass, and a mode that no code is near is reached
+slowly. So now and then the poorest code is put where p is and q is not: at a point u with at least
+``CROWD`` other points of p nearer than the nearest of q. With as many u as y and q = p, the number
+of nearer ones is geometric, P(k or more) = 2^-k in any dimension, and a lonely point of a tail is
+never chosen.
 """
 
 from __future__ import annotations
@@ -34,6 +40,10 @@ from targets.base import Density
 WITHIN = 0.09
 #: A code's mass never falls below this over the number of codes.
 LEAST_MASS = 0.005
+#: Points of p nearer than any of q that call for a code: 2^-10 by chance at q = p.
+CROWD = 10
+#: Only a code of a mass under this over the number of codes is reseated; it is given twice that.
+POOR = 0.25
 
 
 class CodedGenerator(nn.Module):
@@ -75,3 +85,28 @@ def mass_step(mass: Tensor, found: Tensor, code: Tensor, rate: float) -> Tensor:
     drawn = torch.bincount(code, minlength=len(mass)).to(mass.dtype) / len(code)
     moved = (mass + rate * (found - drawn)).clamp_min_(LEAST_MASS / len(mass))
     return moved / moved.sum()
+
+
+def crowded(u: Tensor, y: Tensor) -> Tensor:
+    """How many other u (copies apart) are nearer to each u than the nearest y, shape (n,)."""
+    among = squares(u, u)
+    nearest = squares(u, y).amin(dim=1, keepdim=True)
+    return ((among < nearest) & (among > 0.0)).sum(dim=1)
+
+
+def reseat(generators: list[CodedGenerator], optimiser: torch.optim.Optimizer,
+           masses: list[Tensor], point: Tensor, size: float) -> None:
+    """Put the poorest code at ``point`` (dim,), ``size`` wide, in all generators and masses."""
+    poorest = int(masses[0].argmin())
+    if float(masses[0][poorest]) * len(masses[0]) > POOR:
+        return
+    for generator in generators:
+        generator.anchor.data[poorest] = point / generator.scale
+        generator.log_size.data[poorest] = math.log(size / generator.scale)
+    for parameter in (generators[0].anchor, generators[0].log_size):
+        moments = optimiser.state.get(parameter)
+        if moments:
+            moments["exp_avg"][poorest] = 0.0
+    for mass in masses:
+        mass[poorest] = 2.0 * POOR / len(mass)
+        mass /= mass.sum()
