@@ -33,14 +33,13 @@ ESTIMATORS: tuple[Estimator, ...] = ("local", "second_order", "weighted", "resam
 class TargetSide(Protocol):
     """What an estimator of the target's side does, and the last thing it saw."""
 
-    pool: Pool | None
     points: Tensor | None  # equally weighted points that stand for p, where there are any
 
     def scouts(self, count: int) -> Tensor | None:
         """Where the target has been found heavier than proposed, (count, dim), if known."""
 
     def gather(self, target: Density, centres: Tensor, widths: Bandwidths,
-               rng: torch.Generator) -> None:
+               rng: torch.Generator) -> Pool | None:
         """Evaluate the target around the centres, (m, dim), if this estimator pools."""
 
     def score(self, target: Density, x: Tensor, widths: list[float], factors: list[float],
@@ -53,7 +52,6 @@ class Local:
     """Own perturbations at every point; ``count`` is shared out over the widths."""
 
     count: int
-    pool: Pool | None = None
     points: Tensor | None = None
 
     def scouts(self, count: int) -> Tensor | None:
@@ -78,7 +76,6 @@ class Local:
 class SecondOrder:
     """The expansion of the energy to second order at every point."""
 
-    pool: Pool | None = None
     points: Tensor | None = None
 
     def scouts(self, count: int) -> Tensor | None:
@@ -102,50 +99,50 @@ class SecondOrder:
 class Weighted:
     """The pool of this update, each point with its weight."""
 
-    pool: Pool | None = None
     points: Tensor | None = None
+    cloud: Tensor | None = None
+    log_weights: Tensor | None = None
 
     def scouts(self, count: int) -> Tensor | None:
         """None: no pool is kept."""
         return None
 
     def gather(self, target: Density, centres: Tensor, widths: Bandwidths,
-               rng: torch.Generator) -> None:
+               rng: torch.Generator) -> Pool:
         """One density row a centre."""
-        self.pool = propose(target, centres, widths, rng)
+        pool = propose(target, centres, widths, rng)
+        self.cloud, self.log_weights = pool.points, pool.log_weights
+        return pool
 
     def score(self, target: Density, x: Tensor, widths: list[float], factors: list[float],
               rng: torch.Generator) -> Tensor:
         """Weighted mean-shift."""
-        if self.pool is None:
+        if self.cloud is None:
             raise RuntimeError("gather comes before score")
-        return smoothed_score(x, self.pool.points, widths, factors,
-                              log_weights=self.pool.log_weights)
+        return smoothed_score(x, self.cloud, widths, factors, log_weights=self.log_weights)
 
 
 @dataclass
 class Resampled:
-    """``count`` points drawn by weight from the pools of the last ``updates`` updates."""
+    """``count`` points drawn by weight from the pools that the window holds."""
 
     count: int
-    updates: int
-    window: Window | None = None
-    pool: Pool | None = None
+    window: Window
     points: Tensor | None = None
 
     def scouts(self, count: int) -> Tensor | None:
-        """The points of largest weight in the window; None before there is one."""
-        if self.window is None:
+        """The points of largest weight in the window; None before it holds as many."""
+        if self.points is None:
             return None
         return self.window.points[self.window.log_weights.topk(count).indices]
 
     def gather(self, target: Density, centres: Tensor, widths: Bandwidths,
-               rng: torch.Generator) -> None:
+               rng: torch.Generator) -> Pool:
         """One density row a centre."""
-        self.pool = propose(target, centres, widths, rng)
-        window = self.window or Window.empty(target, self.updates * len(centres))
-        self.window = window.add(self.pool)
+        pool = propose(target, centres, widths, rng)
+        self.window = self.window.add(pool)
         self.points = self.window.resample(self.count, target, rng)
+        return pool
 
     def score(self, target: Density, x: Tensor, widths: list[float], factors: list[float],
               rng: torch.Generator) -> Tensor:
@@ -155,8 +152,9 @@ class Resampled:
         return smoothed_score(x, self.points, widths, factors)
 
 
-def target_side(estimator: Estimator, perturbations: int, count: int, window: int) -> TargetSide:
-    """The estimator of that name, with what it needs of the three numbers."""
+def target_side(estimator: Estimator, perturbations: int, count: int,
+                window: Window) -> TargetSide:
+    """The estimator of that name, with what it needs of the rest."""
     if estimator == "local":
         return Local(perturbations)
     if estimator == "second_order":
