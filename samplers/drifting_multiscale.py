@@ -43,8 +43,8 @@ not help to predict the target lose their weight; w = alpha over the rungs in us
 of the window with the largest b, where p was found heavier than proposed (without them the pools
 miss the ends of thin tails, and the generator then has no centres there: a vicious circle); and
 ``walkers``, chains of MALA from the initial law, a score row each an update, which bring places
-that the generator has not reached. In the plane the method works without walkers (``walkers = 0``,
-no gradient); from about five dimensions on they are what finds modes.
+that the generator has not reached. Without walkers the method uses no gradient; in the plane
+nothing is lost then, and on an eight-mode mixture in ten dimensions little (docs/drifting.md).
 
 **Mass.** pi of the codes by an EM step (samplers/parts/codes.py), exact at q = p.
 
