@@ -62,6 +62,14 @@ class Run:
         return tuple(label for label in self.labels if label not in self.controls)
 
     @cached_property
+    def current(self) -> tuple[Measure, ...]:
+        """Measures by the newest version of their metric that the records hold."""
+        newest: dict[str, int] = {}
+        for m in self.measures:
+            newest[m.metric] = max(m.version, newest.get(m.metric, m.version))
+        return tuple(m for m in self.measures if m.version == newest[m.metric])
+
+    @cached_property
     def by_pair(self) -> dict[tuple[str, str], tuple[Job, ...]]:
         """Jobs of a (label, target), by seed."""
         pairs: dict[tuple[str, str], list[Job]] = {}

@@ -80,18 +80,15 @@ class Scores:
         self._looks = {(c.key, c.index): c for c in run.checkpoints}
         self._values: dict[tuple[str, str, str, str], list[Measure]] = {}
         self._lost: Counter[tuple[str, str, str]] = Counter()
-        newest = {m: max(x.version for x in run.measures if x.metric == m)
-                  for m in {x.metric for x in run.measures}}
-        for m in run.measures:
+        for m in run.current:
             job = self._jobs[m.key]
-            if m.version != newest[m.metric]:
-                continue
             if m.value is None or not np.isfinite(m.value):
                 self._lost[job.label, job.target, m.metric] += m.stage == "final"
             else:
                 self._values.setdefault((job.label, job.target, m.metric, m.stage), []).append(m)
-        self.metrics = tuple(sorted(newest, key=list(run.header.get("metrics") or newest).index
-                                    if set(newest) <= set(run.header.get("metrics") or newest)
+        known = dict.fromkeys(m.metric for m in run.measures)
+        self.metrics = tuple(sorted(known, key=list(run.header.get("metrics") or known).index
+                                    if set(known) <= set(run.header.get("metrics") or known)
                                     else str))
         self.final = lru_cache(maxsize=None)(self._final)
         self.curve = lru_cache(maxsize=None)(self._curve)

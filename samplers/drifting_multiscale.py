@@ -80,9 +80,15 @@ from samplers.parts.codes import (
 )
 from samplers.parts.dem import follow
 from samplers.parts.kernels import overlap, smoothed_score
-from samplers.parts.nets import BLOCK, adam
+from samplers.parts.nets import adam, in_blocks
 from samplers.parts.pool import Window, systematic
-from samplers.parts.target_side import ESTIMATORS, Estimator, TargetSide, target_side
+from samplers.parts.target_side import (
+    ESTIMATORS,
+    Estimator,
+    Resampled,
+    TargetSide,
+    target_side,
+)
 from samplers.parts.weights import effective_size, softmax
 from targets.base import Density
 
@@ -211,10 +217,11 @@ class DriftingMultiscale(Sampler):
         state.widths = state.widths.at(progress, self.top * target.scale)
         with torch.no_grad():
             y_code = torch.multinomial(state.mass, self.support, replacement=True, generator=rng)
-            y = self._push(target, state, y_code, rng)
+            y = self._push(target, state.generator, y_code, rng)
             pool = state.side.gather(target, self._centres(target, state, y, progress, rng),
                                      state.widths, rng)
-        x = self._push(target, state, systematic(state.mass, self.batch, target, rng), rng)
+        x_code = systematic(state.mass, self.batch, target, rng)
+        x = self._push(target, state.generator, x_code, rng)
         with torch.no_grad():
             drift = self._drift(target, state, x.detach(), y, rng)
             goal = x + drift
@@ -234,13 +241,11 @@ class DriftingMultiscale(Sampler):
     def draw(self, target: Density, state: MultiscaleState, n: int,
              rng: torch.Generator) -> Tensor:
         """n fresh points of the averaged generator: one forward pass, in blocks."""
-        x = torch.empty((n, target.dim), device=target.device, dtype=target.dtype)
-        for start in range(0, n, BLOCK):
-            part = x[start:start + BLOCK]
-            code = torch.multinomial(state.average_mass, len(part), replacement=True,
-                                     generator=rng)
-            part.copy_(state.average(normal(target, (len(part), self.latent), rng), code))
-        return x
+        def points(m: int) -> Tensor:
+            code = torch.multinomial(state.average_mass, m, replacement=True, generator=rng)
+            return self._push(target, state.average, code, rng)
+
+        return in_blocks(target, n, points)
 
     def diagnostics(self, state: MultiscaleState) -> dict[str, float]:
         """Drift norm, effective sizes, the width in use, and two errors told apart.
@@ -257,9 +262,8 @@ class DriftingMultiscale(Sampler):
             found |= {"loss": float(state.loss), "drift_norm": float(state.loss.sqrt())}
         if state.pool_ess is not None:
             found["pool_ess"] = float(state.pool_ess)
-        window = getattr(state.side, "window", None)
-        if window is not None and state.updates:
-            found["window_ess"] = float(effective_size(softmax(window.log_weights)))
+        if isinstance(state.side, Resampled) and state.updates:
+            found["window_ess"] = float(effective_size(softmax(state.side.window.log_weights)))
         found["main_width"] = s = state.widths.main()
         found["codes_in_use"] = float(state.mass.square().sum().reciprocal())
         u, y = state.side.points, state.support
@@ -278,10 +282,10 @@ class DriftingMultiscale(Sampler):
     def _mala(self) -> Mala:
         return Mala(chains=self.walkers)
 
-    def _push(self, target: Density, state: MultiscaleState, code: Tensor,
+    def _push(self, target: Density, generator: CodedGenerator, code: Tensor,
               rng: torch.Generator) -> Tensor:
-        """Points of the generator in training, one for each code: (n,) -> (n, dim)."""
-        return state.generator(normal(target, (len(code), self.latent), rng), code)
+        """Points of the generator at fresh latents, one for each code: (n,) -> (n, dim)."""
+        return generator(normal(target, (len(code), self.latent), rng), code)
 
     def _centres(self, target: Density, state: MultiscaleState, y: Tensor, progress: float,
                  rng: torch.Generator) -> Tensor:

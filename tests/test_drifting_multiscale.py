@@ -57,9 +57,9 @@ def test_step_descends_along_the_drift(side: str) -> None:
     rng = generator(2)
     with torch.no_grad():
         code = torch.multinomial(twin.mass, 40, replacement=True, generator=rng)
-        y = sampler._push(target, twin, code, rng)
+        y = sampler._push(target, twin.generator, code, rng)
         twin.side.gather(target, sampler._centres(target, twin, y, 0.0, rng), twin.widths, rng)
-    x = sampler._push(target, twin, systematic(twin.mass, 24, target, rng), rng)
+    x = sampler._push(target, twin.generator, systematic(twin.mass, 24, target, rng), rng)
     widths, weights = twin.widths.active()
     cloud = y if side == "fresh" else x.detach()
     drift = torch.zeros_like(x)

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from results.errors import ReportError
-from results.published.fields import Fields
+from results.fields import Fields
 
 FOLDER = Path(__file__).parent
 _LIMIT = re.compile(r"([<>]=)\s*(\d*\.?\d+(?:e[+-]?\d+)?)")

@@ -55,12 +55,8 @@ class Reader:
 
     def __init__(self, run: Run, n: int) -> None:
         self.run, self.n = run, n
-        newest: dict[str, int] = {}
-        for m in run.measures:
-            newest[m.metric] = max(m.version, newest.get(m.metric, m.version))
         self._found: dict[tuple[str, str], Measure] = {
-            (m.key, m.metric): m for m in run.measures
-            if m.stage == "final" and m.n == n and m.version == newest[m.metric]}
+            (m.key, m.metric): m for m in run.current if m.stage == "final" and m.n == n}
 
     def metric(self, label: str, target: str, metric: str, signed: bool = False) -> Seen:
         """Values of a metric; a value that is no number counts as a failed seed."""

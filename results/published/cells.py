@@ -44,13 +44,10 @@ class Values:
         self.run = run
         jobs = {job.key: job for job in run.jobs}
         looks = {(c.key, c.index): c for c in run.checkpoints}
-        newest: dict[str, int] = {}
-        for m in run.measures:
-            newest[m.metric] = max(m.version, newest.get(m.metric, m.version))
         self._seen: dict[tuple[str, str, str, int], list[tuple[Measure, Job, Checkpoint]]] = {}
-        for m in run.measures:
+        for m in run.current:
             job, look = jobs.get(m.key), looks.get((m.key, m.index))
-            if job and look and m.version == newest[m.metric]:
+            if job and look:
                 place = job.label, job.target, m.metric, m.n
                 self._seen.setdefault(place, []).append((m, job, look))
 

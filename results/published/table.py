@@ -31,7 +31,7 @@ from pathlib import Path
 from scipy import stats
 
 from results.errors import ReportError
-from results.published.fields import Fields
+from results.fields import Fields
 
 FOLDER = Path(__file__).parent
 _FIGURE = re.compile(r"\s*([-+]?\d*\.?\d+(?:[eE][-+]?\d+)?)(?:\s*±\s*(\d*\.?\d+))?\s*")

@@ -81,15 +81,20 @@ def one_step_generator(sizes: tuple[int, int, int], hidden: int, target: Density
 
 
 @torch.no_grad()
-def pushed_forward(generator: MLP, target: Density, latent: int, n: int,
-                   rng: torch.Generator) -> Tensor:
-    """scale x generator(z) at n fresh latents z ~ N(0, I), shape (n, dim), in blocks."""
+def in_blocks(target: Density, n: int, points: Callable[[int], Tensor]) -> Tensor:
+    """n points made by ``points(m)``, which gives m of them, shape (n, dim)."""
     x = torch.empty((n, target.dim), device=target.device, dtype=target.dtype)
     for start in range(0, n, BLOCK):
         part = x[start:start + BLOCK]
-        z = normal(target, (len(part), latent), rng)
-        part.copy_(generator(z)).mul_(target.scale)
+        part.copy_(points(len(part)))
     return x
+
+
+def pushed_forward(generator: MLP, target: Density, latent: int, n: int,
+                   rng: torch.Generator) -> Tensor:
+    """scale x generator(z) at n fresh latents z ~ N(0, I), shape (n, dim), in blocks."""
+    return in_blocks(
+        target, n, lambda m: generator(normal(target, (m, latent), rng)) * target.scale)
 
 
 class Sinusoids(nn.Module):

@@ -14,8 +14,9 @@ evaluate the target around them; ``score`` answers at x.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -30,37 +31,35 @@ Estimator = Literal["local", "second_order", "weighted", "resampled"]
 ESTIMATORS: tuple[Estimator, ...] = ("local", "second_order", "weighted", "resampled")
 
 
-class TargetSide(Protocol):
-    """What an estimator of the target's side does, and the last thing it saw."""
+@dataclass(kw_only=True)
+class TargetSide(ABC):
+    """An estimator of the target's side; by default it pools nothing.
 
-    points: Tensor | None  # equally weighted points that stand for p, where there are any
+    ``points``: equally weighted points that stand for p, (n, dim), where there are any.
+    """
+
+    points: Tensor | None = None
 
     def scouts(self, count: int) -> Tensor | None:
         """Where the target has been found heavier than proposed, (count, dim), if known."""
+        return None
 
     def gather(self, target: Density, centres: Tensor, widths: Bandwidths,
                rng: torch.Generator) -> Pool | None:
         """Evaluate the target around the centres, (m, dim), if this estimator pools."""
+        return None
 
+    @abstractmethod
     def score(self, target: Density, x: Tensor, widths: list[float], factors: list[float],
               rng: torch.Generator) -> Tensor:
         """sum_s factors_s grad log (p * phi_s) at x, shape (n, dim)."""
 
 
 @dataclass
-class Local:
+class Local(TargetSide):
     """Own perturbations at every point; ``count`` is shared out over the widths."""
 
     count: int
-    points: Tensor | None = None
-
-    def scouts(self, count: int) -> Tensor | None:
-        """None: no pool is kept."""
-        return None
-
-    def gather(self, target: Density, centres: Tensor, widths: Bandwidths,
-               rng: torch.Generator) -> None:
-        """Nothing is pooled."""
 
     def score(self, target: Density, x: Tensor, widths: list[float], factors: list[float],
               rng: torch.Generator) -> Tensor:
@@ -73,18 +72,8 @@ class Local:
 
 
 @dataclass
-class SecondOrder:
+class SecondOrder(TargetSide):
     """The expansion of the energy to second order at every point."""
-
-    points: Tensor | None = None
-
-    def scouts(self, count: int) -> Tensor | None:
-        """None: no pool is kept."""
-        return None
-
-    def gather(self, target: Density, centres: Tensor, widths: Bandwidths,
-               rng: torch.Generator) -> None:
-        """Nothing is pooled."""
 
     def score(self, target: Density, x: Tensor, widths: list[float], factors: list[float],
               rng: torch.Generator) -> Tensor:
@@ -96,16 +85,11 @@ class SecondOrder:
 
 
 @dataclass
-class Weighted:
+class Weighted(TargetSide):
     """The pool of this update, each point with its weight."""
 
-    points: Tensor | None = None
     cloud: Tensor | None = None
     log_weights: Tensor | None = None
-
-    def scouts(self, count: int) -> Tensor | None:
-        """None: no pool is kept."""
-        return None
 
     def gather(self, target: Density, centres: Tensor, widths: Bandwidths,
                rng: torch.Generator) -> Pool:
@@ -123,12 +107,11 @@ class Weighted:
 
 
 @dataclass
-class Resampled:
+class Resampled(TargetSide):
     """``count`` points drawn by weight from the pools that the window holds."""
 
     count: int
     window: Window
-    points: Tensor | None = None
 
     def scouts(self, count: int) -> Tensor | None:
         """The points of largest weight in the window; None before it holds as many."""

@@ -48,7 +48,6 @@ class Fields:
 
     def numbers(self, name: str) -> tuple[float, ...]:
         """Two finite numbers or more."""
-        """A whole number of at least 1."""
         value = self._take(name, ...)
         if (not isinstance(value, list) or len(value) < 2
                 or not all(type(v) in (int, float) and math.isfinite(v) for v in value)):
