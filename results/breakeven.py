@@ -135,6 +135,11 @@ def _prices(scores: Scores, label: str, target: str, unit: str, metric: str,
     return found
 
 
+def whole_price(scores: Scores, label: str, target: str, unit: str) -> Price | None:
+    """What points of a sampler cost, whole runs as the first set: medians over seeds."""
+    return _pooled(list(_prices(scores, label, target, unit, "", None).values()))
+
+
 def _training(scores: Scores, job: Job, spent: Cost) -> Cost:
     """The training part of a checkpoint's cost: an amortised draw is charged by its own n."""
     for look in scores.run.checkpoints:

@@ -124,35 +124,46 @@ def _scale_axes(axes: Axes, scores: Scores, metric: str, floor: Array | None, un
     axes.grid(True, axis="y", color=GREY, alpha=0.18, lw=0.6)
 
 
-def curve(scores: Scores, target: str, metric: str, unit: str) -> Image | None:
-    """Quality against what was spent, every seed and the median, with the floor as a band."""
+def draw_curves(axes: Axes, scores: Scores, target: str, metric: str, unit: str) -> Array | None:
+    """Quality against what was spent, every seed and the median; the floor's draws, if known."""
     run = scores.run
     curves = {x: p for x in run.ranked if (p := scores.curve(x, target, metric))}
+    floor = run.draws.get((target, metric, _usual(curves)))
+    for label, points in curves.items():
+        _draw_sampler(axes, scores, label, points, unit)
+    if floor is not None:
+        low, mid, high = band(floor)
+        axes.axhspan(low, high, color=GREY, alpha=0.22, lw=0)
+        axes.axhline(mid, color=GREY, lw=0.8)
+    for label in (x for x in run.controls if run.sampler(x)["name"] == "prior"):
+        if ceiling := scores.curve(label, target, metric):
+            axes.axhline(float(np.median(ceiling[-1].score.values)), color=GREY, lw=1,
+                         ls=(0, (1, 2)))
+    _scale_axes(axes, scores, metric, floor, unit)
+    return floor
+
+
+def _usual(curves: dict[str, tuple[Point, ...]]) -> int:
+    """The number of points at which most samplers' curves were judged."""
+    return Counter(p[-1].score.n for p in curves.values()).most_common(1)[0][0]
+
+
+def curve(scores: Scores, target: str, metric: str, unit: str) -> Image | None:
+    """Quality against cost on one target, with the floor as a band."""
+    curves = {x: p for x in scores.run.ranked if (p := scores.curve(x, target, metric))}
     if not curves:
         return None
-    sizes = {x: p[-1].score.n for x, p in curves.items()}
-    n = Counter(sizes.values()).most_common(1)[0][0]
-    floor = run.draws.get((target, metric, n))
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=SIZE, layout="constrained")
         axes = figure.add_subplot()
-        for label, points in curves.items():
-            _draw_sampler(axes, scores, label, points, unit)
-        if floor is not None:
-            low, mid, high = band(floor)
-            axes.axhspan(low, high, color=GREY, alpha=0.22, lw=0)
-            axes.axhline(mid, color=GREY, lw=0.8)
-        for label in (x for x in run.controls if run.sampler(x)["name"] == "prior"):
-            if ceiling := scores.curve(label, target, metric):
-                axes.axhline(float(np.median(ceiling[-1].score.values)), color=GREY, lw=1,
-                             ls=(0, (1, 2)))
-        _scale_axes(axes, scores, metric, floor, unit)
+        floor = draw_curves(axes, scores, target, metric, unit)
         scale = exponent(scores, metric)
-        axes.set_ylabel(str(run.metric(metric)["title"]) + (f" × {power(scale)}" if scale else ""))
-        axes.set_xlabel("seconds, training and draw" if unit == SECONDS else
-                        "evaluations, training and draw")
+        title = str(scores.run.metric(metric)["title"])
+        axes.set_ylabel(title + (f" × {power(scale)}" if scale else ""))
+        axes.set_xlabel(f"{unit}, training and draw")
         alt = _alt(scores, target, metric, unit, curves, floor)
-        fewer = ", ".join(f"{x}: n = {size}" for x, size in sizes.items() if size != n)
+        fewer = ", ".join(f"{x}: n = {p[-1].score.n}" for x, p in curves.items()
+                          if p[-1].score.n != _usual(curves))
         caption = f"{target} ({fewer})" if fewer else target
         return Image(svg(figure, slug("c", metric, unit, target), alt), alt, caption)
 

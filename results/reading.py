@@ -11,10 +11,14 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+from results.bars.file import read_bars
+from results.bars.judge import Judge
+from results.bars.view import headline, table
+from results.bars.view import warnings as bar_warnings
 from results.blindness import Audit, audits, blind_sentence, smallest_table
-from results.comparison.page import calibration_tables
+from results.comparison.page import calibration_tables, compare
 from results.content import plural
-from results.folder import load
+from results.folder import Run, load
 from results.frames import Scores
 from results.published.sentences import published_sentences
 from results.published.tables import published_tables
@@ -23,8 +27,9 @@ from results.rendering import markdown_table
 from results.summary import warnings
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
-PAGES = (DOCS / "reading.md", DOCS / "published.md", DOCS / "tracking.md")
+PAGES = (DOCS / "reading.md", DOCS / "published.md", DOCS / "tracking.md", DOCS / "drifting.md")
 RUNS = Path(__file__).resolve().parent / "published" / "runs"
+BARS = Path(__file__).resolve().parent / "bars" / "runs"
 _BLOCK = re.compile(r"(<!-- generated: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -52,19 +57,40 @@ def _check() -> str:
     return "\n".join(markdown_table(table) for table in calibration_view.tables())
 
 
+def _told(run: Run) -> str:
+    """Where a committed run comes from."""
+    head = run.header
+    return (f"`{head.get('command')}`, commit {str(head.get('commit'))[:12]}, "
+            f"{plural(len(run.jobs), 'job')}.")
+
+
 def _rerun(name: str) -> str:
-    """The published table beside the committed run of that name, and where the run comes from."""
+    """The published table beside the committed run of that name."""
     scores = Scores(load(RUNS / name))
-    head = scores.run.header
-    told = [f"`{head.get('command')}`, commit {str(head.get('commit'))[:12]}, "
-            f"{plural(len(scores.run.jobs), 'job')}."]
     unfinished = [w for w in warnings(scores) if "not complete" in w]
     tables = [markdown_table(t) for t in published_tables(scores) if not t.folded]
-    return "\n\n".join([*told, *unfinished, *published_sentences(scores), *tables])
+    return "\n\n".join([_told(scores.run), *unfinished, *published_sentences(scores), *tables])
+
+
+def _bars() -> str:
+    """Every bar, and what the committed run reached of it."""
+    judge = Judge(load(BARS / "drifting_bars"), read_bars())
+    judged = judge.all()
+    return "\n\n".join([_told(judge.run), headline(judge, judged), *bar_warnings(judge),
+                        markdown_table(table(judge, judged))])
+
+
+def _family(name: str) -> str:
+    """Mean ranks and groups over the test half of the tuning family."""
+    made = compare([BARS / name])
+    notes = [*made.field.warnings, *made.field.notes]
+    return "\n\n".join([_told(made.field.runs[0].run), *notes, markdown_table(made.tables()[0]),
+                        *([made.friedman()] if made.friedman() else []), made.sentence])
 
 
 GENERATED: dict[str, Callable[[], str]] = {
-    "power": _power, "comparison": _comparison, "check": _check,
+    "power": _power, "comparison": _comparison, "check": _check, "bars": _bars,
+    **{name: partial(_family, name) for name in ("drifting_family", "drifting_family_seconds")},
     **{name: partial(_rerun, name) for name in sorted(p.name for p in RUNS.glob("*"))}}
 
 

@@ -20,6 +20,11 @@ def test_tracking_holds_what_is_committed() -> None:
     assert filled(text) == text, "run python -m results.reading"
 
 
+def test_drifting_holds_what_is_committed() -> None:
+    text = (DOCS / "drifting.md").read_text(encoding="utf-8")
+    assert filled(text) == text, "run python -m results.reading"
+
+
 @pytest.mark.slow
 def test_published_tables_hold_what_is_committed() -> None:
     text = (DOCS / "published.md").read_text(encoding="utf-8")

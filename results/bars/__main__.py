@@ -11,6 +11,7 @@ from rich.console import Console
 
 from results.bars.file import read_bars
 from results.bars.judge import MISSED, Judge
+from results.bars.picture import picture
 from results.bars.view import headline, table, warnings
 from results.errors import ReportError
 from results.folder import load
@@ -25,6 +26,8 @@ def _parser() -> argparse.ArgumentParser:
     made.add_argument("--sampler", default="", metavar="LABEL", help="another sampler of the run "
                       "than the one the bars are set for, such as the control exact")
     made.add_argument("--format", choices=("text", "markdown"), default="text")
+    made.add_argument("--picture", metavar="FILE.png", help="also draw quality against cost and "
+                      "the price of n points, target by target (.png, .svg or .pdf)")
     made.add_argument("--strict", action="store_true", help="exit with 1 where a bar is missed")
     return made
 
@@ -34,6 +37,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         judge = Judge(load(Path(options.dir)), read_bars(), options.sampler)
+        if options.picture:
+            picture(judge.run, judge.sampler, Path(options.picture))
     except (ReportError, StoreError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
