@@ -11,6 +11,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+from results.bars.ablation import ablation_table
 from results.bars.file import read_bars
 from results.bars.judge import Judge
 from results.bars.view import headline, table
@@ -80,6 +81,12 @@ def _bars() -> str:
                         markdown_table(table(judge, judged))])
 
 
+def _ablation() -> str:
+    """Every variant of the committed run."""
+    run = load(BARS / "drifting_ablation")
+    return "\n\n".join([_told(run), markdown_table(ablation_table(run))])
+
+
 def _family(name: str) -> str:
     """Mean ranks and groups over the test half of the tuning family."""
     made = compare([BARS / name])
@@ -90,6 +97,7 @@ def _family(name: str) -> str:
 
 GENERATED: dict[str, Callable[[], str]] = {
     "power": _power, "comparison": _comparison, "check": _check, "bars": _bars,
+    "ablation": _ablation,
     **{name: partial(_family, name) for name in ("drifting_family", "drifting_family_seconds")},
     **{name: partial(_rerun, name) for name in sorted(p.name for p in RUNS.glob("*"))}}
 

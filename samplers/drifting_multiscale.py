@@ -132,8 +132,8 @@ class DriftingMultiscale(Sampler):
 
     - ``bandwidths``: ``adaptive``, ``ladder``, ``annealed`` or ``fixed``; the latter two are told
       ``bandwidth``, in the target's units;
-    - ``estimator``: ``resampled``, ``weighted``, ``local`` (``perturbations`` a point) or
-      ``second_order``; the mass step needs ``resampled``;
+    - ``estimator``: ``resampled``, ``weighted``, ``local`` or ``gradient`` (``perturbations`` a
+      point) or ``second_order``; the mass step needs ``resampled``;
     - ``sampler_side``: ``fresh``, ``self_exclusive`` or ``self_inclusive``;
     - ``normalisation``: ``width`` (V is of order s), ``score`` or ``square`` (the mean-shift);
     - ``codes``: 1 is the plain generator; ``mass_rate``: 0 holds the codes' masses equal;

@@ -85,7 +85,7 @@ def test_normalisation_is_the_power_of_the_width(normalisation: str, power: int)
 
 @pytest.mark.parametrize(("parameters", "said"), [
     ({"bandwidths": "wide"}, "bandwidths must be one of fixed, annealed, ladder, adaptive"),
-    ({"estimator": "monte_carlo"}, "estimator must be one of local, second_order, weighted"),
+    ({"estimator": "monte_carlo"}, "estimator must be one of local, gradient, second_order"),
     ({"sampler_side": "self"}, "sampler_side must be one of fresh, self_exclusive"),
     ({"normalisation": "none"}, "normalisation must be one of score, width, square"),
     ({"estimator": "weighted"}, "the mass step needs estimator = resampled, not 'weighted'"),
@@ -106,6 +106,8 @@ def test_bad_options_are_said_in_a_sentence(parameters: dict[str, Any], said: st
      (24 * 16, 0, 0)),
     ({"estimator": "local", "codes": 1, "walkers": 0, "perturbations": 6, "bandwidths": "fixed"},
      (24 * 6, 0, 0)),
+    ({"estimator": "gradient", "codes": 1, "walkers": 0, "perturbations": 16, "rungs": 4},
+     (0, 24 * 16, 0)),
     ({"estimator": "second_order", "codes": 1, "walkers": 0, "bandwidths": "fixed"},
      (0, 24, 48)),
 ])

@@ -20,7 +20,7 @@ from samplers import dft
 from samplers.parts import dem, nets
 from samplers.parts.kernels import mean_shift
 from samplers.parts.nets import Affine, TimedNet
-from samplers.parts.smoothed import monte_carlo_score, second_order_score
+from samplers.parts.smoothed import gradient_score, monte_carlo_score, second_order_score
 from samplers.parts.weights import effective_size, softmax
 from targets.base import Target
 
@@ -84,6 +84,29 @@ def test_monte_carlo_estimate_is_the_smoothed_score() -> None:
     found = [monte_carlo_score(target, x, 0.4, 20_000, generator(s))[0]
              for s in range(24)]
     assert_mean(torch.stack(found), target.smoothed(x, 0.16))
+
+
+def test_gradient_estimate_is_the_smoothed_score_at_every_width_and_in_any_unit() -> None:
+    target, x = skewed(), points(5)
+    widths = torch.tensor([[0.1], [0.2], [0.4], [0.8], [1.6]], dtype=torch.float64)
+    truth = torch.cat([target.smoothed(x[i:i + 1], float(s) ** 2) for i, s in enumerate(widths)])
+    for unit in (1.0, 2.5):
+        found = [gradient_score(target, x / unit, widths / unit, 20_000, generator(s), unit)[0]
+                 for s in range(24)]
+        assert_mean(torch.stack(found), unit * truth)
+
+
+def test_by_gradient_has_less_variance_where_the_kernel_is_narrow_and_more_where_wide() -> None:
+    target, x = skewed(), points(40)
+    spread = {}
+    for s in (0.05, 4.0):
+        width = torch.full_like(x[:, :1], s)
+        spread[s] = [torch.stack([estimate(seed)[0] for seed in range(60)]).var(dim=0).sum()
+                     for estimate in (
+                         lambda i, w=width: gradient_score(target, x, w, 64, generator(i)),
+                         lambda i, s=s: monte_carlo_score(target, x, s, 64, generator(i)))]
+    assert spread[0.05][0] < 0.1 * spread[0.05][1]
+    assert spread[4.0][0] > 2.0 * spread[4.0][1]
 
 
 def test_second_order_estimate_is_exact_on_a_gaussian() -> None:

@@ -32,10 +32,10 @@ from torch import Tensor, nn
 
 from samplers.base import Sampler, normal, uniform
 from samplers.parts.nets import TimedNet, adam
-from samplers.parts.weights import effective_size, softmax
+from samplers.parts.smoothed import gradient_score
 from targets.base import Density
 
-#: Rows of noised copies scored at once, and of paths simulated at once.
+#: Paths simulated at once.
 BLOCK = 1 << 15
 
 
@@ -145,17 +145,8 @@ class EnergyMatching(Sampler):
     def estimate(self, target: Density, x: Tensor, h: Tensor,
                  rng: torch.Generator) -> tuple[Tensor, Tensor]:
         """S_K at x (n, dim) for variances h (n, 1), and its mean effective number of samples."""
-        unit, k = self.unit * target.scale, self.mc_samples
-        scores, sizes = torch.empty_like(x), []
-        rows = max(1, BLOCK // k)
-        for start in range(0, len(x), rows):
-            at, root = x[start:start + rows], h[start:start + rows].sqrt().unsqueeze(1)
-            u = at.unsqueeze(1) + root * normal(target, (len(at), k, target.dim), rng)
-            log_p, score = target.log_prob_and_score(unit * u.flatten(0, 1))
-            w = softmax(log_p.view(len(at), k))
-            scores[start:start + rows] = (w.unsqueeze(1) @ score.view_as(u)).squeeze(1)
-            sizes.append(effective_size(w) * len(at))
-        return unit * scores, torch.stack(sizes).sum() / len(x)
+        return gradient_score(target, x, h.sqrt(), self.mc_samples, rng,
+                              self.unit * target.scale)
 
     def backward(self, target: Density, x: Tensor, score: Tensor, step: int,
                  rng: torch.Generator) -> Tensor:

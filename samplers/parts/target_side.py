@@ -1,9 +1,10 @@
 """The target's side of a drift: sum_s f_s grad log (p * phi_s)(x) for widths s, factors f_s.
 
-Four ways to estimate it, with one interface. ``gather`` sees the centres of this update and may
+Five ways to estimate it, with one interface. ``gather`` sees the centres of this update and may
 evaluate the target around them; ``score`` answers at x.
 
 - ``local`` (drifting paper, section 3.3): own perturbations of every x, L density rows each.
+- ``gradient``: the same perturbations, their scores averaged (DEM's estimator), L score rows each.
 - ``second_order`` (section 3.4): -(I + s^2 H)^{-1} grad E at x.
 - ``weighted``: mean-shift over this update's pool with the weights b.
 - ``resampled``: mean-shift over points drawn with replacement by their weights from the pools of
@@ -16,7 +17,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor
@@ -24,11 +25,11 @@ from torch import Tensor
 from samplers.parts.bandwidths import Bandwidths
 from samplers.parts.kernels import smoothed_score
 from samplers.parts.pool import Pool, Window, propose
-from samplers.parts.smoothed import monte_carlo_score, second_order_score
+from samplers.parts.smoothed import gradient_score, monte_carlo_score, second_order_score
 from targets.base import Density
 
-Estimator = Literal["local", "second_order", "weighted", "resampled"]
-ESTIMATORS: tuple[Estimator, ...] = ("local", "second_order", "weighted", "resampled")
+Estimator = Literal["local", "gradient", "second_order", "weighted", "resampled"]
+ESTIMATORS: tuple[Estimator, ...] = get_args(Estimator)
 
 
 @dataclass(kw_only=True)
@@ -57,9 +58,13 @@ class TargetSide(ABC):
 
 @dataclass
 class Local(TargetSide):
-    """Own perturbations at every point; ``count`` is shared out over the widths."""
+    """Own perturbations at every point; ``count`` is shared out over the widths.
+
+    ``by_gradient``: by the scores at the perturbations in place of where they lie.
+    """
 
     count: int
+    by_gradient: bool = False
 
     def score(self, target: Density, x: Tensor, widths: list[float], factors: list[float],
               rng: torch.Generator) -> Tensor:
@@ -67,7 +72,9 @@ class Local(TargetSide):
         each = max(1, self.count // len(widths))
         total = torch.zeros_like(x)
         for s, factor in zip(widths, factors, strict=True):
-            total.add_(monte_carlo_score(target, x, s, each, rng)[0], alpha=factor)
+            found, _ = (gradient_score(target, x, torch.full_like(x[:, :1], s), each, rng)
+                        if self.by_gradient else monte_carlo_score(target, x, s, each, rng))
+            total.add_(found, alpha=factor)
         return total
 
 
@@ -138,8 +145,8 @@ class Resampled(TargetSide):
 def target_side(estimator: Estimator, perturbations: int, count: int,
                 window: Window) -> TargetSide:
     """The estimator of that name, with what it needs of the rest."""
-    if estimator == "local":
-        return Local(perturbations)
+    if estimator in ("local", "gradient"):
+        return Local(perturbations, by_gradient=estimator == "gradient")
     if estimator == "second_order":
         return SecondOrder()
     return Weighted() if estimator == "weighted" else Resampled(count, window)
