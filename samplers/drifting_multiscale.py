@@ -45,6 +45,7 @@ miss the ends of thin tails, and the generator then has no centres there: a vici
 ``walkers``, chains of MALA from the initial law, a score row each an update, which bring places
 that the generator has not reached. Without walkers the method uses no gradient; in the plane
 nothing is lost then, and on an eight-mode mixture in ten dimensions little (docs/drifting.md).
+A mode in whose basin no walker starts may never be proposed to; ``restarts`` keep looking.
 
 **Mass.** pi of the codes by an EM step (samplers/parts/codes.py), exact at q = p.
 
@@ -61,13 +62,13 @@ from __future__ import annotations
 
 import copy
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 import torch
 from torch import Tensor
 
-from samplers.base import Sampler, normal
+from samplers.base import Sampler, initial_points, normal
 from samplers.mala import Mala, MalaState
 from samplers.parts.bandwidths import SCHEDULES, Bandwidths, Schedule
 from samplers.parts.codes import (
@@ -137,7 +138,8 @@ class DriftingMultiscale(Sampler):
     - ``sampler_side``: ``fresh``, ``self_exclusive`` or ``self_inclusive``;
     - ``normalisation``: ``width`` (V is of order s), ``score`` or ``square`` (the mean-shift);
     - ``codes``: 1 is the plain generator; ``mass_rate``: 0 holds the codes' masses equal;
-    - ``walkers``: 0 leaves gradients out; ``scouts``: 0 leaves heavy points alone.
+    - ``walkers``: 0 leaves gradients out; ``restarts``: as many of them, oldest first, start
+      anew from the initial law in every update; ``scouts``: 0 leaves heavy points alone.
 
     The learning rate falls to nothing along a cosine, the mass rate to a tenth; draws use weights
     and masses averaged with the decay ``ema``. ``drifting`` is bandwidths = fixed, estimator =
@@ -159,6 +161,7 @@ class DriftingMultiscale(Sampler):
     batch: int = 256
     support: int = 512
     walkers: int = 128
+    restarts: int = 0
     scouts: int = 128
     window: int = 100
     learning_rate: float = 5e-3
@@ -195,6 +198,9 @@ class DriftingMultiscale(Sampler):
         if self.codes > 1 and self.mass_rate > 0 and self.estimator != "resampled":
             raise ValueError(f"the mass step needs estimator = resampled, not "
                              f"{self.estimator!r}; set mass_rate = 0 or codes = 1")
+        if not 0 <= self.restarts <= self.walkers:
+            raise ValueError(f"restarts must lie between 0 and walkers = {self.walkers}, not "
+                             f"{self.restarts}")
 
     def init(self, target: Density, rng: torch.Generator) -> MultiscaleState:
         """An untrained generator of mean 0 and deviation ``scale``, walkers from N(0, scale^2)."""
@@ -292,12 +298,27 @@ class DriftingMultiscale(Sampler):
         """The support, the walkers after one transition, and the scouts."""
         centres = [y]
         if state.walkers is not None:
-            state.walkers = self._mala().step(target, state.walkers, progress, rng)
+            walkers = self._restarted(target, state.walkers, state.updates, rng)
+            state.walkers = self._mala().step(target, walkers, progress, rng)
             centres.append(state.walkers.x)
         scouts = state.side.scouts(self.scouts) if self.scouts else None
         if scouts is not None:
             centres.append(scouts)
         return torch.cat(centres)
+
+    def _restarted(self, target: Density, walkers: MalaState, updates: int,
+                   rng: torch.Generator) -> MalaState:
+        """The next ``restarts`` of the chains in turn put at initial points: a score row each."""
+        if self.restarts == 0:
+            return walkers
+        rows = torch.arange(self.restarts, device=target.device) + updates * self.restarts
+        rows = (rows % self.walkers).unsqueeze(1)
+        x = initial_points(target, self.restarts, rng)
+        log_p, score = target.log_prob_and_score(x)
+        across = rows.expand_as(x)
+        return replace(walkers, x=walkers.x.scatter(0, across, x),
+                       log_p=walkers.log_p.scatter(0, rows[:, 0], log_p),
+                       score=walkers.score.scatter(0, across, score))
 
     def _drift(self, target: Density, state: MultiscaleState, x: Tensor, y: Tensor,
                rng: torch.Generator) -> Tensor:

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 
 from results.bars.__main__ import main
-from results.bars.picture import FORMATS, drawing, picture
+from results.bars.picture import FORMATS, caption, drawing, picture
 from results.breakeven import GRID, case, whole_price
 from results.costing import SECONDS
 from results.errors import ReportError
@@ -73,8 +73,9 @@ def test_the_mark_lies_where_the_sampler_becomes_the_cheapest(run: Run) -> None:
     at = int(np.flatnonzero(GRID == n)[0])
     rivals = np.min(list(solid.values()), axis=0)
     assert cost == mine[at] < rivals[at] and (mine[:at] >= rivals[:at]).all()
-    assert found.found.words() in below.get_title()
-    assert f"against {found.best_rival()}" in below.get_title()
+    assert below.get_title() == caption(found)
+    assert found.found.words() in caption(found)
+    assert f"against {found.best_rival()}" in caption(found)
 
 
 def test_every_look_of_every_sampler_is_above(run: Run) -> None:

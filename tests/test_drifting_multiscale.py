@@ -11,6 +11,7 @@ import torch
 from bench.errors import UserError
 from bench.meter import Ledger, MeteredTarget
 from bench.registry import load
+from samplers.base import initial_points
 from samplers.parts.kernels import (
     mean_shift,
     smoothed_score,
@@ -19,6 +20,7 @@ from samplers.parts.pool import systematic
 from samplers.parts.smoothed import monte_carlo_score
 from tests.drifting_cases import (
     SMALL,
+    Normals,
     generator,
     pair,
     points,
@@ -90,6 +92,7 @@ def test_normalisation_is_the_power_of_the_width(normalisation: str, power: int)
     ({"normalisation": "none"}, "normalisation must be one of score, width, square"),
     ({"estimator": "weighted"}, "the mass step needs estimator = resampled, not 'weighted'"),
     ({"estimator": "local"}, "set mass_rate = 0 or codes = 1"),
+    ({"restarts": 129}, "restarts must lie between 0 and walkers = 128, not 129"),
 ])
 def test_bad_options_are_said_in_a_sentence(parameters: dict[str, Any], said: str) -> None:
     with pytest.raises(UserError, match=said) as error:
@@ -100,6 +103,7 @@ def test_bad_options_are_said_in_a_sentence(parameters: dict[str, Any], said: st
 @pytest.mark.parametrize(("parameters", "cost"), [
     ({}, (40 + 12 + 10, 12, 0)),
     ({"scouts": 0}, (40 + 12, 12, 0)),
+    ({"restarts": 5}, (40 + 12 + 10, 12 + 5, 0)),
     ({"walkers": 0, "scouts": 0}, (40, 0, 0)),
     ({"estimator": "weighted", "codes": 1}, (40 + 12, 12, 0)),
     ({"estimator": "local", "codes": 1, "walkers": 0, "perturbations": 16, "rungs": 4},
@@ -125,6 +129,39 @@ def test_evaluations_of_an_update(parameters: dict[str, Any], cost: tuple[int, i
                 now.hvp - before.hvp) == tuple(update * c for c in cost)
     sampler.draw(face, state, 100, generator())
     assert ledger.total("draw") == 0
+
+
+def test_restarts_take_the_walkers_in_turn_and_leave_the_rest_alone() -> None:
+    target, sampler = pair(), load("samplers", "drifting_multiscale", **SMALL, restarts=3)
+    walkers = sampler.init(target, generator()).walkers
+    seen: list[int] = []
+    for update in range(4):
+        moved = sampler._restarted(target, walkers, update, generator(update))
+        changed = (moved.x != walkers.x).all(dim=1)
+        seen += changed.nonzero()[:, 0].tolist()
+        assert torch.equal(moved.x[~changed], walkers.x[~changed])
+        assert torch.equal(moved.x[changed], initial_points(target, 3, generator(update)))
+        log_p, score = target.log_prob_and_score(moved.x)
+        torch.testing.assert_close((moved.log_p, moved.score), (log_p, score))
+    assert seen == list(range(12))
+
+
+def test_restarts_find_a_mode_in_whose_basin_no_walker_started() -> None:
+    """One point in eighty of the initial law lies nearer to the second mode than the first."""
+    target = Normals([[0.0, 0.0], [9.0, 0.0]], [1.0, 1.0], [0.5, 0.5], 2.0)
+    found = {}
+    for restarts in (0, 4):
+        sampler = load("samplers", "drifting_multiscale", **SMALL, restarts=restarts)
+        state = sampler.init(target, generator())
+        assert not (state.walkers.x[:, 0] > 4.5).any()
+        reached = 0
+        for update in range(150):
+            rng = generator(update)
+            sampler._centres(target, state, torch.zeros((1, 2), dtype=torch.float64), 0.0, rng)
+            state.updates += 1
+            reached += int((state.walkers.x[:, 0] > 6.0).any())
+        found[restarts] = reached
+    assert found[0] == 0 and found[4] > 0
 
 
 def test_diagnostics_are_finite_and_named() -> None:

@@ -10,6 +10,7 @@ solid lines is its break-even, marked and written above (results/breakeven.py).
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import matplotlib as mpl
@@ -86,20 +87,27 @@ def _prices(axes: Axes, scores: Scores, found: Case) -> None:
         if price is not None:
             axes.loglog(GRID, price.cost(GRID), color=tint, lw=1.7 if equal else 1.0,
                         ls="solid" if equal else (0, (1, 2)))
-    words = found.found.words()
     if found.found.kind == "n" and found.mine is not None:
         at = GRID[GRID == found.found.n]
         axes.plot(at, found.mine.cost(at), "o", ms=7, mfc="none", mew=1.5,
                   color=colour(scores.run, found.label))
-        words = f"{words} points"
-    rival = found.best_rival()
-    axes.set_title(f"break-even: {words}" + (f"\nagainst {rival}" if rival else ""), fontsize=8.5)
+    axes.set_title(caption(found), fontsize=8.5)
     axes.set_ylabel("seconds for n points")
     axes.set_xlabel("n")
     axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:g}"))
     axes.yaxis.set_minor_formatter(NullFormatter())
     axes.grid(True, axis="y", color=GREY, alpha=0.18, lw=0.6)
+
+
+def caption(found: Case) -> str:
+    """The break-even in two lines."""
+    words = replace(found.found, extrapolated=False).words()
+    first = f"break-even: {words}" + (" points" if found.found.kind == "n" else "")
+    if not found.rivals:
+        return first
+    return (f"{first}\nagainst {found.best_rival()}"
+            + (" (extrapolated)" if found.found.extrapolated else ""))
 
 
 def _legend(run: Run) -> list[Line2D]:
