@@ -11,9 +11,9 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from results.bars.ablation import ablation_table
 from results.bars.file import read_bars
 from results.bars.judge import Judge
+from results.bars.variants import variants_table
 from results.bars.view import headline, table
 from results.bars.view import warnings as bar_warnings
 from results.blindness import Audit, audits, blind_sentence, smallest_table
@@ -81,10 +81,10 @@ def _bars() -> str:
                         markdown_table(table(judge, judged))])
 
 
-def _ablation() -> str:
-    """Every variant of the committed run."""
-    run = load(BARS / "drifting_ablation")
-    return "\n\n".join([_told(run), markdown_table(ablation_table(run))])
+def _variants(name: str, caption: str) -> str:
+    """Every variant of the committed run of that name."""
+    run = load(BARS / name)
+    return "\n\n".join([_told(run), markdown_table(variants_table(run, caption))])
 
 
 def _family(name: str) -> str:
@@ -97,7 +97,8 @@ def _family(name: str) -> str:
 
 GENERATED: dict[str, Callable[[], str]] = {
     "power": _power, "comparison": _comparison, "check": _check, "bars": _bars,
-    "ablation": _ablation,
+    "ablation": partial(_variants, "drifting_ablation", "Each part on and off"),
+    "walkers": partial(_variants, "drifting_walkers", "Walkers that start anew"),
     **{name: partial(_family, name) for name in ("drifting_family", "drifting_family_seconds")},
     **{name: partial(_rerun, name) for name in sorted(p.name for p in RUNS.glob("*"))}}
 

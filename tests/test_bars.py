@@ -15,6 +15,7 @@ from bench.suites import read_suite
 from results.bars.__main__ import main
 from results.bars.file import COSTS, Bars, read_bars
 from results.bars.judge import MISSED, NOT_MEASURED, REACHED, REPORTED, Judge, Judged
+from results.bars.variants import variants_table
 from results.bars.view import headline, table
 from results.errors import ReportError
 from results.folder import load
@@ -283,3 +284,21 @@ def test_a_user_is_told_what_is_wrong(tmp_path: Path, capsys: pytest.CaptureFixt
     assert main([str(folder)]) == 2
     assert "no sampler 'drifting_multiscale'" in capsys.readouterr().err
     assert main([str(folder), "--sampler", "mine"]) == 0
+
+
+def test_a_table_of_variants_counts_seeds_at_the_floor_and_seeds_that_lost_a_mode(
+        tmp_path: Path) -> None:
+    fake = Fake({("mine", "ring", "mmd"): [1.0, 3.82, 3.86, 9.0, 0.5],
+                 ("mine", "ring", "mode_tv"): [0.1, 0.2, 0.3, 0.1, 0.3],
+                 ("mine", "ring", "missing_modes"): [0.0, 2.0, 1.0, 0.0, 0.0],
+                 ("mine", "ring", "cov_trace"): [(0.2, 0.2), (0.1, -0.1)] + [(0.05, 0.05)] * 3,
+                 ("dead", "ring", "mmd"): [1.0] * 5, ("half", "ring", "mmd"): [1.0] * 5},
+                {("ring", "mmd"): DRAWS}, cost={"mine": Cost(0, 0, 0, 7.0, 7.0, 7.0)},
+                status={("dead", s): "diverged" for s in range(5)} | {("half", 0): "killed"})
+    folder = fake.write(tmp_path / "run")
+    head = json.loads((folder / "run.json").read_text())
+    (folder / "run.json").write_text(json.dumps(head | {"suite": {"name": "s", "n": N}}))
+    rows = {r[0].text: [c.text for c in r[1:]] for r in variants_table(load(folder), "c").rows}
+    # one draw costs a second more
+    assert rows["`mine`"] == ["36360 (3)", "0.200 (2 lost a mode)", "+0.05", "8"]
+    assert rows["`dead`"][0] == "diverged" and rows["`half`"][0] == "10000 (4, 1 failed)"
