@@ -71,14 +71,15 @@ DRILLS = (
     Drill("dft_sign", "dft", "sign of the second gradient lost", "samplers/dft.py",
           (("second = 2.0 * (gap", "second = -2.0 * (gap"),)),
     Drill("idem_weights", "idem", "K samples evaluated, a tenth of them used",
-          "samplers/parts/dem.py",
-          (("            w = softmax(log_p.view(len(at), k))\n",
-            "            unused = torch.arange(max(1, k // 10), k)\n"
-            "            log_p = log_p.view(len(at), k).index_fill(1, unused, -math.inf)\n"
-            "            w = softmax(log_p)\n"),)),
+          "samplers/parts/smoothed.py",
+          (("        w = softmax(log_p.view(len(at), count))\n"
+            "        scores[",
+            "        unused = torch.arange(max(1, count // 10), count)\n"
+            "        log_p = log_p.view(len(at), count).index_fill(1, unused, -torch.inf)\n"
+            "        w = softmax(log_p)\n"
+            "        scores["),)),
     Drill("idem_samples", "idem", "a tenth of the K samples", "samplers/parts/dem.py",
-          (("unit, k = self.unit * target.scale, self.mc_samples",
-            "unit, k = self.unit * target.scale, max(1, self.mc_samples // 10)"),)),
+          (("h.sqrt(), self.mc_samples, rng", "h.sqrt(), max(1, self.mc_samples // 10), rng"),)),
 )
 
 
