@@ -97,7 +97,6 @@ def _family(name: str) -> str:
 
 GENERATED: dict[str, Callable[[], str]] = {
     "power": _power, "comparison": _comparison, "check": _check, "bars": _bars,
-    "ablation": partial(_variants, "drifting_ablation", "Each part on and off"),
     "walkers": partial(_variants, "drifting_walkers", "Walkers that start anew"),
     **{name: partial(_family, name) for name in ("drifting_family", "drifting_family_seconds")},
     **{name: partial(_rerun, name) for name in sorted(p.name for p in RUNS.glob("*"))}}
