@@ -23,8 +23,8 @@ def variants_table(run: Run, caption: str) -> Table:
     for target in run.targets:
         columns += [Column(f"{target}: {title}" if i == 0 else title)
                     for i, (_, title, *_) in enumerate(COLUMNS)]
-    rows = [(Cell(label, code=True), *(_cell(reader, label, target, *column) for target in run.targets
-                                   for column in COLUMNS),
+    rows = [(Cell(label, code=True),
+             *(_cell(reader, label, t, *column) for t in run.targets for column in COLUMNS),
              _seconds(reader, label)) for label in run.labels]
     return Table("variants", caption, (*columns, Column("s")), tuple(rows),
                  sortable=False)
