@@ -126,8 +126,7 @@ def _scale_axes(axes: Axes, scores: Scores, metric: str, floor: Array | None, un
 
 def draw_curves(axes: Axes, scores: Scores, target: str, metric: str, unit: str) -> Array | None:
     """Quality against what was spent, every seed and the median; the floor's draws, if known."""
-    run = scores.run
-    curves = {x: p for x in run.ranked if (p := scores.curve(x, target, metric))}
+    run, curves = scores.run, _curves(scores, target, metric)
     floor = run.draws.get((target, metric, _usual(curves)))
     for label, points in curves.items():
         _draw_sampler(axes, scores, label, points, unit)
@@ -140,7 +139,15 @@ def draw_curves(axes: Axes, scores: Scores, target: str, metric: str, unit: str)
             axes.axhline(float(np.median(ceiling[-1].score.values)), color=GREY, lw=1,
                          ls=(0, (1, 2)))
     _scale_axes(axes, scores, metric, floor, unit)
+    scale, title = exponent(scores, metric), str(run.metric(metric)["title"])
+    axes.set_ylabel(title + (f" × {power(scale)}" if scale else ""))
+    axes.set_xlabel(f"{unit}, training and draw")
     return floor
+
+
+def _curves(scores: Scores, target: str, metric: str) -> dict[str, tuple[Point, ...]]:
+    """The looks of each sampler that has any."""
+    return {x: p for x in scores.run.ranked if (p := scores.curve(x, target, metric))}
 
 
 def _usual(curves: dict[str, tuple[Point, ...]]) -> int:
@@ -150,17 +157,13 @@ def _usual(curves: dict[str, tuple[Point, ...]]) -> int:
 
 def curve(scores: Scores, target: str, metric: str, unit: str) -> Image | None:
     """Quality against cost on one target, with the floor as a band."""
-    curves = {x: p for x in scores.run.ranked if (p := scores.curve(x, target, metric))}
+    curves = _curves(scores, target, metric)
     if not curves:
         return None
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=SIZE, layout="constrained")
         axes = figure.add_subplot()
         floor = draw_curves(axes, scores, target, metric, unit)
-        scale = exponent(scores, metric)
-        title = str(scores.run.metric(metric)["title"])
-        axes.set_ylabel(title + (f" × {power(scale)}" if scale else ""))
-        axes.set_xlabel(f"{unit}, training and draw")
         alt = _alt(scores, target, metric, unit, curves, floor)
         fewer = ", ".join(f"{x}: n = {p[-1].score.n}" for x, p in curves.items()
                           if p[-1].score.n != _usual(curves))

@@ -80,7 +80,7 @@ from samplers.parts.codes import (
     responsibilities,
 )
 from samplers.parts.dem import follow
-from samplers.parts.kernels import overlap, smoothed_score
+from samplers.parts.kernels import misfits, smoothed_score
 from samplers.parts.nets import adam, in_blocks
 from samplers.parts.pool import Window, systematic
 from samplers.parts.target_side import (
@@ -98,8 +98,6 @@ Normalisation = Literal["score", "width", "square"]
 #: k in V = sum_s w_s s^k (...): the score itself, a length of order one, the mean-shift vector.
 POWERS: dict[Normalisation, int] = {"score": 0, "width": 1, "square": 2}
 EMBEDDING = 16
-#: Up to this dimension 512 points resolve half the main width.
-RESOLVED = 3
 #: Updates between two looks for a mode without a code, and the progress at which they end.
 PATROL, SETTLED = 10, 0.7
 
@@ -258,10 +256,7 @@ class DriftingMultiscale(Sampler):
 
         ``pool_ess``: of this update's weights, as a share of its points. ``window_ess``: of all
         weights kept, in points. ``main_width``: the rung of largest weight, in target units; s
-        below. ``smoothing_error``: integral of (p * phi_s - p * phi_(s/2))^2 over that of
-        (p * phi_s)^2, what a law that is right at s only may miss; in few dimensions, where pairs
-        resolve it. ``optimisation_error``: the same of (p * phi_s - q * phi_s), what is not
-        learned at s. Both are unbiased over the points at hand, hence signed and noisy.
+        in ``misfits``, which gives the errors.
         """
         found: dict[str, float] = {}
         if state.loss is not None:
@@ -274,13 +269,7 @@ class DriftingMultiscale(Sampler):
         found["codes_in_use"] = float(state.mass.square().sum().reciprocal())
         u, y = state.side.points, state.support
         if u is not None and y is not None:
-            pp = overlap(u, u, 2 * s * s, same=True)
-            gap = overlap(y, y, 2 * s * s, same=True) - 2 * overlap(u, y, 2 * s * s)
-            found["optimisation_error"] = float((pp + gap) / pp)
-            if u.shape[1] <= RESOLVED:
-                fine = (overlap(u, u, s * s / 2, same=True)
-                        - 2 * overlap(u, u, 5 / 4 * s * s, same=True))
-                found["smoothing_error"] = float((pp + fine) / pp)
+            found |= misfits(u, y, s)
         return found
 
     # ---- the parts of a step -------------------------------------------------------------------

@@ -20,14 +20,12 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from results.breakeven import GRID, Case, case, whole_price
-from results.content import power
 from results.errors import ReportError
 from results.figures import SECONDS, STYLE, draw_curves
 from results.folder import Run
 from results.frames import Scores
 from results.palette import GREY, colour, marker
 from results.ranking import primary
-from results.tables import exponent
 
 COLUMNS = 4
 #: Inches of a target's two panels.
@@ -63,19 +61,11 @@ def drawing(run: Run, sampler: str) -> Figure:
                 above.set_axis_off()
                 below.set_axis_off()
                 continue
-            _quality(above, scores, shown[i], metric)
+            draw_curves(above, scores, shown[i], metric, SECONDS)
+            above.set_title(shown[i], weight="bold", fontsize=10)
             _prices(below, scores, case(scores, sampler, shown[i], metric, SECONDS, True))
         figure.legend(handles=_legend(run), loc="lower right", frameon=False, fontsize=10)
     return figure
-
-
-def _quality(axes: Axes, scores: Scores, target: str, metric: str) -> None:
-    draw_curves(axes, scores, target, metric, SECONDS)
-    scale = exponent(scores, metric)
-    axes.set_title(target, weight="bold", fontsize=10)
-    title = str(scores.run.metric(metric)["title"])
-    axes.set_ylabel(title + (f" × {power(scale)}" if scale else ""))
-    axes.set_xlabel("seconds, training and draw")
 
 
 def _prices(axes: Axes, scores: Scores, found: Case) -> None:

@@ -31,12 +31,9 @@ import torch
 from torch import Tensor, nn
 
 from samplers.base import Sampler, normal, uniform
-from samplers.parts.nets import TimedNet, adam
+from samplers.parts.nets import TimedNet, adam, in_blocks
 from samplers.parts.smoothed import gradient_score
 from targets.base import Density
-
-#: Paths simulated at once.
-BLOCK = 1 << 15
 
 
 @dataclass(frozen=True)
@@ -171,11 +168,9 @@ class EnergyMatching(Sampler):
 
     def draw(self, target: Density, state: DemState, n: int, rng: torch.Generator) -> Tensor:
         """n fresh points: the whole reverse SDE, in blocks; no target evaluation."""
-        whole = range(self.sde_steps)
-        parts = [self.simulate(target, state.average,
-                               self.prior(target, min(BLOCK, n - start), rng), whole, rng)
-                 for start in range(0, n, BLOCK)]
-        return self.unit * target.scale * torch.cat(parts)
+        unit, whole = self.unit * target.scale, range(self.sde_steps)
+        return in_blocks(target, n, lambda m: unit * self.simulate(
+            target, state.average, self.prior(target, m, rng), whole, rng))
 
     def diagnostics(self, state: DemState) -> dict[str, float]:
         """Weighted regression loss, effective number of samples, points in the buffer."""

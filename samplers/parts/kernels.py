@@ -22,6 +22,8 @@ from samplers.parts.weights import FLOOR
 
 #: Up to this dimension distances are summed coordinate by coordinate, which is quicker than cdist.
 _FEW = 6
+#: Up to this dimension 512 points resolve half the main width.
+RESOLVED = 3
 #: How often a kernel is made from the one of twice its width.
 POWERS = 2
 #: Its fourth power is just above exp(FLOOR): smaller numbers would be slow and change no sum.
@@ -116,3 +118,21 @@ def overlap(x: Tensor, y: Tensor, variance: float, *, same: bool = False) -> Ten
     total = values.sum() - (values.diagonal().sum() if same else 0.0)
     pairs = len(x) * (len(y) - 1) if same else len(x) * len(y)
     return total / pairs / (2 * math.pi * variance) ** (x.shape[1] / 2)
+
+
+def misfits(u: Tensor, y: Tensor, s: float) -> dict[str, float]:
+    """Two errors told apart, of points u of p (n, dim) and y of q (m, dim), at the width s.
+
+    ``smoothing_error``: integral of (p * phi_s - p * phi_(s/2))^2 over that of (p * phi_s)^2, what
+    a law that is right at s only may miss; in few dimensions, where pairs resolve it.
+    ``optimisation_error``: the same of (p * phi_s - q * phi_s), what is not learned at s. Both are
+    unbiased over the points at hand but for the division, hence signed and noisy.
+    """
+    pp = overlap(u, u, 2 * s * s, same=True)
+    gap = overlap(y, y, 2 * s * s, same=True) - 2 * overlap(u, y, 2 * s * s)
+    found = {"optimisation_error": float((pp + gap) / pp)}
+    if u.shape[1] <= RESOLVED:
+        fine = (overlap(u, u, s * s / 2, same=True)
+                - 2 * overlap(u, u, 5 / 4 * s * s, same=True))
+        found["smoothing_error"] = float((pp + fine) / pp)
+    return found
