@@ -228,7 +228,7 @@ def test_no_point_outside_has_no_standard_error() -> None:
 def test_mode_distance_is_the_least_mahalanobis_distance() -> None:
     law = registry.load("targets", "random_mixture")
     x = 3.0 * law.scale * torch.randn(50, 2, generator=torch.Generator().manual_seed(0)).double()
-    gaps = x[:, None] - law._centres.T
+    gaps = x[:, None] - law.means
     precision = torch.linalg.inv(law._spread @ law._spread.transpose(1, 2))
     want = torch.einsum("nki,kij,nkj->nk", gaps, precision, gaps).amin(1).sqrt()
     assert torch.allclose(law.mode_distance(x), want, rtol=1e-9)

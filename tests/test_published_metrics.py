@@ -49,7 +49,7 @@ def test_mode_chi2_of_the_drifting_papers_counts() -> None:
     even = target("gmm4")
     assert isinstance(even, Mixture)
     counts = (1141, 1244, 1332, 1283)
-    x = even._centres.T.repeat_interleave(torch.tensor(counts), dim=0)
+    x = even.means.repeat_interleave(torch.tensor(counts), dim=0)
     got = metric("mode_chi2").estimate(x, Evidence(even, None))
     assert got.parts == counts
     assert got.value == pytest.approx(15.784, abs=2e-3)

@@ -105,8 +105,8 @@ def test_a_seed_of_bends_means_the_same_mixture_everywhere() -> None:
     scales = [bends(seed).scale for seed in range(4)]
     np.testing.assert_allclose(scales, [1.6356679370, 12.6156805110, 9.9954045491, 10.2836809902],
                                rtol=1e-9)
-    np.testing.assert_allclose(bends(0)._centres[:, 0], [1.9048229703, 1.0002384336], rtol=1e-9)
-    np.testing.assert_allclose([bends(seed)._bends[0] for seed in range(4)],
+    np.testing.assert_allclose(bends(0).means[0], [1.9048229703, 1.0002384336], rtol=1e-9)
+    np.testing.assert_allclose([bends(seed)._bends[0, 0] for seed in range(4)],
                                [0.5099293343, 0.2370924727, 4.5061374869, 1.3093054978], rtol=1e-9)
 
 
@@ -118,7 +118,7 @@ def test_a_seed_of_bends_means_the_same_mixture_everywhere() -> None:
     {"dim": 5, "modes": 12, "separation": 2.5, "weight_ratio": 0.5}])
 def test_gmm_nd_is_what_it_says(parameters: dict[str, Any]) -> None:
     target = GmmNd(**parameters)
-    centres, weights = target._centres.T, target._weights
+    centres, weights = target.means, target._weights
     assert math.isclose(float(torch.pdist(centres).min()), target.separation, rel_tol=1e-12)
     torch.testing.assert_close(weights @ centres, torch.zeros(target.dim, dtype=torch.float64),
                                rtol=0, atol=1e-11)
@@ -133,7 +133,7 @@ def test_gmm_nd_is_what_torch_says_it_is() -> None:
     target = GmmNd(dim=7, modes=4)
     law = torch.distributions.MixtureSameFamily(
         torch.distributions.Categorical(target._weights),
-        torch.distributions.Independent(torch.distributions.Normal(target._centres.T, 1.0), 1))
+        torch.distributions.Independent(torch.distributions.Normal(target.means, 1.0), 1))
     x = target.scale * torch.randn(200, 7, generator=generator(), dtype=torch.float64)
     torch.testing.assert_close(target.log_prob(x), law.log_prob(x))
 
@@ -145,7 +145,7 @@ def test_component_weights_stand_for_mode_masses_at_separation_six(separation: f
     target, n, rng = GmmNd(separation=separation), 200_000, generator(3)
     home = torch.multinomial(target._weights, n, replacement=True, generator=rng)
     z = torch.randn(n, target.dim, generator=rng, dtype=torch.float64)
-    seen = target.mode_of(target._centres.T[home] + z)
+    seen = target.mode_of(target.means[home] + z)
     one_hot = torch.nn.functional.one_hot
     flow = (one_hot(seen, target.modes) - one_hot(home, target.modes)).double()
     off, error = flow.mean(0).abs(), flow.std(0) / n**0.5

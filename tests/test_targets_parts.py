@@ -112,7 +112,7 @@ def test_a_mixture_is_what_torch_says_it_is() -> None:
     assert isinstance(target, Mixture)
     law = torch.distributions.MixtureSameFamily(
         torch.distributions.Categorical(target._weights),
-        torch.distributions.MultivariateNormal(target._centres.T, scale_tril=target._spread))
+        torch.distributions.MultivariateNormal(target.means, scale_tril=target._spread))
     x = target.scale * torch.randn(200, 2, generator=generator(), dtype=torch.float64)
     torch.testing.assert_close(target.log_prob(x), law.log_prob(x))
 

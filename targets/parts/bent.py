@@ -27,12 +27,12 @@ class BentMixture(Mixture):
 
     reference_note = "exact: a component drawn by its weight, then a bent normal draw"
 
-    _bends: Tensor  # (K,)
+    _bends: Tensor  # (K, 1)
 
     def __init__(self, weights: Array, means: Array, factors: Array, bends: Array,
                  scale: float) -> None:
         """Arrays of shape (K,), (K, 2), (K, 2, 2) for A, and (K,)."""
-        vars(self).update(_bends=torch.tensor(bends))
+        vars(self).update(_bends=torch.tensor(bends[:, None].copy()))
         self._compose(weights, means, factors, scale)
 
     def _standard(self, x: Tensor) -> list[Tensor]:
@@ -44,17 +44,17 @@ class BentMixture(Mixture):
 
     def _stiffness(self, x: Tensor, v: Tensor) -> list[Tensor]:
         z0, z1 = self._standard(x)
-        a0, a1 = self._whitened([v[:, 0:1], v[:, 1:2]])
+        a0, a1 = self._whitened(v.T.contiguous().unbind())
         d1 = a1 - 2.0 * self._bends * z0 * a0  # how z1 moves; z0 moves by a0
         return self._pulls([a0 - 2.0 * self._bends * (a0 * z1 + z0 * d1), d1])
 
     def _placed(self, z: Tensor, k: Tensor | int) -> Tensor:
         z0, z1 = z[:, 0], z[:, 1]
-        return super()._placed(torch.stack([z0, z1 + self._bends[k] * (z0 * z0 - 1.0)], 1), k)
+        return super()._placed(torch.stack([z0, z1 + self._bends[k, 0] * (z0 * z0 - 1.0)], 1), k)
 
     def _covariance_factors(self) -> Tensor:
         second = (1.0 + 2.0 * self._bends**2).sqrt()
-        return self._spread * torch.stack([torch.ones_like(second), second], 1)[:, None, :]
+        return self._spread * torch.cat([torch.ones_like(second), second], 1)[:, None, :]
 
     def view(self) -> tuple[float, float, float, float]:
         """The box around each component's contour that holds all but e^-8 = 3e-4 of it."""

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def tempered_log_masses(mixture: Mixture, c: float) -> Tensor:
     """log of the integral of (w_k times the density of component k)^c, shape (K,)."""
-    peak = mixture._offsets  # the greatest log-density of a component
+    peak = mixture._offsets[:, 0]  # the greatest log-density of a component
     return mixture._weights.log() - (1.0 - c) * peak - 0.5 * mixture.dim * math.log(c)
 
 
@@ -38,8 +38,8 @@ def power_cells(mixture: Mixture, c: float) -> tuple[Array, Array]:
 def _ratio(mixture: Mixture, x: Array, c: float) -> Array:
     """(sum a)^c / sum a^c at each row of x, shape (n,)."""
     terms = mixture.components(torch.from_numpy(x)).numpy()
-    terms = terms - terms.max(axis=1, keepdims=True)
-    value: Array = np.exp(terms).sum(axis=1) ** c / np.exp(c * terms).sum(axis=1)
+    terms = terms - terms.max(axis=0)
+    value: Array = np.exp(terms).sum(axis=0) ** c / np.exp(c * terms).sum(axis=0)
     return value
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -26,8 +28,9 @@ _LEAST_ACCEPTANCE = 1e-3
 class Mixture(Target):
     """p(x) = sum_k w_k N(x; m_k, S_k), normalised, with a closed-form score and Hessian.
 
-    Distances are taken coordinate by coordinate on (n, K) arrays of differences x - m_k: expanding
-    |x|^2 - 2 x.m + |m|^2 would lose five digits in float32 at |x| = 60.
+    Distances are taken coordinate by coordinate on (K, n) arrays of differences x - m_k: expanding
+    |x|^2 - 2 x.m + |m|^2 would lose five digits in float32 at |x| = 60. Components come first so
+    that sums over them run along whole rows of points.
 
     A point belongs to the mode whose component has the largest responsibility. ``mode_weights`` is
     the mass of that cell under p, not w_k: where components overlap the two differ, and a perfect
@@ -43,9 +46,9 @@ class Mixture(Target):
     log_z = 0.0
 
     _weights: Tensor  # (K,)
-    _offsets: Tensor  # (K,) log w_k - log normaliser of N(0, S_k)
-    _centres: Tensor  # (d, K)
-    _whiten: Tensor  # (d, d, K): W_k, so that u = W_k (x - m_k) is standard
+    _offsets: Tensor  # (K, 1) log w_k - log normaliser of N(0, S_k)
+    _centres: Tensor  # (d, K, 1)
+    _whiten: Tensor  # (d d, K, 1): W_k by rows, so that u = W_k (x - m_k) is standard
     _spread: Tensor  # (K, d, d): factors A_k of S_k = A_k A_k', the inverses of W_k
     _columns: tuple[tuple[int, ...], ...]  # for each row of W, where it is not zero
     _filled: tuple[tuple[int, ...], ...]  # the same for A
@@ -64,9 +67,9 @@ class Mixture(Target):
         vars(self).update(
             dim=dim, scale=float(scale),
             _weights=torch.tensor(weights),
-            _offsets=torch.tensor(np.log(weights) - log_det - 0.5 * dim * math.log(2 * math.pi)),
-            _centres=torch.tensor(means.T.copy()),
-            _whiten=torch.tensor(np.moveaxis(whiten, 0, 2).copy()),
+            _offsets=_column(np.log(weights) - log_det - 0.5 * dim * math.log(2 * math.pi)),
+            _centres=_column(means.T),
+            _whiten=_column(np.moveaxis(whiten, 0, 2).reshape(dim * dim, -1)),
             _spread=torch.tensor(spread),
             _columns=_filled_columns(whiten),
             _filled=_filled_columns(spread),
@@ -81,21 +84,25 @@ class Mixture(Target):
     # ---- density -------------------------------------------------------------------------------
 
     def _gaps(self, x: Tensor) -> list[Tensor]:
-        """x - m_k: a list over coordinates of (n, K)."""
-        return [x[:, i : i + 1] - self._centres[i] for i in range(self.dim)]
+        """x - m_k: a list over coordinates of (K, n)."""
+        return [row - centre for row, centre in
+                zip(x.T.contiguous().unbind(), self._centres.unbind(), strict=True)]
 
-    def _whitened(self, gaps: list[Tensor]) -> list[Tensor]:
-        """W_k times a vector given by coordinates, (n, K) or (n, 1): a list of (n, K)."""
-        return [_sum([self._whiten[j, i] * gaps[i] for i in row])
+    def _whitened(self, gaps: Sequence[Tensor]) -> list[Tensor]:
+        """W_k times a vector given by coordinates, (K, n) or (n,): a list of (K, n)."""
+        whiten = self._whiten.unbind()
+        return [_products([(whiten[j * self.dim + i], gaps[i]) for i in row])
                 for j, row in enumerate(self._columns)]
 
     def _pulls(self, u: list[Tensor]) -> list[Tensor]:
         """W_k' times a whitened vector; from u = W_k (x - m_k) this makes S_k^-1 (x - m_k)."""
-        return [_sum([self._whiten[j, i] * u[j] for j, row in enumerate(self._columns)
-                      if i in row]) for i in range(self.dim)]
+        whiten = self._whiten.unbind()
+        return [_products([(whiten[j * self.dim + i], u[j])
+                           for j, row in enumerate(self._columns) if i in row])
+                for i in range(self.dim)]
 
     def _standard(self, x: Tensor) -> list[Tensor]:
-        """z, standard normal under the component: a list over coordinates of (n, K)."""
+        """z, standard normal under the component: a list over coordinates of (K, n)."""
         return self._whitened(self._gaps(x))
 
     def _slopes(self, z: list[Tensor]) -> list[Tensor]:
@@ -103,41 +110,42 @@ class Mixture(Target):
         return z
 
     def _stiffness(self, x: Tensor, v: Tensor) -> list[Tensor]:
-        """Hessian of |z|^2 / 2 by x, times v: a list over coordinates of (n, K); here S_k^-1 v."""
-        return self._pulls(self._whitened([v[:, i : i + 1] for i in range(self.dim)]))
+        """Hessian of |z|^2 / 2 by x, times v: a list over coordinates of (K, n); S_k^-1 v here."""
+        return self._pulls(self._whitened(v.T.contiguous().unbind()))
 
     def components(self, x: Tensor) -> Tensor:
-        """log of w_k times the density of component k, shape (n, K)."""
+        """log of w_k times the density of component k, shape (K, n)."""
         return self._terms(self._standard(x))
 
     def _terms(self, z: list[Tensor]) -> Tensor:
-        return self._offsets - 0.5 * _sum([t * t for t in z])
+        return torch.sub(self._offsets, _products([(t, t) for t in z]), alpha=0.5)
 
-    def _evaluate(self, x: Tensor) -> tuple[Tensor, Tensor, list[Tensor]]:
-        """log p (n,), responsibilities (n, K), and the gradients of |z|^2 / 2 by x."""
+    def _shares(self, x: Tensor) -> tuple[Peaks, Tensor, list[Tensor]]:
+        """What log p is made of, responsibilities (K, n), and gradients of |z|^2 / 2 by x."""
         z = self._standard(x)
-        value, share = _log_sum_exp(self._terms(z))
-        return value, share, self._pulls(self._slopes(z))
+        peaks, parts = _exponentials(self._terms(z))
+        return peaks, parts / peaks.total, self._pulls(self._slopes(z))
 
     def log_prob(self, x: Tensor) -> Tensor:
         """Normalised log-density: (n, d) -> (n,)."""
-        return _log_sum_exp(self.components(x))[0]
+        return _exponentials(self.components(x))[0].log_sum()
 
     def log_prob_and_score(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Both from the same responsibilities r_k: score = -sum_k r_k S_k^-1 (x - m_k)."""
-        value, share, pulls = self._evaluate(x)
-        return value, torch.stack([-(share * pull).sum(1) for pull in pulls], 1)
+        peaks, share, pulls = self._shares(x)
+        return peaks.log_sum(), _mean_pull(share, pulls)
 
     def score(self, x: Tensor) -> Tensor:
         """Gradient of ``log_prob``: (n, d) -> (n, d)."""
-        return self.log_prob_and_score(x)[1]
+        _, share, pulls = self._shares(x)
+        return _mean_pull(share, pulls)
 
     def hvp(self, x: Tensor, v: Tensor) -> Tensor:
         """Hessian times v: Cov_r(S_k^-1 (x - m_k)) v - sum_k r_k S_k^-1 v, (n, d) each."""
-        _, share, pulls = self._evaluate(x)
-        centred = [pull - (share * pull).sum(1, keepdim=True) for pull in pulls]
-        along = share * _sum([c * v[:, i : i + 1] for i, c in enumerate(centred)])
-        return torch.stack([(along * c - share * s).sum(1)
+        _, share, pulls = self._shares(x)
+        centred = [pull - (share * pull).sum(0) for pull in pulls]
+        along = share * _products(list(zip(centred, v.T.contiguous().unbind(), strict=True)))
+        return torch.stack([(along * c - share * s).sum(0)
                             for c, s in zip(centred, self._stiffness(x, v), strict=True)], 1)
 
     # ---- judging face --------------------------------------------------------------------------
@@ -158,9 +166,14 @@ class Mixture(Target):
         Coordinate by coordinate over what is not zero, which a diagonal covariance keeps linear
         in d.
         """
-        moved = [_sum([self._spread[k, i, j] * z[:, j] for j in row])
+        moved = [_products([(self._spread[k, i, j], z[:, j]) for j in row])
                  for i, row in enumerate(self._filled)]
-        return torch.stack([self._centres[i, k] + move for i, move in enumerate(moved)], 1)
+        return torch.stack([self._centres[i, k, 0] + move for i, move in enumerate(moved)], 1)
+
+    @property
+    def means(self) -> Tensor:
+        """m_k, shape (K, d)."""
+        return self._centres[..., 0].T
 
     def _covariance_factors(self) -> Tensor:
         """Matrices whose squares A A' are the covariances of the components, (K, d, d)."""
@@ -168,25 +181,24 @@ class Mixture(Target):
 
     def mode_of(self, x: Tensor) -> Tensor:
         """The component of largest responsibility: (n, d) -> (n,)."""
-        return self.components(x).argmax(1)
+        return self.components(x).argmax(0)
 
     def mode_distance(self, x: Tensor) -> Tensor:
         """min_k |z_k|, z_k standard normal under component k: (n, d) -> (n,)."""
-        return _sum([z * z for z in self._standard(x)]).amin(1).sqrt()
+        return _products([(z, z) for z in self._standard(x)]).amin(0).sqrt()
 
     def truths(self) -> tuple[Truth, ...]:
         """Exact raw moments."""
         weights, means, spread = (t.double().cpu().numpy()
-                                  for t in (self._weights, self._centres.T,
-                                            self._covariance_factors()))
+                                  for t in (self._weights, self.means, self._covariance_factors()))
         second = spread @ spread.transpose(0, 2, 1) + means[:, :, None] * means[:, None, :]
         return raw_moments(weights @ means, np.tensordot(weights, second, axes=1))
 
     def view(self) -> tuple[float, float, float, float]:
         """Four standard deviations around every centre; in one dimension the range, twice."""
         sizes = (self._covariance_factors()**2).sum(2).sqrt().T
-        low = (self._centres - 4 * sizes).amin(1).tolist()
-        high = (self._centres + 4 * sizes).amax(1).tolist()
+        low = (self.means.T - 4 * sizes).amin(1).tolist()
+        high = (self.means.T + 4 * sizes).amax(1).tolist()
         second = min(1, self.dim - 1)
         return (low[0], high[0], low[second], high[second])
 
@@ -236,7 +248,7 @@ class TemperedMixture(Tempered):
         def propose(m: int) -> tuple[Tensor, Tensor]:
             x = base._draw(weights, math.sqrt(self.temperature), m, rng)
             terms = base.components(x)
-            ratio = c * torch.logsumexp(terms, 1) - torch.logsumexp(c * terms, 1) - bound
+            ratio = c * torch.logsumexp(terms, 0) - torch.logsumexp(c * terms, 0) - bound
             u = torch.rand(m, generator=rng, device=self.device, dtype=self.dtype)
             return x, u < ratio.exp()
 
@@ -255,19 +267,40 @@ class TemperedMixture(Tempered):
         return raw_moments(self._first, self._second)
 
 
-def _sum(parts: list[Tensor]) -> Tensor:
-    total = parts[0]
-    for part in parts[1:]:
-        total = total + part
+class Peaks(NamedTuple):
+    """log sum_k exp(t_k) kept as the largest t_k and sum_k exp(t_k - largest), (n,) each."""
+
+    top: Tensor
+    total: Tensor
+
+    def log_sum(self) -> Tensor:
+        """log sum_k exp(t_k), (n,)."""
+        return self.top + self.total.log()
+
+
+def _exponentials(terms: Tensor) -> tuple[Peaks, Tensor]:
+    """Of terms (K, n): their log-sum-exp, and exp(t_k - largest), (K, n)."""
+    top = terms.detach().amax(0)
+    parts = (terms - top).clamp(min=_FLOOR).exp()
+    return Peaks(top, parts.sum(0)), parts
+
+
+def _mean_pull(share: Tensor, pulls: list[Tensor]) -> Tensor:
+    """-sum_k r_k S_k^-1 (x - m_k), (n, d)."""
+    return torch.stack([(share * pull).sum(0) for pull in pulls], 1).neg()
+
+
+def _products(pairs: list[tuple[Tensor, Tensor]]) -> Tensor:
+    """a b + c d + ..., the sum of products."""
+    total = pairs[0][0] * pairs[0][1]
+    for a, b in pairs[1:]:
+        total = torch.addcmul(total, a, b)
     return total
 
 
-def _log_sum_exp(terms: Tensor) -> tuple[Tensor, Tensor]:
-    """log sum_k exp(terms), (n,), and the shares exp(terms) / sum, (n, K)."""
-    top = terms.detach().amax(1, keepdim=True)
-    parts = (terms - top).clamp(min=_FLOOR).exp()
-    total = parts.sum(1, keepdim=True)
-    return (top + total.log())[:, 0], parts / total
+def _column(values: Factors) -> Tensor:
+    """Values over components, (..., K), as a tensor that meets rows of points: (..., K, 1)."""
+    return torch.tensor(values[..., None].copy())
 
 
 def _filled_columns(matrices: Factors) -> tuple[tuple[int, ...], ...]:
