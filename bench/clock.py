@@ -45,6 +45,10 @@ class Clock:
         """Seconds of each sort so far."""
         return self._past if self._since is None else self._past + self._current()
 
+    def forgive(self, cpu: float, wall: float) -> None:
+        """Take off what was not the sampler's: compiling, by processor and by wall."""
+        self._past = self._past - Cost(seconds=wall if self._cuda else cpu, cpu=cpu, wall=wall)
+
     def seconds(self) -> float:
         """Device seconds so far; on CUDA true to within ``LAG`` readings of queued work."""
         if self._since is None:

@@ -50,20 +50,22 @@ class Drill:
 
 DRILLS = (
     Drill("ula_noise", "ula", "noise scaled by .9", "samplers/ula.py",
-          (("+ (2 * eps) ** 0.5 * z", "+ 0.9 * (2 * eps) ** 0.5 * z"),)),
+          (("z, alpha=(2 * eps) ** 0.5", "z, alpha=0.9 * (2 * eps) ** 0.5"),)),
     Drill("mala_uncorrected", "mala", "every proposal accepted", "samplers/mala.py",
-          (("        x = torch.where(accepted[:, None], y, x)\n",
-            "        accepted = torch.ones_like(accepted)\n"
-            "        x = torch.where(accepted[:, None], y, x)\n"),)),
+          (("    return moved(accepted, ",
+            "    accepted = torch.ones_like(accepted)\n    return moved(accepted, "),)),
     Drill("hmc_momentum", "hmc", "momentum drawn once and never again", "samplers/hmc.py",
           (("    history: History\n", "    history: History\n    v: Tensor | None = None\n"),
            ("        v = normal(target, tuple(state.x.shape), rng)\n",
             "        v = state.v\n"
             "        if v is None:\n"
             "            v = normal(target, tuple(state.x.shape), rng)\n"),
+           ("(x, log_p, score), accepted, probability = transition(",
+            "(x, log_p, score, v), accepted, probability = transition("),
+           ("return moved(accepted, (y, *there), at), accepted",
+            "return moved(accepted, (y, *there, w), (*at, -v)), accepted"),
            ("                        state.history.append(x))",
-            "                        state.history.append(x),\n"
-            "                        torch.where(accepted[:, None], w, -v))"))),
+            "                        state.history.append(x), v)"))),
     Drill("svgd_repulsion", "svgd", "repulsion halved", "samplers/svgd.py",
           (("return (drive + repulsion) / len(x)", "return (drive + 0.5 * repulsion) / len(x)"),)),
     Drill("drifting_half", "drifting", "half the sampler-side score", "samplers/drifting.py",

@@ -7,7 +7,9 @@ of it. A child leaves each result in the run's inbox, whole or not at all.
 from __future__ import annotations
 
 import io
+import os
 import resource
+import shutil
 import sys
 import time
 import traceback
@@ -29,6 +31,7 @@ from results.records import Checkpoint, Job, Record
 from results.store import submit, write_atomically
 from samplers.base import Sampler
 from targets.base import Target
+from targets.parts.fused import compiling
 from targets.parts.identity import digest, fingerprint
 from targets.parts.reference import Referenced
 
@@ -92,7 +95,8 @@ def run_job(spec: dict[str, Any], seed: int, tell: Tell) -> Job:
     facts = job_facts(spec, seed)
     tell({"event": "start", "key": key})
     try:
-        job = _run(spec, seed, key, facts, records, tell)
+        with compiling(common["compile"]):
+            job = _run(spec, seed, key, facts, records, tell)
     except NotImplementedError as error:
         job = Job(**facts, status="unsupported", reason=str(error))
     except MemoryError as error:
@@ -146,7 +150,9 @@ def _run(spec: dict[str, Any], seed: int, key: str, facts: dict[str, Any],
     return Job(**{**facts, "params": defaults(sampler)}, status=outcome.status,
                reason=outcome.reason, steps=outcome.steps, updates=outcome.updates,
                train=outcome.train, draw=outcome.draw, overshoot=outcome.overshoot,
-               warmup_seconds=outcome.warmup_seconds, scoring_seconds=scoring,
+               warmup_seconds=outcome.warmup_seconds, graphs=outcome.compiling.graphs,
+               compile_seconds=outcome.compiling.wall,
+               compile_note="; ".join(outcome.compiling.notes), scoring_seconds=scoring,
                peak_memory_mb=_peak_memory_mb(target), probe=(before, probe()), ladder=ladder,
                renewal=sampler.renewal(outcome.state) if renewable else None,
                diagnostics=sampler.diagnostics(outcome.state) if done else {},
@@ -164,6 +170,14 @@ def _peak_memory_mb(target: Target) -> float:
         return torch.cuda.max_memory_allocated(target.device) / 2**20
     kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return kilobytes / (2**20 if sys.platform == "darwin" else 2**10)
+
+
+def check_compiler(device: str) -> None:
+    """Refuse to compile for a CPU where there is no C++ compiler."""
+    compiler = os.environ.get("CXX", "g++")
+    if device == "cpu" and shutil.which(compiler) is None:
+        raise UserError(f"compile needs the C++ compiler '{compiler}', which is not there; "
+                        "install it, name another in CXX, or leave --compile out")
 
 
 def check_device(device: str) -> None:

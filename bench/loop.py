@@ -23,10 +23,12 @@ from bench.streams import stream
 from results.records import Cost
 from samplers.base import Sampler
 from targets.base import Target, sealed
+from targets.parts.fused import Bill, bill
 
 FRACTIONS = (1 / 16, 1 / 8, 1 / 4, 1 / 2, 1.0)
 #: A learned sampler that makes fewer updates within the budget is not ranked.
 LEAST_UPDATES = 100
+_NOTHING = Bill()
 #: Steps in a row that may go by without spending anything under a budget of evaluations.
 FREE_STEPS = 100_000
 
@@ -59,6 +61,7 @@ class Outcome:
     draw: Cost = field(default_factory=Cost)
     overshoot: float = 0.0
     warmup_seconds: float = 0.0
+    compiling: Bill = field(default_factory=Bill)
     state: Any = None
     status: str = "ok"
     reason: str = ""
@@ -110,6 +113,7 @@ class Run:
             state = self.sampler.step(self.face, state, 0.0, rng)
             stepped = self.ledger.rows("aside").rows()
             points = self.sampler.draw(self.face, state, self.n_curve, rng)
+        self._forgive(clock)
         self.outcome.warmup_seconds = clock.read().seconds
         if self.budget.currency == "evals":
             self._dearest = stepped - start
@@ -137,10 +141,18 @@ class Run:
         while True:
             state = self.sampler.step(self.face, state, min(self._progress(used), 1.0), rng)
             self.outcome.steps += 1
+            self._forgive(self.clock)
             before, used = used, self._used()
             self._price(used - before)
             if self._progress(used) >= until or not self._may_step(used):
                 return state, used
+
+    def _forgive(self, clock: Clock) -> None:
+        """Take what compiling cost off the clock, and keep it apart."""
+        owed = bill()
+        if owed != _NOTHING:
+            clock.forgive(owed.cpu, owed.wall)
+            self.outcome.compiling += owed
 
     def _used(self) -> float:
         """What training has used of the budget, in its currency: the one reading of a step."""
@@ -179,6 +191,7 @@ class Run:
         before = self.drawing.read() + self.ledger.rows("draw")
         with self.ledger.phase("draw"), self.drawing.running(), sealed():
             points = self.sampler.draw(self.face, state, n, rng)
+        self._forgive(self.drawing)
         cost = self.drawing.read() + self.ledger.rows("draw") - before
         if not isinstance(points, Tensor) or points.ndim != 2 or len(points) > n:
             raise TypeError(f"draw must return at most {n} points of shape (m, dim)")
@@ -214,6 +227,7 @@ class Run:
             clock, rng = Clock(self.target.device), self._generator("ladder", n)
             with self.ledger.phase("aside"), clock.running(), sealed():
                 self.sampler.draw(self.face, self.outcome.state, n, rng)
+            self._forgive(clock)
             rungs.append((n, clock.read().seconds))
         return tuple(rungs)
 

@@ -13,13 +13,16 @@ recompilation at each call).
 
 from __future__ import annotations
 
+import itertools
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd import forward_ad
 
 from results.records import Cost
 from targets.base import Target
@@ -72,7 +75,8 @@ class Ledger:
         return sum(self._host[phase].values())
 
     def rows(self, phase: str) -> Cost:
-        """Rows counted so far in a phase."""
+        """Rows counted so far in a phase, by graphs too."""
+        self.reconcile()
         return Cost(**self._host[phase])
 
 
@@ -82,9 +86,21 @@ def _capturing() -> bool:
 
 # The targets behind the faces, by an opaque number: a face or a graph node holds only the number,
 # so that no chain of attributes leads from what a sampler holds to an unmetered target. While a
-# sampler runs, every other target is sealed (targets.base.sealed).
+# sampler runs, every other target is sealed (targets.base.sealed). A number is used again once its
+# face is gone, so that the next seed's target stands where a compiled graph looks for it; unless a
+# graph node may still hold it.
 _behind: dict[int, tuple[Target, Ledger]] = {}
-_next_handle = iter(range(1, 2**62))
+_held: set[int] = set()
+
+
+def _release(handle: int) -> None:
+    if handle not in _held:
+        del _behind[handle]
+
+
+def _hold(handle: int) -> int:
+    _held.add(handle)
+    return handle
 
 
 def _rows_of(x: Tensor) -> int:
@@ -97,7 +113,7 @@ class _LogProb(torch.autograd.Function):
         target, ledger = _behind[handle]
         ledger.charge("density", _rows_of(x))
         ctx.save_for_backward(x)
-        ctx.handle = handle
+        ctx.handle = _hold(handle)
         return target.log_prob(x)
 
     @staticmethod
@@ -112,7 +128,7 @@ class _Score(torch.autograd.Function):
         target, ledger = _behind[handle]
         ledger.charge("score", _rows_of(x))
         ctx.save_for_backward(x)
-        ctx.handle = handle
+        ctx.handle = _hold(handle)
         return target.score(x)
 
     @staticmethod
@@ -128,7 +144,7 @@ class _Both(torch.autograd.Function):
         ledger.charge("score", _rows_of(x))
         value, score = target.log_prob_and_score(x)
         ctx.save_for_backward(x, score)
-        ctx.handle = handle
+        ctx.handle = _hold(handle)
         return value, score
 
     @staticmethod
@@ -150,6 +166,14 @@ class _Hvp(torch.autograd.Function):
                          "Hessian-vector products")
 
 
+def _plain(x: Tensor) -> bool:
+    """Whether no derivative can be taken through the call, so that it needs no graph node."""
+    if x.requires_grad:
+        return False
+    return torch.compiler.is_compiling() or not (
+        torch._C._are_functorch_transforms_active() or forward_ad._current_level >= 0)
+
+
 def _apply(function: Callable[..., Any], *args: Any) -> Any:  # noqa: ANN401
     try:
         return function(*args)
@@ -163,11 +187,12 @@ def _apply(function: Callable[..., Any], *args: Any) -> Any:  # noqa: ANN401
 class MeteredTarget:
     """A target's sampling face; satisfies ``targets.Density``."""
 
-    __slots__ = ("_handle", "device", "dim", "dtype", "scale")
+    __slots__ = ("__weakref__", "_handle", "device", "dim", "dtype", "scale")
 
     def __init__(self, target: Target, ledger: Ledger) -> None:
-        self._handle = next(_next_handle)
+        self._handle = next(h for h in itertools.count(1) if h not in _behind)
         _behind[self._handle] = (target.behind_meter(), ledger)
+        weakref.finalize(self, _release, self._handle)
         self.dim = int(target.dim)
         self.scale = float(target.scale)
         self.device = target.device
@@ -175,19 +200,30 @@ class MeteredTarget:
 
     def log_prob(self, x: Tensor) -> Tensor:
         """Log-density of each row; charges density rows, and score rows on the way back."""
+        if _plain(x):
+            return self._charged("density", x).log_prob(x)
         return _apply(_LogProb.apply, self._points(x), self._handle)
 
     def score(self, x: Tensor) -> Tensor:
         """Score of each row; charges score rows, and Hessian-vector rows on the way back."""
+        if _plain(x):
+            return self._charged("score", x).score(x)
         return _apply(_Score.apply, self._points(x), self._handle)
 
     def log_prob_and_score(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Both at once for one score row each."""
+        if _plain(x):
+            return self._charged("score", x).log_prob_and_score(x)
         return _apply(_Both.apply, self._points(x), self._handle)
 
     def hvp(self, x: Tensor, v: Tensor) -> Tensor:
         """Hessian-vector product of each row; linear in v, not differentiable further."""
         return _apply(_Hvp.apply, self._points(x), self._points(v), self._handle)
+
+    def _charged(self, kind: str, x: Tensor) -> Target:
+        target, ledger = _behind[self._handle]
+        ledger.charge(kind, len(self._points(x)))
+        return target
 
     def _points(self, x: Tensor) -> Tensor:
         if x.ndim != 2 or x.shape[1] != self.dim:

@@ -113,6 +113,7 @@ def job_key(sampler: str, target: str, seed: int) -> str:
 def _common(suite: Suite, folder: Path, threads: int) -> dict[str, Any]:
     return {"folder": str(folder.resolve()), "plugin": suite.plugin, "device": suite.device,
             "references": suite.references, "dtype": suite.dtype, "threads": threads,
+            "compile": suite.compile,
             "n": suite.n, "n_curve": suite.n_curve, "fractions": list(suite.fractions),
             "currency": suite.budget.currency, "amount": suite.budget.amount,
             "ladder_cap": suite.ladder_cap, "floor_draws": suite.floor_draws,

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 from bench.errors import UserError
-from bench.execute import check_device, load_plugged, make_metrics, make_target
+from bench.execute import check_compiler, check_device, load_plugged, make_metrics, make_target
 from bench.judge import read_floors
 from metrics.base import Metric
 from metrics.floors import null_draws
@@ -36,6 +36,8 @@ def prepare_target(spec: dict[str, Any]) -> dict[str, Any]:
     common, label = spec["common"], spec["target"]["label"]
     folder = Path(common["folder"])
     check_device(common["device"])
+    if common["compile"]:
+        check_compiler(common["device"])
     target = make_target(spec["target"], {**common, "device": "cpu"})
     _check_contract(target, spec["target"]["name"])
     metrics = make_metrics(common)

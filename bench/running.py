@@ -27,6 +27,8 @@ def add_options(run: argparse.ArgumentParser) -> None:
     run.add_argument("--budget", help="such as 10s or 2e6evals, for every job")
     run.add_argument("--device", help="cpu, cuda or cuda:1")
     run.add_argument("--dtype", help="float32 or float64")
+    run.add_argument("--compile", action="store_true", default=None,
+                     help="compile the inner parts of samplers; compiling is not charged")
     run.add_argument("--n", type=int, help="points judged in the final table")
     run.add_argument("--workers", type=int, help="jobs at a time (default: one a core)")
     place = run.add_mutually_exclusive_group()
@@ -84,7 +86,7 @@ def _planned(options: argparse.Namespace) -> tuple[Suite, Path]:
                         "--resume DIR")
     suite = read_suite(options.suite, plugin_file(options.plugin), options.samplers,
                        options.targets)
-    changes: dict[str, object] = {k: getattr(options, k) for k in ("device", "dtype")
+    changes: dict[str, object] = {k: getattr(options, k) for k in ("device", "dtype", "compile")
                                   if getattr(options, k)}
     if options.seeds:
         changes["seeds"] = parse_seeds(options.seeds)
@@ -119,8 +121,9 @@ def _references(pairs: list[str], targets: list[str]) -> dict[str, str]:
 def _resumed(options: argparse.Namespace) -> tuple[Suite, Path]:
     from bench.suites import from_facts
     folder = Path(options.resume)
-    given = [f"--{k}" for k in ("suite", "samplers", "targets", "seeds", "budget", "device",
-                                "dtype", "n", "plugin", "reference") if getattr(options, k)]
+    words = ("suite", "samplers", "targets", "seeds", "budget", "device", "dtype", "compile", "n",
+             "plugin", "reference")
+    given = [f"--{k}" for k in words if getattr(options, k)]
     if given:
         raise UserError(f"--resume goes on with the settings of the run; leave out "
                         f"{', '.join(given)}")

@@ -52,6 +52,7 @@ KEYS: dict[str, tuple[type | tuple[type, ...], str]] = {
     "preset": ((str, dict), "the name of a preset, or a table of hyperparameters by sampler"),
     "device": (str, "cpu, cuda or cuda:1"),
     "dtype": (str, "float32 or float64"),
+    "compile": (bool, "true or false: whether the inner parts of samplers are compiled"),
     "wall_limit": ((int, float), "seconds a job may take by the wall clock"),
     "ladder_cap": ((int, float), "seconds a timed draw of the break-even table may take"),
     "floor_draws": (int, "draws of a floor that is not committed"),
@@ -105,7 +106,7 @@ def check_keys(path: Path, raw: dict[str, Any]) -> None:
             raise UserError(f"{where(path, key)}: unknown key '{key}'{nearest(key, KEYS)} "
                             f"(known: {', '.join(KEYS)})")
         kind, expected = KEYS[key]
-        if not isinstance(value, kind) or isinstance(value, bool):
+        if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
             raise UserError(f"{where(path, key)}: '{key}' must be {expected}")
     for key in ("targets", "samplers", "budget"):
         if key not in raw:

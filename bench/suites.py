@@ -47,6 +47,7 @@ class Suite:
     preset_note: str = ""
     device: str = "cpu"
     dtype: str = "float32"
+    compile: bool = False
     wall_limit: float = 600.0
     ladder_cap: float = 0.25
     floor_draws: int = 200
@@ -96,8 +97,8 @@ def read_suite(name: str, plugin: Path | None = None, only_samplers: str | None 
         seeds, budget = parse_seeds(raw.get("seeds", 5)), parse_budget(raw["budget"])
     except UserError as error:
         raise UserError(f"{path}: {error}") from None
-    plain = {k: raw[k] for k in ("n", "n_curve", "device", "dtype", "wall_limit", "ladder_cap",
-                                 "floor_draws") if k in raw}
+    plain = {k: raw[k] for k in ("n", "n_curve", "device", "dtype", "compile", "wall_limit",
+                                 "ladder_cap", "floor_draws") if k in raw}
     fractions = read_fractions(path, raw.get("checkpoints", 5), budget)
     suite = Suite(path.stem, raw.get("description", ""),
                   _choose("targets", read_specs(path, "targets", raw["targets"], plugin),

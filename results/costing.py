@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -131,8 +132,17 @@ def _cells(run: Run, jobs: list[Job]) -> tuple[Cell, ...]:
             _order(count(_median([float(j.steps) for j in shown])),
                    _median([float(j.steps) for j in shown])),
             Cell(f"{number(100 * over, 2)} %", over, mark="warn" if over > 0.05 else ""),
-            _order(duration(m := _median([j.warmup_seconds for j in shown])), m),
+            _warm_up(shown),
             _order(number(m := _median([j.peak_memory_mb for j in shown])), m))
+
+
+def _warm_up(jobs: Sequence[Job]) -> Cell:
+    """The median warm-up; beside it what compiling cost, which the seeds of a cell share."""
+    m = _median([j.warmup_seconds for j in jobs])
+    said = [f"compiling {duration(sum(j.compile_seconds for j in jobs))} in all, "
+            f"{sum(j.graphs for j in jobs)} graphs"] if any(j.graphs for j in jobs) else []
+    said += sorted({j.compile_note for j in jobs if j.compile_note})
+    return Cell(duration(m), math.inf if m is None else m, "; ".join(said))
 
 
 def _order(text: str, value: float | None) -> Cell:

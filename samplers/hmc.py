@@ -37,9 +37,10 @@ import torch
 from torch import Tensor
 
 from samplers.base import Sampler, initial_points, normal, uniform
-from samplers.parts.adapt import StepSize, metropolis
+from samplers.parts.adapt import StepSize, metropolis, moved
 from samplers.parts.history import History
 from targets.base import Density
+from targets.parts.fused import fused
 
 
 @dataclass(frozen=True)
@@ -57,15 +58,29 @@ def leapfrog(target: Density, x: Tensor, v: Tensor, score: Tensor, eps: Tensor,
              steps: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """``steps`` leapfrog steps: (x, v, log p(x), score(x)) at the end, a score row per step.
 
-    The two half kicks that meet between steps are made as one.
+    The two half kicks that meet between steps are made as one; addcmul(v, eps, s) is v + eps s.
     """
-    v = v + eps / 2 * score
+    v = torch.addcmul(v, eps, score, value=0.5)
     for _ in range(steps - 1):
-        x = x + eps * v
-        v = v + eps * target.score(x)
-    x = x + eps * v
+        x = torch.addcmul(x, eps, v)
+        v = torch.addcmul(v, eps, target.score(x))
+    x = torch.addcmul(x, eps, v)
     log_p, score = target.log_prob_and_score(x)
-    return x, v + eps / 2 * score, log_p, score
+    return x, torch.addcmul(v, eps, score, value=0.5), log_p, score
+
+
+@fused
+def transition(target: Density, at: tuple[Tensor, ...], v: Tensor, eps: Tensor, steps: int,
+               u: Tensor) -> tuple[list[Tensor], Tensor, Tensor]:
+    """From ``at`` = (x, log p, score) to the end of a trajectory, or not.
+
+    Also which chains were accepted, (chains,), and the mean probability.
+    """
+    x, log_p, score = at
+    y, w, *there = leapfrog(target, x, v, score, eps, steps)
+    log_a = there[0] - log_p - (w.square() - v.square()).sum(-1) / 2
+    accepted, probability = metropolis(log_a, u)
+    return moved(accepted, (y, *there), at), accepted, probability
 
 
 @dataclass(frozen=True)
@@ -110,15 +125,11 @@ class Hmc(Sampler):
         v = normal(target, tuple(state.x.shape), rng)
         length = self.leapfrog_steps if self.fixed_length else int(torch.randint(
             1, self.leapfrog_steps + 1, (), generator=rng, device=rng.device))
-        spread = 1 + self.jitter * (2 * uniform(target, (self.chains, 1), rng) - 1)
-        y, w, log_p, score = leapfrog(target, state.x, v, state.score,
-                                      spread * state.size.value(adapting), length)
-        log_a = log_p - w.square().sum(-1) / 2 - (state.log_p - v.square().sum(-1) / 2)
-        accepted, probability = metropolis(target, log_a, rng)
-        x = torch.where(accepted[:, None], y, state.x)
-        return HmcState(x,
-                        torch.where(accepted, log_p, state.log_p),
-                        torch.where(accepted[:, None], score, state.score),
+        spread = 1 - self.jitter + 2 * self.jitter * uniform(target, (self.chains, 1), rng)
+        (x, log_p, score), accepted, probability = transition(
+            target, (state.x, state.log_p, state.score), v,
+            spread * state.size.value(adapting), length, uniform(target, (self.chains,), rng))
+        return HmcState(x, log_p, score,
                         state.size.observe(accepted, probability, self.acceptance, adapting),
                         state.history.append(x))
 

@@ -25,10 +25,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from samplers.base import Sampler, initial_points, normal
-from samplers.parts.adapt import StepSize, metropolis
+from samplers.base import Sampler, initial_points, normal, uniform
+from samplers.parts.adapt import StepSize, metropolis, moved
 from samplers.parts.history import History
 from targets.base import Density
+from targets.parts.fused import fused
 
 
 @dataclass(frozen=True)
@@ -42,9 +43,22 @@ class MalaState:
     history: History
 
 
-def log_q(to: Tensor, x: Tensor, score: Tensor, eps: Tensor) -> Tensor:
-    """log q(to | x) up to the constant that cancels: (n, dim) -> (n,)."""
-    return -((to - x - eps * score).square() / (4 * eps)).sum(-1)
+@fused
+def transition(target: Density, at: tuple[Tensor, ...], eps: Tensor, z: Tensor,
+               u: Tensor) -> tuple[list[Tensor], Tensor, Tensor]:
+    """From ``at`` = (x, log p, score) to the proposal, or not; who was accepted, how probably.
+
+    Of the proposal y, y - x - eps s(x) is the noise itself.
+    """
+    x, log_p, score = at
+    noise = (2 * eps).sqrt() * z
+    y = torch.addcmul(x, eps, score) + noise
+    there = target.log_prob_and_score(y)
+    back = x - torch.addcmul(y, eps, there[1])
+    log_q_ratio = ((noise.square() - back.square()) / (4 * eps)).sum(-1)
+    log_a = there[0] - log_p + log_q_ratio
+    accepted, probability = metropolis(log_a, u)
+    return moved(accepted, (y, *there), at), accepted, probability
 
 
 @dataclass(frozen=True)
@@ -79,16 +93,10 @@ class Mala(Sampler):
              rng: torch.Generator) -> MalaState:
         """One transition of all chains: a score row each, that of the proposal."""
         adapting = progress < self.warmup
-        x, eps = state.x, state.size.value(adapting)
-        y = x + eps * state.score + (2 * eps).sqrt() * normal(target, tuple(x.shape), rng)
-        log_p, score = target.log_prob_and_score(y)
-        log_a = (log_p - state.log_p
-                 + log_q(x, y, score, eps) - log_q(y, x, state.score, eps))
-        accepted, probability = metropolis(target, log_a, rng)
-        x = torch.where(accepted[:, None], y, x)
-        return MalaState(x,
-                         torch.where(accepted, log_p, state.log_p),
-                         torch.where(accepted[:, None], score, state.score),
+        (x, log_p, score), accepted, probability = transition(
+            target, (state.x, state.log_p, state.score), state.size.value(adapting),
+            normal(target, tuple(state.x.shape), rng), uniform(target, (self.chains,), rng))
+        return MalaState(x, log_p, score,
                          state.size.observe(accepted, probability, self.acceptance, adapting),
                          state.history.append(x))
 

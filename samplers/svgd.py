@@ -32,6 +32,10 @@ from torch import Tensor
 from samplers.base import Sampler, initial_points
 from samplers.parts.history import choose
 from targets.base import Density
+from targets.parts.fused import fused
+
+#: Most dimensions for which a compiled step sums pair by pair.
+FEW = 6
 
 
 @dataclass(frozen=True)
@@ -53,10 +57,33 @@ def square_distances(x: Tensor, y: Tensor) -> Tensor:
 
 def stein_field(x: Tensor, score: Tensor, h2: Tensor) -> Tensor:
     """phi at each particle: (N, dim), (N, dim), 0-d -> (N, dim)."""
-    k = (square_distances(x, x) / (-2 * h2)).clamp_min(-80.0).exp()
-    drive = k @ score
-    repulsion = (x * k.sum(1, keepdim=True) - k @ x) / h2
+    if torch.compiler.is_compiling() and x.shape[1] <= FEW:
+        return stein_field_by_pairs(x, score, h2)
+    y = x / h2.sqrt()
+    half = y.square().sum(1) / 2
+    k = torch.addmm(-half[:, None], y, y.T).sub_(half).clamp_(-80.0, 0.0).exp_()
+    drive, pull, total = (k @ torch.cat([score, x, torch.ones_like(x[:, :1])], 1)).split(
+        [x.shape[1], x.shape[1], 1], dim=1)
+    repulsion = (x * total - pull) / h2
     return (drive + repulsion) / len(x)
+
+
+def stein_field_by_pairs(x: Tensor, score: Tensor, h2: Tensor) -> Tensor:
+    """The same, pair by pair: a compiler makes one loop of it that never stores a kernel."""
+    gaps = [c[:, None] - c for c in x.unbind(1)]
+    k = (sum(g * g for g in gaps) / (-2 * h2)).clamp(min=-80.0).exp()
+    return torch.stack([(k * (s + g / h2)).sum(1)
+                        for g, s in zip(gaps, score.unbind(1), strict=True)], 1) / len(x)
+
+
+@fused
+def update(target: Density, x: Tensor, squares: Tensor, h2: Tensor, past: float, step: float,
+           scaled: bool) -> tuple[Tensor, Tensor, Tensor]:
+    """New particles and running squares, both (N, dim), and the size of phi, 0-d."""
+    phi = stein_field(x, target.score(x), h2)
+    squares = past * squares + (1 - past) * phi.square()
+    x = x + step * (phi / (1e-6 + squares.sqrt()) if scaled else phi)
+    return x, squares, phi.square().mean().sqrt()
 
 
 @dataclass(frozen=True)
@@ -65,8 +92,9 @@ class Svgd(Sampler):
 
     ``particles``: N; the set is drawn from as it stands, so N bounds the points there are.
     ``step_size``: eps, in units of x. ``decay``: weight of the past in G. ``median_rows``:
-    particles whose distances the median is taken over; 0: all. ``scaled = False`` makes the plain
-    step x <- x + eps phi.
+    particles whose distances the median is taken over; 0: all. ``bandwidth``: a given h, in units
+    of x, in place of the median heuristic. ``scaled = False`` makes the plain step x <- x + eps
+    phi.
     """
 
     name = "svgd"
@@ -82,6 +110,7 @@ class Svgd(Sampler):
     decay: float = 0.9
     scaled: bool = True
     median_rows: int = 32
+    bandwidth: float | None = None
 
     def init(self, target: Density, rng: torch.Generator) -> SvgdState:
         """Particles from the initial law."""
@@ -92,15 +121,16 @@ class Svgd(Sampler):
     def step(self, target: Density, state: SvgdState, progress: float,
              rng: torch.Generator) -> SvgdState:
         """One update of all particles: a score row each."""
-        h2 = self.bandwidth(state.x, rng)
-        phi = stein_field(state.x, target.score(state.x), h2)
+        h2 = self.square_bandwidth(state.x, rng)
         past = self.decay if state.steps else 0.0
-        squares = past * state.squares + (1 - past) * phi.square()
-        x = state.x + self.step_size * (phi / (1e-6 + squares.sqrt()) if self.scaled else phi)
-        return SvgdState(x, squares, h2, phi.square().mean().sqrt(), state.steps + 1)
+        x, squares, size = update(target, state.x, state.squares, h2, past, self.step_size,
+                                  self.scaled)
+        return SvgdState(x, squares, h2, size, state.steps + 1)
 
-    def bandwidth(self, x: Tensor, rng: torch.Generator) -> Tensor:
-        """h^2 by the median heuristic, 0-d; kept above zero where particles coincide."""
+    def square_bandwidth(self, x: Tensor, rng: torch.Generator) -> Tensor:
+        """h^2, 0-d: given, or by the median heuristic (above zero where particles coincide)."""
+        if self.bandwidth is not None:
+            return x.new_full((), self.bandwidth**2)
         rows = choose(x, self.median_rows, rng) if self.median_rows else x
         median = square_distances(rows, x).flatten().median()
         return (median / (2 * math.log(len(x) + 1))).clamp_min(torch.finfo(x.dtype).tiny)

@@ -27,6 +27,7 @@ from torch import Tensor
 from samplers.base import Sampler, initial_points, normal
 from samplers.parts.history import History
 from targets.base import Density
+from targets.parts.fused import fused
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,12 @@ class UlaState:
 
     x: Tensor
     history: History
+
+
+@fused
+def euler(target: Density, x: Tensor, eps: float, z: Tensor) -> Tensor:
+    """x + eps s(x) + sqrt(2 eps) z, shape (chains, dim)."""
+    return x.add(target.score(x), alpha=eps).add_(z, alpha=(2 * eps) ** 0.5)
 
 
 @dataclass(frozen=True)
@@ -64,9 +71,8 @@ class Ula(Sampler):
     def step(self, target: Density, state: UlaState, progress: float,
              rng: torch.Generator) -> UlaState:
         """One Euler step of all chains: a score row each."""
-        eps, x = self.step_size, state.x
-        z = normal(target, tuple(x.shape), rng)
-        x = x + eps * target.score(x) + (2 * eps) ** 0.5 * z
+        z = normal(target, tuple(state.x.shape), rng)
+        x = euler(target, state.x, self.step_size, z)
         return UlaState(x, state.history.append(x))
 
     def draw(self, target: Density, state: UlaState, n: int, rng: torch.Generator) -> Tensor:

@@ -214,11 +214,7 @@ class Target(ABC):
         """A copy whose tensors live on ``device``, floating ones as ``dtype``."""
         moved = copy.copy(self)
         for key, value in vars(self).items():
-            if isinstance(value, Tensor):
-                value = value.to(device, dtype if value.is_floating_point() else value.dtype)
-            elif isinstance(value, Target):
-                value = value.to(device, dtype)
-            object.__setattr__(moved, key, value)
+            object.__setattr__(moved, key, _moved(value, device, dtype))
         object.__setattr__(moved, "_device", torch.device(device))
         object.__setattr__(moved, "_dtype", dtype)
         return moved
@@ -241,6 +237,17 @@ class Target(ABC):
     def tempered(self, temperature: float) -> Target:
         """The target at energy E / temperature; overridden where a reference exists there too."""
         return Tempered(self, temperature)
+
+
+def _moved(value: Any, device: str | torch.device, dtype: torch.dtype) -> Any:  # noqa: ANN401
+    """A constant of a target elsewhere: a tensor, a target, a tuple of these, or anything else."""
+    if isinstance(value, Tensor):
+        return value.to(device, dtype if value.is_floating_point() else value.dtype)
+    if isinstance(value, Target):
+        return value.to(device, dtype)
+    if type(value) is tuple:
+        return tuple(_moved(v, device, dtype) for v in value)
+    return value
 
 
 class Tempered(Target):

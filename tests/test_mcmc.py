@@ -12,7 +12,7 @@ from torch import Tensor
 
 from bench.registry import load
 from samplers.hmc import Hmc, leapfrog
-from samplers.mala import Mala, log_q
+from samplers.mala import Mala, transition
 from samplers.parts.adapt import StepSize, metropolis
 from samplers.ula import Ula, UlaState
 from targets.base import Target
@@ -98,21 +98,30 @@ def test_detailed_balance(sampler: Any, eps: float) -> None:
             assert abs(float(gap.mean())) <= 4 * float(gap.std()) / math.sqrt(len(gap)) + 1e-12
 
 
-def test_proposal_density_is_that_of_the_langevin_step() -> None:
+def test_mala_accepts_by_the_density_of_the_langevin_step() -> None:
     target, rng = LAWS["skewed"], torch.Generator().manual_seed(1)
-    x, y = target.sample(20, rng), target.sample(20, rng)
+    x = target.sample(2000, rng)
+    z, u = (f(x.shape[:k], generator=rng, dtype=x.dtype)
+            for f, k in ((torch.randn, 2), (torch.rand, 1)))
     eps = torch.tensor(0.3, dtype=torch.float64)
-    mean = x + eps * target.score(x)
-    proposal = torch.distributions.Normal(mean, (2 * eps).sqrt())
-    whole = proposal.log_prob(y).sum(-1)
-    ours = log_q(y, x, target.score(x), eps)
-    torch.testing.assert_close(ours - ours[0], whole - whole[0])
+    log_p, score = target.log_prob_and_score(x)
+    (moved, *_), accepted, _ = transition(target, (x, log_p, score), eps, z, u)
+
+    def log_q(to: Tensor, at: Tensor) -> Tensor:
+        mean = at + eps * target.score(at)
+        return torch.distributions.Normal(mean, (2 * eps).sqrt()).log_prob(to).sum(-1)
+
+    y = x + eps * score + (2 * eps).sqrt() * z
+    log_a = target.log_prob(y) - log_p + log_q(x, y) - log_q(y, x)
+    assert torch.equal(accepted, (1 - u).log() < log_a)
+    assert 0.2 < float(accepted.double().mean()) < 0.9
+    torch.testing.assert_close(moved, torch.where(accepted[:, None], y, x))
 
 
 def test_metropolis_accepts_with_the_probability_it_says() -> None:
-    target, rng = law("skewed"), torch.Generator().manual_seed(2)
+    rng = torch.Generator().manual_seed(2)
     log_ratio = torch.tensor([0.7, -0.5, -3.0, -1e30, math.nan, -math.inf]).repeat(40_000, 1)
-    accepted, mean = metropolis(target, log_ratio.flatten(), rng)
+    accepted, mean = metropolis(log_ratio.flatten(), torch.rand(log_ratio.numel(), generator=rng))
     rates = accepted.view(-1, 6).double().mean(0)
     wanted = torch.tensor([1.0, math.exp(-0.5), math.exp(-3.0), 0, 0, 0], dtype=torch.float64)
     assert bool(((rates - wanted).abs() <= 4 * (wanted * (1 - wanted) / 40_000).sqrt()).all())

@@ -151,7 +151,8 @@ class LonelySvgd(Svgd):
 
     def step(self, target: Density, state: SvgdState, progress: float,
              rng: torch.Generator) -> SvgdState:
-        k = torch.exp(-torch.cdist(state.x, state.x).square() / (2 * self.bandwidth(state.x, rng)))
+        h2 = self.square_bandwidth(state.x, rng)
+        k = torch.exp(-torch.cdist(state.x, state.x).square() / (2 * h2))
         phi = k @ target.score(state.x) / len(state.x)
         past = self.decay if state.steps else 0.0
         squares = past * state.squares + (1 - past) * phi.square()

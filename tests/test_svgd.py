@@ -59,10 +59,10 @@ def test_bandwidth_is_the_median_heuristic() -> None:
     x, rng = some_points(60), torch.Generator()
     d2 = torch.cdist(x, x).square().flatten()
     wanted = d2.median() / (2 * math.log(61))
-    torch.testing.assert_close(Svgd(median_rows=0).bandwidth(x, rng), wanted)
-    torch.testing.assert_close(Svgd(median_rows=60).bandwidth(x, rng), wanted)
+    torch.testing.assert_close(Svgd(median_rows=0).square_bandwidth(x, rng), wanted)
+    torch.testing.assert_close(Svgd(median_rows=60).square_bandwidth(x, rng), wanted)
     many = some_points(2000)
-    rough, full = (float(Svgd(median_rows=k).bandwidth(many, rng)) for k in (32, 0))
+    rough, full = (float(Svgd(median_rows=k).square_bandwidth(many, rng)) for k in (32, 0))
     assert rough == pytest.approx(full, rel=0.3)
 
 

@@ -28,7 +28,6 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from samplers.base import uniform
 from targets.base import Density
 
 _GAIN, _DELAY, _DECAY = 0.05, 10, 0.75
@@ -82,12 +81,18 @@ class StepSize:
         return found
 
 
-def metropolis(target: Density, log_ratio: Tensor, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+def metropolis(log_ratio: Tensor, u: Tensor) -> tuple[Tensor, Tensor]:
     """Accept with probability min(1, exp(log_ratio)): (accepted (n,) bool, mean probability).
 
-    A ratio that is not a number is refused. The uniform number is taken in (0, 1]: single
-    precision yields an exact 0 once in 2^24, which would accept any move at all.
+    ``u``, (n,), uniform in [0, 1), is taken as 1 - u in (0, 1]: single precision yields an exact 0
+    once in 2^24, which would accept any move at all. A ratio that is not a number is refused.
     """
-    accepted = torch.log1p(-uniform(target, tuple(log_ratio.shape), rng)) < log_ratio
+    accepted = torch.log1p(-u) < log_ratio
     probability = log_ratio.clamp(-80.0, 0.0).exp()  # exp is slow on far smaller exponents
     return accepted, probability.nan_to_num(0.0).mean()
+
+
+def moved(accepted: Tensor, new: tuple[Tensor, ...], old: tuple[Tensor, ...]) -> list[Tensor]:
+    """Row by row the new where accepted, else the old, of arrays of shape (n,) or (n, dim)."""
+    return [torch.where(accepted if there.ndim == 1 else accepted[:, None], there, here)
+            for there, here in zip(new, old, strict=True)]

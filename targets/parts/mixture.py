@@ -47,10 +47,10 @@ class Mixture(Target):
 
     _weights: Tensor  # (K,)
     _offsets: Tensor  # (K, 1) log w_k - log normaliser of N(0, S_k)
-    _centres: Tensor  # (d, K, 1)
-    _whiten: Tensor  # (d d, K, 1): W_k by rows, so that u = W_k (x - m_k) is standard
+    _centres: tuple[Tensor, ...]  # by coordinates, (K, 1) each
+    _whiten: tuple[tuple[Tensor, ...], ...]  # by rows of W_k, what is not zero, (K, 1) each
     _spread: Tensor  # (K, d, d): factors A_k of S_k = A_k A_k', the inverses of W_k
-    _columns: tuple[tuple[int, ...], ...]  # for each row of W, where it is not zero
+    _columns: tuple[tuple[int, ...], ...]  # and where that stands; u = W_k (x - m_k) is standard
     _filled: tuple[tuple[int, ...], ...]  # the same for A
 
     def __init__(self, weights: Array, means: Array, covariances: Array, scale: float) -> None:
@@ -68,8 +68,9 @@ class Mixture(Target):
             dim=dim, scale=float(scale),
             _weights=torch.tensor(weights),
             _offsets=_column(np.log(weights) - log_det - 0.5 * dim * math.log(2 * math.pi)),
-            _centres=_column(means.T),
-            _whiten=_column(np.moveaxis(whiten, 0, 2).reshape(dim * dim, -1)),
+            _centres=tuple(_column(means[:, i]) for i in range(dim)),
+            _whiten=tuple(tuple(_column(whiten[:, j, i]) for i in row)
+                          for j, row in enumerate(_filled_columns(whiten))),
             _spread=torch.tensor(spread),
             _columns=_filled_columns(whiten),
             _filled=_filled_columns(spread),
@@ -86,20 +87,20 @@ class Mixture(Target):
     def _gaps(self, x: Tensor) -> list[Tensor]:
         """x - m_k: a list over coordinates of (K, n)."""
         return [row - centre for row, centre in
-                zip(x.T.contiguous().unbind(), self._centres.unbind(), strict=True)]
+                zip(x.T.contiguous().unbind(), self._centres, strict=True)]
 
     def _whitened(self, gaps: Sequence[Tensor]) -> list[Tensor]:
         """W_k times a vector given by coordinates, (K, n) or (n,): a list of (K, n)."""
-        whiten = self._whiten.unbind()
-        return [_products([(whiten[j * self.dim + i], gaps[i]) for i in row])
-                for j, row in enumerate(self._columns)]
+        return [_products([(w, gaps[i]) for w, i in zip(whiten, columns, strict=True)])
+                for whiten, columns in zip(self._whiten, self._columns, strict=True)]
 
     def _pulls(self, u: list[Tensor]) -> list[Tensor]:
         """W_k' times a whitened vector; from u = W_k (x - m_k) this makes S_k^-1 (x - m_k)."""
-        whiten = self._whiten.unbind()
-        return [_products([(whiten[j * self.dim + i], u[j])
-                           for j, row in enumerate(self._columns) if i in row])
-                for i in range(self.dim)]
+        parts: list[list[tuple[Tensor, Tensor]]] = [[] for _ in u]
+        for t, whiten, columns in zip(u, self._whiten, self._columns, strict=True):
+            for w, i in zip(whiten, columns, strict=True):
+                parts[i].append((w, t))
+        return [_products(pairs) for pairs in parts]
 
     def _standard(self, x: Tensor) -> list[Tensor]:
         """z, standard normal under the component: a list over coordinates of (K, n)."""
@@ -168,12 +169,13 @@ class Mixture(Target):
         """
         moved = [_products([(self._spread[k, i, j], z[:, j]) for j in row])
                  for i, row in enumerate(self._filled)]
-        return torch.stack([self._centres[i, k, 0] + move for i, move in enumerate(moved)], 1)
+        return torch.stack([centre[k, 0] + move for centre, move in
+                            zip(self._centres, moved, strict=True)], 1)
 
     @property
     def means(self) -> Tensor:
         """m_k, shape (K, d)."""
-        return self._centres[..., 0].T
+        return torch.cat(self._centres, 1)
 
     def _covariance_factors(self) -> Tensor:
         """Matrices whose squares A A' are the covariances of the components, (K, d, d)."""
@@ -281,7 +283,7 @@ class Peaks(NamedTuple):
 def _exponentials(terms: Tensor) -> tuple[Peaks, Tensor]:
     """Of terms (K, n): their log-sum-exp, and exp(t_k - largest), (K, n)."""
     top = terms.detach().amax(0)
-    parts = (terms - top).clamp(min=_FLOOR).exp()
+    parts = (terms - top).clamp_(min=_FLOOR).exp_()
     return Peaks(top, parts.sum(0)), parts
 
 
@@ -299,8 +301,8 @@ def _products(pairs: list[tuple[Tensor, Tensor]]) -> Tensor:
 
 
 def _column(values: Factors) -> Tensor:
-    """Values over components, (..., K), as a tensor that meets rows of points: (..., K, 1)."""
-    return torch.tensor(values[..., None].copy())
+    """Values over components, (K,), as a tensor that meets rows of points: (K, 1)."""
+    return torch.tensor(values[:, None].copy())
 
 
 def _filled_columns(matrices: Factors) -> tuple[tuple[int, ...], ...]:

@@ -1,0 +1,135 @@
+"""Functions of tensors compiled into one graph, where the harness has switched that on.
+
+A function under ``@fused`` runs as it is written unless ``compiling()`` is on. Then torch.compile
+makes one kernel or a few of it, at the first call with inputs of a kind (shapes, whole numbers,
+target): the same operations on the same numbers, so the same result up to rounding. Random numbers
+are drawn before and handed in, so that both ways spend the stream alike.
+
+Compiling takes seconds, may happen in the middle of a run (a trajectory of a new length), and is
+nobody's sampling: ``bill`` tells the harness what it cost since the last call, to be taken off the
+clock. torch keeps what it made on disk, so that the next process is quicker. What cannot be
+compiled (no C++ compiler, a target written in NumPy) runs as written, and the bill says why.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, ParamSpec, TypeVar
+
+import torch
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+#: Kinds of inputs one function may meet in a process; beyond, torch would fall back in silence.
+VARIANTS = 256
+
+BACKEND = "inductor"
+#: Elements for which a second thread is worth waking.
+LEAST_SHARE = 1 << 14
+
+
+@dataclass(frozen=True)
+class Bill:
+    """What compiling cost: processor and wall seconds, graphs made, and why some were not."""
+
+    cpu: float = 0.0
+    wall: float = 0.0
+    graphs: int = 0
+    notes: tuple[str, ...] = ()
+
+    def __add__(self, other: Bill) -> Bill:
+        return Bill(self.cpu + other.cpu, self.wall + other.wall, self.graphs + other.graphs,
+                    tuple(dict.fromkeys(self.notes + other.notes)))
+
+
+_on = False
+_owed = Bill()
+_graphs: dict[Callable[..., Any], Callable[..., Any]] = {}
+_refused: set[Callable[..., Any]] = set()
+
+
+@contextmanager
+def compiling(on: bool = True) -> Iterator[None]:
+    """Compile fused functions for a while (or, within such a while, do not)."""
+    global _on
+    before, _on = _on, on
+    try:
+        yield
+    finally:
+        _on = before
+
+
+def switched_on() -> bool:
+    """Whether fused functions are compiled now."""
+    return _on
+
+
+def bill() -> Bill:
+    """What compiling cost since the last call."""
+    global _owed
+    owed, _owed = _owed, Bill()
+    return owed
+
+
+def forget() -> None:
+    """Drop all graphs, as a fresh process would begin."""
+    _graphs.clear()
+    _refused.clear()
+    if "torch._dynamo" in sys.modules:
+        torch._dynamo.reset()
+
+
+def fused(function: Callable[P, R]) -> Callable[P, R]:
+    """The function, compiled into one graph while ``compiling()`` is on."""
+    @functools.wraps(function)
+    def call(*args: P.args, **kwargs: P.kwargs) -> R:
+        if not _on or function in _refused or torch.compiler.is_compiling():
+            return function(*args, **kwargs)
+        made, cpu, wall = _graphs_made(), time.process_time(), time.perf_counter()
+        try:
+            if function not in _graphs:
+                _graphs[function] = _compiled(function)
+            result: R = _graphs[function](*args, **kwargs)
+        except torch._dynamo.exc.TorchDynamoException as error:
+            _refused.add(function)
+            _owe(Bill(time.process_time() - cpu, time.perf_counter() - wall, 0,
+                      (f"{function.__name__} runs uncompiled: {_first_line(error)}",)))
+            return function(*args, **kwargs)
+        if _graphs_made() != made:
+            _owe(Bill(time.process_time() - cpu, time.perf_counter() - wall, 1))
+        return result
+
+    return call
+
+
+def _compiled(function: Callable[P, R]) -> Callable[P, R]:
+    import torch._dynamo
+    import torch._inductor.config
+
+    torch._dynamo.config.recompile_limit = VARIANTS
+    torch._dynamo.config.accumulated_recompile_limit = 8 * VARIANTS
+    # one graph at a time: a pool of compiling processes would outlive what it is good for
+    torch._inductor.config.compile_threads = 1
+    torch._inductor.config.cpp.min_chunk_size = LEAST_SHARE
+    return torch.compile(function, fullgraph=True, dynamic=False, backend=BACKEND)
+
+
+def _graphs_made() -> int:
+    dynamo = sys.modules.get("torch._dynamo.utils")
+    return int(dynamo.counters["stats"]["unique_graphs"]) if dynamo else 0
+
+
+def _owe(more: Bill) -> None:
+    global _owed
+    _owed += more
+
+
+def _first_line(error: Exception) -> str:
+    lines: list[Any] = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return str(lines[0])[:200] if lines else type(error).__name__

@@ -1,0 +1,146 @@
+"""Compiled and uncompiled are one sampler: same numbers, same meter reading, same random stream.
+
+The default run traces with a backend that executes the graph without compiling it; the slow one
+repeats everything with the real compiler.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from bench.budget import Budget
+from bench.loop import Run
+from bench.registry import load
+from samplers.hmc import Hmc
+from samplers.mala import Mala
+from samplers.svgd import Svgd
+from samplers.ula import Ula, euler
+from targets.base import Target
+from targets.parts import fused as part
+from targets.parts.fused import Bill, bill, compiling, fused
+
+CHAINS = {"hmc": Hmc(chains=64, leapfrog_steps=3), "mala": Mala(chains=64), "ula": Ula(chains=64),
+          "svgd": Svgd(particles=64, median_rows=8),
+          "svgd_fixed": Svgd(particles=64, bandwidth=0.5)}
+
+pytestmark = pytest.mark.filterwarnings("default")  # Dynamo trips over deprecations of torch's
+
+
+@pytest.fixture(params=["aot_eager", pytest.param("inductor", marks=pytest.mark.slow)],
+                autouse=True)
+def backend(request: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Each test with its own compilations, by a backend."""
+    monkeypatch.setattr(part, "BACKEND", request.param)
+    part.forget()
+    yield request.param
+    part.forget()
+    bill()
+
+
+def run(sampler: Any, target: Target, seed: int = 0, evals: float = 64 * 60) -> tuple[Any, Run]:
+    """The whole loop on a budget of evaluations: final points, and the run."""
+    looks: list[Any] = []
+    made = Run(sampler, target, "t", Budget("evals", evals), seed, 64, 64)
+    made.go(looks.append)
+    return looks[-1], made
+
+
+def mixture() -> Target:
+    target: Target = load("targets", "gmm4").to("cpu", torch.float64)
+    return target
+
+
+@pytest.mark.parametrize("name", sorted(CHAINS))
+def test_compiled_gives_the_same_points_for_the_same_evaluations(name: str) -> None:
+    plain, was = run(CHAINS[name], mixture())
+    with compiling():
+        look, made = run(CHAINS[name], mixture())
+    assert made.outcome.compiling.graphs > 0 and not made.outcome.compiling.notes
+    assert was.outcome.compiling == Bill()
+    for phase in ("train", "draw", "aside"):
+        assert made.ledger.rows(phase) == was.ledger.rows(phase)
+    assert made.outcome.steps == was.outcome.steps > 15
+    torch.testing.assert_close(look.points, plain.points, rtol=1e-7, atol=1e-7)
+
+
+def test_the_next_seed_compiles_nothing() -> None:
+    with compiling():
+        first = run(CHAINS["mala"], mixture(), seed=0)[1].outcome.compiling.graphs
+        second = run(CHAINS["mala"], mixture(), seed=1)[1].outcome.compiling
+    assert first == 2  # adapting, and frozen
+    assert second == Bill()
+
+
+def test_two_targets_of_a_kind_are_not_mixed_up() -> None:
+    """The graph of one must not answer with the constants of the other."""
+    with compiling():
+        for seed in range(3):
+            target = load("targets", "random_mixture", seed=seed).to("cpu", torch.float64)
+            x = torch.zeros(64, 2, dtype=torch.float64)
+            moved = euler(target, x, 0.1, x)
+            torch.testing.assert_close(moved, 0.1 * target.score(x))
+
+
+def test_compiling_is_on_no_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Graphs are also made in the middle of a run; what they cost is billed apart."""
+    with compiling():
+        _, made = run(Hmc(chains=64, leapfrog_steps=3), mixture())
+    assert made.outcome.compiling.graphs == 3  # one for each length
+    assert made.outcome.compiling.wall > 0.1
+    assert made.outcome.train.wall < 0.5 * made.outcome.compiling.wall
+
+
+class InNumPy(Target):
+    """A target that cannot be traced."""
+
+    name = "in_numpy"
+    dim = 2
+    scale = 1.0
+
+    def log_prob(self, x: Tensor) -> Tensor:
+        return torch.from_numpy(np.asarray(-(x.detach().numpy() ** 2).sum(1) / 2))
+
+    def score(self, x: Tensor) -> Tensor:
+        raise_if = x.detach().numpy().tolist()  # leaves the graph for good
+        return -torch.tensor(raise_if, dtype=x.dtype)
+
+
+def test_what_cannot_be_compiled_runs_as_written_and_says_so() -> None:
+    plain, was = run(CHAINS["ula"], InNumPy())
+    with compiling():
+        look, made = run(CHAINS["ula"], InNumPy())
+    assert made.outcome.compiling.graphs == 0
+    (note,) = made.outcome.compiling.notes
+    assert note.startswith("euler runs uncompiled: ")
+    assert made.ledger.rows("train") == was.ledger.rows("train")
+    assert torch.equal(look.points, plain.points)
+
+
+def test_only_within_compiling(backend: str) -> None:
+    calls = []
+
+    @fused
+    def double(x: Tensor) -> Tensor:
+        calls.append(torch.compiler.is_compiling())
+        return 2 * x
+
+    x = torch.ones(3)
+    assert torch.equal(double(x), 2 * x) and calls == [False]
+    with compiling(), compiling(False):
+        double(x)
+    assert calls == [False, False] and bill() == Bill()
+
+
+def test_a_bill_is_paid_once_and_adds_up() -> None:
+    with compiling():
+        fused(lambda x: x + 1)(torch.ones(3))
+    assert bill().graphs == 1
+    assert bill() == Bill()
+    both = Bill(1.0, 2.0, 1, ("a",)) + Bill(1.0, 1.0, 2, ("b",)) + Bill(notes=("a",))
+    assert both == Bill(2.0, 3.0, 3, ("a", "b"))
