@@ -24,6 +24,7 @@ from metrics.floors import null_draws
 from metrics.parts.identity import fingerprint as behaviour
 from results.store import write_atomically
 from targets.base import Target
+from targets.parts.fused import compiling
 from targets.parts.identity import digest, fingerprint, same
 from targets.parts.reference import Referenced
 
@@ -60,8 +61,9 @@ def find_floors(target: Target, name: str, metrics: list[Metric],
     for metric in (m for m in metrics if m.applies(target)):
         for n in sorted({metric.points(n) for n in _sizes(common)}):
             key = f"{metric.name}/{n}"
-            floors[key] = known[key] if key in known else null_draws(
-                target, metric, n, min(common["floor_draws"], metric.floor_draws), 0)
+            with compiling(common["compile"]):
+                floors[key] = known[key] if key in known else null_draws(
+                    target, metric, n, min(common["floor_draws"], metric.floor_draws), 0)
     return floors
 
 

@@ -76,9 +76,6 @@ class Job:
     draw: Cost = field(default_factory=Cost)  # the one final draw
     overshoot: float = 0.0  # share of the budget spent beyond it
     warmup_seconds: float = 0.0
-    graphs: int = 0  # compiled in this job; the seeds of a process share them
-    compile_seconds: float = 0.0  # by the wall, on no clock
-    compile_note: str = ""  # what was asked to be compiled and could not be
     scoring_seconds: float = 0.0
     peak_memory_mb: float = 0.0
     probe: tuple[float, float] = (0.0, 0.0)  # seconds of a fixed computation before and after
@@ -86,6 +83,9 @@ class Job:
     renewal: tuple[int, float] | None = None  # (points held, steps until fresh)
     diagnostics: dict[str, float] = field(default_factory=dict)
     fingerprint: str = ""  # of the target
+    graphs: int = 0  # compiled in this job; the seeds of a process share them
+    compile_seconds: float = 0.0  # by the wall, on no clock
+    compile_note: str = ""  # what was asked to be compiled and could not be
     sort: str = "job"
 
 

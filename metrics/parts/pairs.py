@@ -2,7 +2,8 @@ r"""Sums of kernels over all pairs of points, block by block, and the variance o
 
 Memory is a few blocks, whatever n. Blocks of 512 x 512 stay in the cache of a CPU core; on an
 accelerator they are larger, so that few launches are needed. Inside a block sums are taken in the
-precision of the points, between blocks in float64.
+precision of the points, between blocks in float64. Where compiling is on (targets/parts/fused.py)
+one loop makes a row's sum and stores no kernel at all.
 
 Two statistics stand on these sums. For a kernel k with row means a_i = mean_{j != i} k(x_i, x_j):
 
@@ -24,10 +25,16 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from targets.parts.fused import switched_on
+
 #: Most dimensions for which differences are taken coordinate by coordinate.
 COORDINATEWISE = 16
 
+#: Most columns of which a compiled row sum is taken in the precision of the points.
+COLUMNS = 4096
+
 Block = Callable[[slice, slice], Sequence[Tensor]]
+Rows = Callable[[slice, bool], Sequence[Tensor]]
 
 
 @dataclass(frozen=True)
@@ -148,6 +155,40 @@ def pair_sums(block: Block, n: int, m: int, like: Tensor, *, symmetric: bool) ->
     count = n * (n - 1) if symmetric else n * m
     return [PairSums(r, r if symmetric else c, float(s), count)
             for r, c, s in zip(rows, cols, squares, strict=True)]
+
+
+def compilable(xt: Tensor) -> bool:
+    """Whether sums over points (dim, n) are compiled: where that is on, in few dimensions."""
+    return switched_on() and len(xt) <= COORDINATEWISE
+
+
+def itself(xi: Tensor, xj: Tensor, first: Tensor) -> Tensor:
+    """Whether column j, counted from ``first`` (0-d), is row i: (rows, columns) bool."""
+    i, j = (torch.arange(t.shape[1], device=xi.device) for t in (xi, xj))
+    return i[:, None] == first + j
+
+
+def compiled_sums(rows: Rows, n: int, m: int, like: Tensor, *,
+                  symmetric: bool) -> list[PairSums]:
+    """The same from a compiled ``rows``, columns slice by slice.
+
+    ``rows(j, across)`` gives for each kernel its sums over the columns j and the sums of its
+    square, a row each; ``across`` asks for the columns as rows and the rows j as columns.
+    """
+    def total(count: int, across: bool) -> list[Tensor]:
+        parts = [rows(j, across) for j in _slices(count, _even(count))]
+        return [torch.stack(found).double().sum(0) for found in zip(*parts, strict=True)]
+
+    sums = total(m, False)
+    cols = sums if symmetric else total(n, True)
+    pairs = n * (n - 1) if symmetric else n * m
+    return [PairSums(sums[q], cols[q], float(sums[q + 1].sum()), pairs)
+            for q in range(0, len(sums), 2)]
+
+
+def _even(count: int) -> int:
+    """Slices of one size where that can be, so that one graph serves them all."""
+    return -(-count // -(-count // COLUMNS))
 
 
 def u_variance(sums: PairSums) -> float:

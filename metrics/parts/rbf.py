@@ -16,8 +16,17 @@ import torch
 from torch import Tensor
 
 from metrics.base import Evidence
-from metrics.parts.pairs import PairSums, Scratch, difference_products, pair_sums
+from metrics.parts.pairs import (
+    PairSums,
+    Scratch,
+    compilable,
+    compiled_sums,
+    difference_products,
+    itself,
+    pair_sums,
+)
 from metrics.parts.shared import median_distance, of_reference, of_samples
+from targets.parts.fused import fused
 
 LEAST_EXPONENT = -115.0
 
@@ -37,6 +46,22 @@ class TwoSample(NamedTuple):
     xy: PairSums
 
 
+@fused
+def rbf_rows(xi: Tensor, xj: Tensor, first: Tensor, apart: bool) -> tuple[Tensor, ...]:
+    """Sums over j, a row each: of the mixture, its square, the middle kernel, its square.
+
+    Scaled points come by coordinates, (dim, n) and (dim, m). ``apart``: pairs (i, i), j counting
+    from ``first``, are left out.
+    """
+    square = sum((a[:, None] - b) ** 2 for a, b in zip(xi, xj, strict=True))
+    wide = (math.log(2.0) * -square).clamp(min=math.log(2.0) * LEAST_EXPONENT).exp()
+    if apart:
+        wide = torch.where(itself(xi, xj, first), 0.0, wide)
+    middle = (wide * wide).square()
+    mixture = middle.square().square() + middle + wide
+    return (mixture.sum(1), (mixture * mixture).sum(1), middle.sum(1), (middle * middle).sum(1))
+
+
 def _sums(x: Tensor, y: Tensor, m: float) -> Kernels:
     scale = math.sqrt(math.log2(math.e) / 8.0) / m
     symmetric = y is x
@@ -53,7 +78,14 @@ def _sums(x: Tensor, y: Tensor, m: float) -> Kernels:
         torch.square(middle, out=mixture).square_().add_(middle).add_(wide)
         return mixture, middle
 
-    mixture, middle = pair_sums(block, len(x), len(y), x, symmetric=symmetric)
+    def rows(j: slice, across: bool) -> Sequence[Tensor]:
+        xi, xj = (yt, xt) if across else (xt, yt)
+        return rbf_rows(xi, xj[:, j], torch.tensor(j.start, device=x.device), symmetric)
+
+    if compilable(xt):
+        mixture, middle = compiled_sums(rows, len(x), len(y), x, symmetric=symmetric)
+    else:
+        mixture, middle = pair_sums(block, len(x), len(y), x, symmetric=symmetric)
     return Kernels(mixture.scaled(1.0 / 3.0), middle)
 
 

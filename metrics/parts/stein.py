@@ -18,8 +18,35 @@ import torch
 from torch import Tensor
 
 from metrics.base import Evidence
-from metrics.parts.pairs import PairSums, Scratch, difference_products, pair_sums
+from metrics.parts.pairs import (
+    PairSums,
+    Scratch,
+    compilable,
+    compiled_sums,
+    difference_products,
+    itself,
+    pair_sums,
+)
 from metrics.parts.shared import of_samples
+from targets.parts.fused import fused
+
+
+@fused
+def stein_rows(xi: Tensor, si: Tensor, xj: Tensor, sj: Tensor,
+               first: Tensor) -> tuple[Tensor, Tensor]:
+    """Sums over j of k0 and of k0^2 for each i, without the pair of i itself.
+
+    Points and scores come by coordinates, (dim, n) and (dim, m); j counts from ``first``.
+    """
+    dim = len(xi)
+    gaps = [a[:, None] - b for a, b in zip(xi, xj, strict=True)]
+    r = (1.0 + sum(g * g for g in gaps)).rsqrt()
+    r2 = r * r
+    across = sum((a[:, None] - b) * g for a, b, g in zip(si, sj, gaps, strict=True))
+    inner = sum(a[:, None] * b for a, b in zip(si, sj, strict=True))
+    k0 = r * (inner + r2 * (across + dim - 3.0 + 3.0 * r2))
+    k0 = torch.where(itself(xi, xj, first), 0.0, k0)
+    return k0.sum(1), (k0 * k0).sum(1)
 
 
 class SteinSums(NamedTuple):
@@ -44,7 +71,13 @@ def _sums(x: Tensor, s: Tensor) -> SteinSums:
         k0.add_(r2, alpha=3.0).add_(dim - 3.0).mul_(r2).addmm_(si.T, sj).mul_(r)
         return (k0,)
 
-    (off,) = pair_sums(block, len(x), len(x), x, symmetric=True)
+    def rows(j: slice, across: bool) -> Sequence[Tensor]:
+        return stein_rows(xt, st, xt[:, j], st[:, j], torch.tensor(j.start, device=x.device))
+
+    if compilable(xt):
+        (off,) = compiled_sums(rows, len(x), len(x), x, symmetric=True)
+    else:
+        (off,) = pair_sums(block, len(x), len(x), x, symmetric=True)
     return SteinSums(off, s.double().square().sum(1) + dim)
 
 

@@ -1,4 +1,4 @@
-"""Speeds, shown and never gated: ``pytest tests/test_speed.py --benchmark-enable``.
+"""Speeds, shown and never gated: ``pytest tests/benchmarks --benchmark-only``.
 
 With benchmarks disabled (the default) each runs once, which still tests that it runs.
 """

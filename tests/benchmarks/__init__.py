@@ -1,0 +1,1 @@
+"""Speeds: of our own work, beside its limits, and beside other libraries."""
