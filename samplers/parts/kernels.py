@@ -103,8 +103,7 @@ def mean_shift(x: Tensor, sigma: float) -> Tensor:
     (sum_j K_ij x_j / sum_j K_ij - x_i) / sigma^2 with K_ij = exp(-|x_j - x_i|^2 / 2 sigma^2),
     j = i included as in the drifting paper.
     """
-    gaps = torch.cdist(x, x, compute_mode="donot_use_mm_for_euclid_dist").square_()
-    weights = gaps.mul_(-0.5 / sigma**2).clamp_min_(FLOOR).exp_()
+    weights = squares(x, x).mul_(-0.5 / sigma**2).clamp_min_(FLOOR).exp_()
     return (weights @ x / weights.sum(dim=1, keepdim=True) - x) / sigma**2
 
 

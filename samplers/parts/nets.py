@@ -18,8 +18,10 @@ from targets.base import Density
 
 Activation = Callable[[Tensor], Tensor]
 
-#: Latents pushed forward at once: bounds the memory of a draw of a million points.
-BLOCK = 1 << 15
+#: Points drawn at once on a CPU: what a layer gives stays in the cache. It bounds memory as well.
+BLOCK = 1 << 12
+#: The same on an accelerator, which wants much at once.
+WIDE_BLOCK = 1 << 17
 
 
 class Affine(nn.Module):
@@ -84,8 +86,9 @@ def one_step_generator(sizes: tuple[int, int, int], hidden: int, target: Density
 def in_blocks(target: Density, n: int, points: Callable[[int], Tensor]) -> Tensor:
     """n points made by ``points(m)``, which gives m of them, shape (n, dim)."""
     x = torch.empty((n, target.dim), device=target.device, dtype=target.dtype)
-    for start in range(0, n, BLOCK):
-        part = x[start:start + BLOCK]
+    size = BLOCK if x.device.type == "cpu" else WIDE_BLOCK
+    for start in range(0, n, size):
+        part = x[start:start + size]
         part.copy_(points(len(part)))
     return x
 

@@ -1,7 +1,7 @@
 """Speeds of our own work: ``python -m pytest tests/benchmarks --benchmark-only``.
 
-Shown and never gated. With benchmarks disabled (the default) each piece of work is done once, which
-still tests that it runs, and the compiled ones are left out.
+Shown and never gated. With benchmarks disabled (the default) each piece of work is done once,
+which still tests that it runs, and the compiled ones are left out.
 """
 
 from __future__ import annotations
