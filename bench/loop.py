@@ -23,12 +23,11 @@ from bench.streams import stream
 from results.records import Cost
 from samplers.base import Sampler
 from targets.base import Target, sealed
-from targets.parts.fused import Bill, bill
+from targets.parts.fused import NOTHING, Bill, bill
 
 FRACTIONS = (1 / 16, 1 / 8, 1 / 4, 1 / 2, 1.0)
 #: A learned sampler that makes fewer updates within the budget is not ranked.
 LEAST_UPDATES = 100
-_NOTHING = Bill()
 #: Steps in a row that may go by without spending anything under a budget of evaluations.
 FREE_STEPS = 100_000
 
@@ -138,19 +137,20 @@ class Run:
     def _steps(self, state: Any, rng: torch.Generator, used: float,  # noqa: ANN401
                until: float) -> tuple[Any, float]:
         """Steps to the next checkpoint or the end; returns the state and what has been used."""
+        whole = self._whole()
         while True:
-            state = self.sampler.step(self.face, state, min(self._progress(used), 1.0), rng)
+            state = self.sampler.step(self.face, state, min(used / whole, 1.0), rng)
             self.outcome.steps += 1
             self._forgive(self.clock)
             before, used = used, self._used()
             self._price(used - before)
-            if self._progress(used) >= until or not self._may_step(used):
+            if used / whole >= until or not self._may_step(used):
                 return state, used
 
     def _forgive(self, clock: Clock) -> None:
         """Take what compiling cost off the clock, and keep it apart."""
         owed = bill()
-        if owed != _NOTHING:
+        if owed is not NOTHING:
             clock.forgive(owed.cpu, owed.wall)
             self.outcome.compiling += owed
 
@@ -174,8 +174,12 @@ class Run:
         """What the final draw will cost, by the dearest point drawn so far."""
         return self._dearest_point * self.n
 
+    def _whole(self) -> float:
+        """What training may use at most."""
+        return max(self.budget.amount - self._reserve(), 1e-12)
+
     def _progress(self, used: float) -> float:
-        return used / max(self.budget.amount - self._reserve(), 1e-12)
+        return used / self._whole()
 
     def _may_step(self, used: float) -> bool:
         if self.sampler.kind == "control":

@@ -55,6 +55,8 @@ class Ledger:
     def reconcile(self) -> None:
         """Book what graphs counted; reads the device, so call it while the clock stands."""
         counted = self._graph.tolist()
+        if counted == self._graph_seen:
+            return
         for kind, now, seen in zip(KINDS, counted, self._graph_seen, strict=True):
             self._host[self._phase][kind] += now - seen
         self._graph_seen = counted

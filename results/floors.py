@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
 import numpy as np
-from scipy import stats
 
 from results.folder import Array
 
@@ -74,6 +73,8 @@ def half_width(values: Array | list[float]) -> float | None:
     size = len(values)
     if size < INTERVAL_FROM:
         return None
+    from scipy import stats  # a second to import, and most processes never ask
+
     return float(stats.t.ppf(0.975, size - 1) * np.std(values, ddof=1) / np.sqrt(size))
 
 

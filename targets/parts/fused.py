@@ -48,8 +48,10 @@ class Bill:
                     tuple(dict.fromkeys(self.notes + other.notes)))
 
 
+NOTHING = Bill()
+
 _on = False
-_owed = Bill()
+_owed = NOTHING
 _graphs: dict[Callable[..., Any], Callable[..., Any]] = {}
 _refused: set[Callable[..., Any]] = set()
 
@@ -71,9 +73,9 @@ def switched_on() -> bool:
 
 
 def bill() -> Bill:
-    """What compiling cost since the last call."""
+    """What compiling cost since the last call; ``NOTHING`` itself where nothing was compiled."""
     global _owed
-    owed, _owed = _owed, Bill()
+    owed, _owed = _owed, NOTHING
     return owed
 
 

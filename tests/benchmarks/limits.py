@@ -28,7 +28,9 @@ from bench.execute import steady_torch
 from bench.meter import Ledger, MeteredTarget
 from bench.registry import load
 from bench.streams import stream
+from samplers import hmc, mala, ula
 from samplers.base import Sampler
+from samplers.parts import nets
 from targets.base import Target, sealed
 from targets.parts.fused import compiling
 
@@ -136,43 +138,85 @@ class Bench:
         return lambda: getattr(self.target, what)(*points)
 
 
-def rows(device: str) -> list[Row]:
-    """All that is measured."""
-    bench = Bench(device)
+def updates(bench: Bench) -> list[Row]:
+    """An update of each learned sampler, over its products and its target evaluations."""
     drifting, idem, dft = (load("samplers", name) for name in ("drifting", "idem", "dft"))
-    fast = load("samplers", "idem", warm_start="prior", inner_updates=10**9)
-    generator = mlp(drifting.latent, drifting.width, drifting.layers, 2)
+    inner = load("samplers", "idem", warm_start="prior", inner_updates=10**9)
     timed = [(idem.embedding, idem.width), (2 * idem.embedding, idem.width),
              *[(idem.width, idem.width)] * 3, (idem.width, 2)]
+    generator = mlp(dft.latent, dft.width, dft.layers, 2)
     score_net = mlp(2, dft.width, dft.layers, 2)
-    dft_generator = mlp(dft.latent, dft.width, dft.layers, 2)
-    chains = [(name, load("samplers", name, chains=1024)) for name in ("ula", "mala", "hmc")]
-    found = [
-        Row("drifting: an update", "at most 1.5", bench.steps(drifting, 1),
-            (Products(generator, drifting.batch, device, True),
+    back = [(b, a) for a, b in reversed(score_net)]  # to the inputs alone
+
+    def products(sizes: list[tuple[int, int]], rows: int, backward: bool) -> Products:
+        return Products(sizes, rows, bench.device, backward)
+
+    return [
+        Row("drifting: an update", "at most 1.5", bench.steps(drifting),
+            (products(mlp(drifting.latent, drifting.width, drifting.layers, 2), drifting.batch,
+                      True),
              bench.evaluations("log_prob", drifting.batch * drifting.perturbations))),
-        Row("idem: an inner update", "at most 1.5", bench.steps(fast, 1),
-            (Products(timed, idem.batch, device, True),
+        Row("idem: an inner update", "at most 1.5", bench.steps(inner),
+            (products(timed, idem.batch, True),
              bench.evaluations("log_prob_and_score", idem.batch * idem.mc_samples))),
-        Row("dft: two updates of the score network and one of the generator", "at most 1.5",
+        Row("dft: two updates of the score network, one of the generator", "at most 1.5",
             bench.steps(dft, 3),
-            (Products(dft_generator, dft.batch, device, False),
-             Products(score_net, dft.batch, device, True),
-             Products(dft_generator, dft.batch, device, False),
-             Products(score_net, dft.batch, device, True),
-             Products(dft_generator, dft.batch, device, True),
-             Products(score_net, dft.batch, device, False),
-             Products([(b, a) for a, b in reversed(score_net)], dft.batch, device, False),
-             bench.evaluations("score", dft.batch), bench.evaluations("hvp", dft.batch))),
-        *[Row(f"{name}: a draw of 100,000 points", "at most 1.25", bench.draw(made, 100_000),
-              tuple(Products(sizes, min(1 << 15, 100_000 - k), device, False)
-                    for k in range(0, 100_000, 1 << 15)))
-          for name, made, sizes in (("drifting", drifting, generator),
-                                    ("dft", dft, dft_generator))],
-    ]
-    return found + [Row(f"{name}: an uncompiled step over a compiled one", "",
-                        bench.steps(made, 20), (bench.steps(made, 20, True, burn=60),))
-                    for name, made in chains]
+            (*[products(generator, dft.batch, False), products(score_net, dft.batch, True)] * 2,
+             products(generator, dft.batch, True), products(score_net, dft.batch, False),
+             products(back, dft.batch, False),
+             bench.evaluations("score", dft.batch), bench.evaluations("hvp", dft.batch)))]
+
+
+def draws(bench: Bench, n: int = 100_000) -> list[Row]:
+    """A draw of each one-step generator, over its products."""
+    size = nets.BLOCK if bench.device == "cpu" else nets.WIDE_BLOCK
+    return [Row(f"{name}: a draw of {n:,} points", "at most 1.25", bench.draw(made, n),
+                tuple(Products(mlp(made.latent, made.width, made.layers, 2), min(size, n - k),
+                               bench.device, False) for k in range(0, n, size)))
+            for name in ("drifting", "dft") for made in [load("samplers", name)]]
+
+
+def chains(bench: Bench) -> list[Row]:
+    """Twenty steps of 1,024 chains as written, over the same compiled."""
+    return [Row(f"{name}: uncompiled over compiled", "", bench.steps(made, 20),
+                (bench.steps(made, 20, compiled=True, burn=60),))
+            for name in ("ula", "mala", "hmc") for made in [load("samplers", name, chains=1024)]]
+
+
+def disagreement(device: str) -> float:
+    """Largest difference from the CPU, in float64, of one transition of each chain sampler."""
+    worst = 0.0
+    for name in ("gmm4", "banana", "funnel", "gmm40_fab"):
+        home = load("targets", name)
+        rng = torch.Generator().manual_seed(0)
+        x = 0.3 * home.scale * torch.randn(256, 2, generator=rng, dtype=torch.float64)
+        z, u = torch.randn(256, 2, generator=rng), torch.rand(256, generator=rng)
+        found = []
+        for where in ("cpu", device):
+            target = home.to(where, torch.float64)
+            at = (x.to(where), *target.log_prob_and_score(x.to(where)))
+            noise, eps = z.double().to(where), torch.full((256, 1), 0.01, device=where).double()
+            found.append([ula.euler(target, at[0], 0.01, noise),
+                          mala.transition(target, at, eps, noise, u.double().to(where))[0][0],
+                          hmc.transition(target, at, noise, eps, 5, u.double().to(where))[0][0]])
+        worst = max(worst, *(float((a - b.cpu()).abs().max())
+                             for a, b in zip(*found, strict=True)))
+    return worst
+
+
+def measured(row: Row, device: str, rounds: int) -> str:
+    """A line of the table: work and limits in turn, their ratio within each round."""
+    works: list[float] = []
+    limits: list[float] = []
+    for work in (row.work, *row.limits):  # what is compiled, and met for the first time
+        once(work, device, 3)
+    for _ in range(rounds):
+        works.append(once(row.work, device))
+        limits.append(sum(once(limit, device) for limit in row.limits))
+    ratio = sorted(a / b for a, b in zip(works, limits, strict=True))
+    return (f"| {row.name} | {1e3 * statistics.median(works):.2f} "
+            f"| {1e3 * statistics.median(limits):.2f} "
+            f"| {statistics.median(ratio):.2f} ({ratio[0]:.2f} to {ratio[-1]:.2f}) | {row.bar} |")
 
 
 def table(device: str, rounds: int) -> list[str]:
@@ -180,23 +224,14 @@ def table(device: str, rounds: int) -> list[str]:
     gflops, bandwidth = machine(device)
     name = (torch.cuda.get_device_name() if device != "cpu"
             else f"{platform.machine()}, threads: {torch.get_num_threads()}")
+    bench = Bench(device)
     lines = [f"{name}; torch {torch.__version__}, Python {platform.python_version()}; "
-             f"{gflops:.0f} GFLOP/s, {bandwidth:.0f} GB/s", "",
+             f"{gflops:.0f} GFLOP/s, {bandwidth:.0f} GB/s; transitions in float64 differ from the "
+             f"CPU's by at most {disagreement(device):.1e}", "",
              "| work | milliseconds | limit | ratio (least to largest) | bar |",
              "|---|---|---|---|---|"]
-    for row in rows(device):
-        works: list[float] = []
-        limits: list[float] = []
-        for work in (row.work, *row.limits):  # what is compiled, and met for the first time
-            once(work, device, 3)
-        for _ in range(rounds):
-            works.append(once(row.work, device))
-            limits.append(sum(once(limit, device) for limit in row.limits))
-        ratio = sorted(a / b for a, b in zip(works, limits, strict=True))
-        lines.append(f"| {row.name} | {1e3 * statistics.median(works):.2f} "
-                     f"| {1e3 * statistics.median(limits):.2f} "
-                     f"| {statistics.median(ratio):.2f} ({ratio[0]:.2f} to {ratio[-1]:.2f}) "
-                     f"| {row.bar} |")
+    lines += [measured(row, device, rounds) for part in (updates, draws, chains)
+              for row in part(bench)]
     if device != "cpu":
         lines += ["", f"peak memory {torch.cuda.max_memory_allocated() / 2**20:.0f} MiB"]
     return lines
