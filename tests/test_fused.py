@@ -6,6 +6,7 @@ repeats everything with the real compiler.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,8 +16,11 @@ import torch
 from torch import Tensor
 
 from bench.budget import Budget
+from bench.errors import UserError
+from bench.execute import check_compiler
 from bench.loop import Run
 from bench.registry import load
+from metrics.base import Evidence
 from samplers.hmc import Hmc
 from samplers.mala import Mala
 from samplers.svgd import Svgd
@@ -36,6 +40,8 @@ pytestmark = pytest.mark.filterwarnings("default")  # Dynamo trips over deprecat
                 autouse=True)
 def backend(request: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """Each test with its own compilations, by a backend."""
+    if request.param == "inductor" and shutil.which("g++") is None:
+        pytest.skip("no C++ compiler here")
     monkeypatch.setattr(part, "BACKEND", request.param)
     part.forget()
     yield request.param
@@ -144,3 +150,26 @@ def test_a_bill_is_paid_once_and_adds_up() -> None:
     assert bill() == Bill()
     both = Bill(1.0, 2.0, 1, ("a",)) + Bill(1.0, 1.0, 2, ("b",)) + Bill(notes=("a",))
     assert both == Bill(2.0, 3.0, 3, ("a", "b"))
+
+
+def test_without_a_compiler_the_run_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    with pytest.raises(UserError, match="'no-such-compiler', which is not there; install it"):
+        check_compiler("cpu")
+    check_compiler("cuda")
+
+
+@pytest.mark.parametrize("name", ["ksd", "mmd", "mmd_drifting", "ksd_dft"])
+@pytest.mark.parametrize("n", [70, 4100])
+def test_compiled_metrics_agree(name: str, n: int, backend: str) -> None:
+    """4,100 columns are taken in two slices, 70 in one."""
+    if backend == "aot_eager" and n > 100:
+        pytest.skip("stores whole kernels where nothing is compiled")
+    target, rng = mixture(), torch.Generator().manual_seed(0)
+    x, y, made = target.sample(n, rng), target.sample(n, rng), load("metrics", name)
+    plain = made.estimate(x, Evidence(target, y))
+    with compiling():
+        found = made.estimate(x, Evidence(target, y))
+    assert bill().graphs > 0
+    assert found.value == pytest.approx(plain.value, rel=1e-9, abs=1e-12)
+    assert found.se == pytest.approx(plain.se, rel=1e-6)

@@ -37,7 +37,14 @@ def test_the_suites_of_the_issue_are_there() -> None:
                                                "hmc", "svgd", "idem", "dft"]
     assert len(read_suite("toy2d-full").targets) == 12
     assert read_suite("toy2d-gpu").device == "cuda"
-    assert read_suite("smoke").budget.currency == "evals"
+    assert read_suite("smoke").budget.currency == "evals" and not read_suite("smoke").compile
+
+
+def test_a_suite_may_ask_for_compiling(tmp_path: Path) -> None:
+    suite = read_suite(suite_file(tmp_path, GOOD + "compile = true\n"))
+    assert suite.compile and from_facts(json.loads(json.dumps(suite_facts(suite)))).compile
+    (task,) = [t for t in job_tasks(suite, tmp_path, 1, set()) if t.name == "mala--gmm4"]
+    assert task.spec["common"]["compile"] is True
 
 
 def test_a_metric_off_by_default_serves_only_where_it_is_named(tmp_path: Path) -> None:
@@ -66,6 +73,7 @@ def test_a_metric_off_by_default_serves_only_where_it_is_named(tmp_path: Path) -
     (GOOD + 'device = "gpu"\n', "device 'gpu'"),
     (GOOD + "seeds = 0\n", "seeds '0'"),
     (GOOD + "seeds = true\n", "'seeds' must be"),
+    (GOOD + 'compile = "yes"\n', "line 4: 'compile' must be true or false"),
     (GOOD + 'preset = "toy6s"\n', "unknown preset 'toy6s'"),
     (GOOD + 'metrics = ["mdd"]\n', "did you mean 'mmd'"),
     (GOOD + "checkpoints = 0\n", "at least 1 checkpoint"),
