@@ -46,7 +46,7 @@ class Ledger:
 
     def charge(self, kind: str, rows: int) -> None:
         """Count rows on the host, or inside the graph that is being compiled or captured."""
-        if torch.compiler.is_compiling() or _capturing():
+        if torch.compiler.is_compiling() or _capturing(self._graph.device):
             self._graph[KINDS.index(kind)].add_(rows)
             return
         with self._lock:
@@ -82,8 +82,8 @@ class Ledger:
         return Cost(**self._host[phase])
 
 
-def _capturing() -> bool:
-    return torch.cuda.is_available() and torch.cuda.is_current_stream_capturing()
+def _capturing(device: torch.device) -> bool:
+    return device.type == "cuda" and torch.cuda.is_current_stream_capturing()
 
 
 # The targets behind the faces, by an opaque number: a face or a graph node holds only the number,

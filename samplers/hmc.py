@@ -60,6 +60,7 @@ def leapfrog(target: Density, x: Tensor, v: Tensor, score: Tensor, eps: Tensor,
 
     The two half kicks that meet between steps are made as one; addcmul(v, eps, s) is v + eps s.
     """
+    eps = eps.expand_as(x).contiguous()  # quicker to multiply by than one number a row
     v = torch.addcmul(v, eps, score, value=0.5)
     for _ in range(steps - 1):
         x = torch.addcmul(x, eps, v)

@@ -93,6 +93,10 @@ def metropolis(log_ratio: Tensor, u: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def moved(accepted: Tensor, new: tuple[Tensor, ...], old: tuple[Tensor, ...]) -> list[Tensor]:
-    """Row by row the new where accepted, else the old, of arrays of shape (n,) or (n, dim)."""
-    return [torch.where(accepted if there.ndim == 1 else accepted[:, None], there, here)
+    """Row by row the new where accepted, else the old: points (n, dim), then (n, dim) or (n,).
+
+    An answer for each entry is quicker to go by than one for each row.
+    """
+    entries = accepted[:, None].expand_as(new[0]).contiguous()
+    return [torch.where(accepted if there.ndim == 1 else entries, there, here)
             for there, here in zip(new, old, strict=True)]

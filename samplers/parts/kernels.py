@@ -24,6 +24,8 @@ from samplers.parts.weights import FLOOR
 _FEW = 6
 #: Up to this dimension 512 points resolve half the main width.
 RESOLVED = 3
+#: Rows of a mean-shift taken at once: their kernels stay in the cache.
+ROWS = 256
 #: How often a kernel is made from the one of twice its width.
 POWERS = 2
 #: Its fourth power is just above exp(FLOOR): smaller numbers would be slow and change no sum.
@@ -103,8 +105,11 @@ def mean_shift(x: Tensor, sigma: float) -> Tensor:
     (sum_j K_ij x_j / sum_j K_ij - x_i) / sigma^2 with K_ij = exp(-|x_j - x_i|^2 / 2 sigma^2),
     j = i included as in the drifting paper.
     """
-    weights = squares(x, x).mul_(-0.5 / sigma**2).clamp_min_(FLOOR).exp_()
-    return (weights @ x / weights.sum(dim=1, keepdim=True) - x) / sigma**2
+    means = []
+    for at in x.split(ROWS):
+        weights = squares(at, x).mul_(-0.5 / sigma**2).clamp_min_(FLOOR).exp_()
+        means.append(weights @ x / weights.sum(dim=1, keepdim=True))
+    return (torch.cat(means) - x) / sigma**2
 
 
 def overlap(x: Tensor, y: Tensor, variance: float, *, same: bool = False) -> Tensor:
