@@ -89,42 +89,61 @@ def forget() -> None:
 
 def fused(function: Callable[P, R]) -> Callable[P, R]:
     """The function, compiled into one graph while ``compiling()`` is on."""
+
     @functools.wraps(function)
     def call(*args: P.args, **kwargs: P.kwargs) -> R:
         if not _on or function in _refused or torch.compiler.is_compiling():
             return function(*args, **kwargs)
-        made, cpu, wall = _graphs_made(), time.process_time(), time.perf_counter()
+        if function not in _graphs:
+            _graphs[function] = _compiled(function)
         try:
-            if function not in _graphs:
-                _graphs[function] = _compiled(function)
             result: R = _graphs[function](*args, **kwargs)
         except torch._dynamo.exc.TorchDynamoException as error:
             _refused.add(function)
-            _owe(Bill(time.process_time() - cpu, time.perf_counter() - wall, 0,
-                      (f"{function.__name__} runs uncompiled: {_first_line(error)}",)))
+            _owe(Bill(notes=(f"{function.__name__} runs uncompiled: {_first_line(error)}",)))
             return function(*args, **kwargs)
-        if _graphs_made() != made:
-            _owe(Bill(time.process_time() - cpu, time.perf_counter() - wall, 1))
         return result
 
     return call
 
 
 def _compiled(function: Callable[P, R]) -> Callable[P, R]:
-    import torch._dynamo
-    import torch._inductor.config
+    cpu, wall = time.process_time(), time.perf_counter()
+    import torch._dynamo.callback
+    import torch._inductor.config as inductor
 
     torch._dynamo.config.recompile_limit = VARIANTS
     torch._dynamo.config.accumulated_recompile_limit = 8 * VARIANTS
     # one graph at a time: a pool of compiling processes would outlive what it is good for
-    torch._inductor.config.compile_threads = 1
-    torch._inductor.config.cpp.min_chunk_size = LEAST_SHARE
+    inductor.compile_threads = 1
+    inductor.cpp.min_chunk_size = LEAST_SHARE
+    inductor.size_asserts = inductor.alignment_asserts = False  # guards have looked already
+    watched = torch._dynamo.callback.callback_handler
+    if _Watch.start not in watched.start_callbacks:
+        watched.register_start_callback(_Watch.start)
+        watched.register_end_callback(_Watch.end)
+    _owe(Bill(time.process_time() - cpu, time.perf_counter() - wall))
     return torch.compile(function, fullgraph=True, dynamic=False, backend=BACKEND)
 
 
-def _graphs_made() -> int:
-    dynamo = sys.modules.get("torch._dynamo.utils")
-    return int(dynamo.counters["stats"]["unique_graphs"]) if dynamo else 0
+class _Watch:
+    """Told by torch when it begins to compile and when it has ended."""
+
+    began = (0.0, 0.0, 0)
+
+    @staticmethod
+    def start(_: object) -> None:
+        _Watch.began = (time.process_time(), time.perf_counter(), _Watch.graphs())
+
+    @staticmethod
+    def end(_: object) -> None:
+        cpu, wall, graphs = _Watch.began
+        _owe(Bill(time.process_time() - cpu, time.perf_counter() - wall,
+                  _Watch.graphs() - graphs))
+
+    @staticmethod
+    def graphs() -> int:
+        return int(torch._dynamo.utils.counters["stats"]["unique_graphs"])
 
 
 def _owe(more: Bill) -> None:
