@@ -95,8 +95,7 @@ def run_job(spec: dict[str, Any], seed: int, tell: Tell) -> Job:
     facts = job_facts(spec, seed)
     tell({"event": "start", "key": key})
     try:
-        with compiling(common["compile"]):
-            job = _run(spec, seed, key, facts, records, tell)
+        job = _run(spec, seed, key, facts, records, tell)
     except NotImplementedError as error:
         job = Job(**facts, status="unsupported", reason=str(error))
     except MemoryError as error:
@@ -144,9 +143,10 @@ def _run(spec: dict[str, Any], seed: int, key: str, facts: dict[str, Any],
 
     judge.warm_up()
     before = probe()
-    outcome = run.go(observe, tuple(common["fractions"]))
-    done = outcome.state is not None and outcome.status != "diverged"
-    ladder = run.ladder(common["ladder_cap"]) if done and sampler.kind == "amortised" else ()
+    with compiling(common["compile"]):
+        outcome = run.go(observe, tuple(common["fractions"]))
+        done = outcome.state is not None and outcome.status != "diverged"
+        ladder = run.ladder(common["ladder_cap"]) if done and sampler.kind == "amortised" else ()
     renewable = done and sampler.kind in ("continuing", "one-shot")
     return Job(**{**facts, "params": defaults(sampler)}, status=outcome.status,
                reason=outcome.reason, steps=outcome.steps, updates=outcome.updates,

@@ -7,7 +7,10 @@ repeats everything with the real compiler.
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,6 +24,7 @@ from bench.execute import check_compiler
 from bench.loop import Run
 from bench.registry import load
 from metrics.base import Evidence
+from results.records import Job, parse
 from samplers.hmc import Hmc
 from samplers.mala import Mala
 from samplers.svgd import Svgd
@@ -173,3 +177,42 @@ def test_compiled_metrics_agree(name: str, n: int, backend: str) -> None:
     assert bill().graphs > 0
     assert found.value == pytest.approx(plain.value, rel=1e-9, abs=1e-12)
     assert found.se == pytest.approx(plain.se, rel=1e-6)
+
+
+SUITE = """
+targets = ["gaussian"]
+samplers = ["hmc", "mala", "ula", "svgd"]
+controls = []
+seeds = 2
+budget = "6e4evals"
+n = 200
+n_curve = 100
+checkpoints = 2
+floor_draws = 20
+metrics = ["mmd", "ksd"]
+"""
+
+
+@pytest.mark.slow
+def test_a_compiled_run_spends_the_same_and_bills_compiling_apart(tmp_path: Path,
+                                                                  backend: str) -> None:
+    if backend != "inductor":
+        pytest.skip("children compile in earnest")
+    suite, jobs = tmp_path / "small.toml", {}
+    suite.write_text(SUITE)
+    for option in ([], ["--compile"]):
+        out = tmp_path / f"run{len(option)}"
+        command = [sys.executable, "-m", "bench", "run", "--suite", str(suite), "--out", str(out)]
+        done = subprocess.run([*command, "--no-report", *option], check=False)
+        assert done.returncode == 0
+        lines = [parse(line) for line in (out / "records.jsonl").read_text().splitlines()]
+        jobs[bool(option)] = {job.key: job for job in lines if isinstance(job, Job)}
+    assert len(jobs[True]) == 8
+    for key, job in jobs[True].items():
+        plain = jobs[False][key]
+        assert (job.steps, job.train.rows()) == (plain.steps, plain.train.rows())
+        assert plain.graphs == 0 and plain.compile_seconds == 0.0
+        assert not job.compile_note and 0 <= job.warmup_seconds < 2 and job.train.wall < 2
+        lengths = len({*range(1, 11)}) if job.sampler == "hmc" else 2 - (job.sampler == "ula")
+        assert (0 < job.graphs <= lengths) if job.seed == 0 else job.graphs <= lengths - 1
+        assert job.seed or job.compile_seconds > 1

@@ -176,8 +176,11 @@ def compiled_sums(rows: Rows, n: int, m: int, like: Tensor, *,
     square, a row each; ``across`` asks for the columns as rows and the rows j as columns.
     """
     def total(count: int, across: bool) -> list[Tensor]:
-        parts = [rows(j, across) for j in _slices(count, _even(count))]
-        return [torch.stack(found).double().sum(0) for found in zip(*parts, strict=True)]
+        sums: list[Tensor] = []
+        for j in _slices(count, _even(count)):
+            found = [s.double() for s in rows(j, across)]
+            sums = [a + b for a, b in zip(sums, found, strict=True)] if sums else found
+        return sums
 
     sums = total(m, False)
     cols = sums if symmetric else total(n, True)
