@@ -81,6 +81,17 @@ def uniform(target: Density, shape: tuple[int, ...], rng: torch.Generator) -> Te
     return torch.rand(shape, generator=rng, device=target.device, dtype=target.dtype)
 
 
+def on_host(rng: torch.Generator, step: int) -> torch.Generator:
+    """Where a number is drawn that steers Python: on a CPU the generator itself.
+
+    Of an accelerator's, a generator on the CPU that its seed and the step's number make, so that
+    no step waits for the device.
+    """
+    if rng.device.type == "cpu":
+        return rng
+    return torch.Generator().manual_seed(rng.initial_seed() + step)
+
+
 def initial_points(target: Density, n: int, rng: torch.Generator) -> Tensor:
     """The initial law of every sampler: N(0, scale^2 I), shape (n, dim)."""
     return target.scale * normal(target, (n, target.dim), rng)

@@ -36,7 +36,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from samplers.base import Sampler, initial_points, normal, uniform
+from samplers.base import Sampler, initial_points, normal, on_host, uniform
 from samplers.parts.adapt import StepSize, metropolis, moved
 from samplers.parts.history import History
 from targets.base import Density
@@ -125,7 +125,7 @@ class Hmc(Sampler):
         adapting = self.step_size is None and progress < self.warmup
         v = normal(target, tuple(state.x.shape), rng)
         length = self.leapfrog_steps if self.fixed_length else int(torch.randint(
-            1, self.leapfrog_steps + 1, (), generator=rng, device=rng.device))
+            1, self.leapfrog_steps + 1, (), generator=on_host(rng, state.history.steps)))
         spread = 1 - self.jitter + 2 * self.jitter * uniform(target, (self.chains, 1), rng)
         (x, log_p, score), accepted, probability = transition(
             target, (state.x, state.log_p, state.score), v,
