@@ -8,12 +8,14 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from bench.cli import main
 from results.regression.file import read
+from results.regression.matching import _setting
 from results.store import read_header
 from tests.check_fake import Fake
 
@@ -226,6 +228,21 @@ def test_what_differs_is_named_and_not_called_worse(judged: Callable[..., Said],
     line = next(x for x in told.out.splitlines() if x.startswith("cannot be compared"))
     assert "ula on ring" in line and said in line
     assert "COULD NOT BE JUDGED" in told.out and "REGRESSION" not in told.out
+
+
+def test_an_option_that_came_later_and_is_not_used_is_the_same_setting(
+        judged: Callable[..., Said]) -> None:
+    assert judged(params={"ula": {"later": None}}).code == 0
+    said = judged(params={"ula": {"later": 0}})
+    assert said.code == 2 and "a setting differs: later absent → 0" in said.out
+
+
+@pytest.mark.parametrize(("budget", "said"), [
+    ("5 seconds", "a setting differs: compiling False → True"), ("100000 evals", "")])
+def test_compiling_matters_where_seconds_do(budget: str, said: str) -> None:
+    old, new = (SimpleNamespace(settings=s, made={}) for s in ({}, {"compile": True}))
+    cell = SimpleNamespace(settings={"budget": budget})
+    assert _setting(old, new, cell, cell) == said
 
 
 def test_only_what_differs_is_left_out(judged: Callable[..., Said]) -> None:

@@ -32,9 +32,13 @@ def _setting(old: Snapshot, new: Snapshot, a: Cell, b: Cell) -> str:
     for key in ("sampler", "budget"):
         if a.settings.get(key) != b.settings.get(key) and not said:
             said.append(f"{key} {a.settings.get(key)} → {b.settings.get(key)}")
+    timed = "seconds" in str(a.settings.get("budget"))
+    compiled = [bool(s.settings.get("compile")) for s in (old, new)]
+    if timed and compiled[0] != compiled[1]:  # evaluations count alike either way
+        said.append(f"compiling {compiled[0]} → {compiled[1]}")
     for what, key in (("", "params"), ("target's ", "target_params")):
         said += _changes(what, a.settings.get(key) or {}, b.settings.get(key) or {})
-    if not said and "seconds" in str(a.settings.get("budget")) and _machine(old) != _machine(new):
+    if not said and timed and _machine(old) != _machine(new):
         return (f"the budget is in seconds, and {_machine(new)} is another machine than "
                 f"{_machine(old)}")
     return f"a setting differs: {listing(said)}" if said else ""
@@ -46,9 +50,9 @@ def _machine(snapshot: Snapshot) -> str:
 
 
 def _changes(what: str, old: dict[str, Any], new: dict[str, Any]) -> list[str]:
+    """What is asked for differently; an option that came later and is not used (None) is not."""
     return [f"{what}{k} {_short(old.get(k, 'absent'))} → {_short(new.get(k, 'absent'))}"
-            for k in sorted(old.keys() | new.keys())
-            if old.get(k, "absent") != new.get(k, "absent")]
+            for k in sorted(old.keys() | new.keys()) if old.get(k) != new.get(k)]
 
 
 def _short(value: Any) -> str:  # noqa: ANN401

@@ -29,7 +29,7 @@ from results.reproduction import without
 #: Not gated: variants of a gated metric kept for a paper's sake, or a part of one.
 UNGATED = frozenset({"ksd_dft", "mmd_drifting", "mean_energy", "mode_chi2", "kl_kde"})
 #: What two runs of one suite must share for their numbers to mean the same.
-SETTINGS = ("budget", "n", "n_curve", "fractions", "device", "dtype")
+SETTINGS = ("budget", "n", "n_curve", "fractions", "device", "dtype", "compile")
 
 
 @dataclass(frozen=True)
