@@ -29,7 +29,7 @@ from results.reproduction import without
 #: Not gated: variants of a gated metric kept for a paper's sake, or a part of one.
 UNGATED = frozenset({"ksd_dft", "mmd_drifting", "mean_energy", "mode_chi2", "kl_kde"})
 #: What two runs of one suite must share for their numbers to mean the same.
-SETTINGS = ("budget", "n", "n_curve", "fractions", "device", "dtype", "compile")
+SETTINGS = ("budget", "n", "n_curve", "fractions", "device", "dtype")
 
 
 @dataclass(frozen=True)
@@ -147,7 +147,7 @@ def freeze(run: Run) -> Snapshot:
     head = run.header
     made = {k: head.get(k) for k in ("started", "commit", "dirty", "code", "versions", "machine")}
     return Snapshot(str(run.suite.get("name", "")), {"command": _command(run), **made},
-                    {k: run.suite.get(k) for k in SETTINGS},
+                    {k: run.suite.get(k) for k in (*SETTINGS, "compile")},
                     {t: _target(run, t) for t in run.targets},
                     {m: {"version": int(run.metric(m).get("version", 1)),
                          "params": run.metric(m).get("params", {})} for m in gated},
