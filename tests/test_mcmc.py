@@ -10,9 +10,11 @@ import pytest
 import torch
 from torch import Tensor
 
+from bench.meter import Ledger, MeteredTarget
 from bench.registry import load
 from samplers.hmc import Hmc, leapfrog
 from samplers.mala import Mala, transition
+from samplers.mh import Mh
 from samplers.parts.adapt import StepSize, metropolis
 from samplers.ula import Ula, UlaState
 from targets.base import Target
@@ -57,12 +59,14 @@ def settled(sampler: Any, target: Target, x: Tensor, eps: float) -> Trial:
     run = Trial(sampler, target, 1)
     log_p, score = target.log_prob_and_score(x)
     size = StepSize.start(target, len(x), eps)
-    run.state = replace(run.state, x=x, log_p=log_p, score=score, size=size)
+    there = {"x": x, "log_p": log_p, "score": score, "size": size}
+    run.state = replace(run.state, **{k: v for k, v in there.items() if hasattr(run.state, k)})
     run.made = 1  # past the warm-up
     return run
 
 
-EXACT = [(Mala(chains=8000), 0.6), (Hmc(chains=8000, leapfrog_steps=3), 1.1)]
+EXACT = [(Mala(chains=8000), 0.6), (Hmc(chains=8000, leapfrog_steps=3), 1.1),
+         (Mh(chains=8000), 1.5)]
 
 
 @pytest.mark.parametrize(("sampler", "eps"), EXACT)
@@ -116,6 +120,23 @@ def test_mala_accepts_by_the_density_of_the_langevin_step() -> None:
     assert torch.equal(accepted, (1 - u).log() < log_a)
     assert 0.2 < float(accepted.double().mean()) < 0.9
     torch.testing.assert_close(moved, torch.where(accepted[:, None], y, x))
+
+
+def test_a_random_walk_finds_the_acceptance_that_theory_wants() -> None:
+    """.234 and 2.38 / sqrt(dim) on a product of normal laws (Roberts, Gelman, Gilks 1997)."""
+    target = Normal()
+    target.dim = 30
+    run = Trial(Mh(chains=400), target, 1500).run()
+    found = run.sampler.diagnostics(run.state)
+    assert found["acceptance"] == pytest.approx(0.234, abs=0.01)
+    assert found["step_size"] == pytest.approx(2.38 / math.sqrt(30), rel=0.05)
+
+
+def test_a_random_walk_takes_no_gradient() -> None:
+    target = Normal()
+    ledger = Ledger(target.device)
+    Trial(Mh(chains=10), MeteredTarget(target, ledger), 25).run()
+    assert (ledger.rows("train").density, ledger.rows("train").score) == (10 * 26, 0)
 
 
 def test_metropolis_accepts_with_the_probability_it_says() -> None:

@@ -11,10 +11,12 @@ eps is used while adapting and eps_bar afterwards. One step for all cannot free 
 starts where the density is far steeper than in its bulk, so while adapting each chain halves its
 own step for every refusal beyond a few:
 
-    r_i <- r_i + 1 if chain i was refused, else max(0, r_i - 2);    eps_i = eps 2^-max(0, r_i - 4).
+    r_i <- r_i + 1 if chain i was refused, else max(0, r_i - P/2);  eps_i = eps 2^-max(0, r_i - P).
 
-At an acceptance of .57 one to three per cent of the chains in the bulk are slowed. Everything
-stays in tensors where the target lives: adapting never waits for the device.
+With the patience P = 4 at an acceptance of .57 one to three per cent of the chains in the bulk are
+slowed; a random walk, of whose proposals most are refused, needs P = 16 for that (with 4 most
+chains would be slowed, hence accepted, and eps would grow without end). Everything stays in
+tensors where the target lives: adapting never waits for the device.
 
 Reference: M. Hoffman, A. Gelman, The No-U-Turn Sampler, JMLR 15 (2014), section 3.2. Departures:
 log eps_0 itself is the point of attraction (theirs is log 10 eps_0, after a search that would
@@ -31,7 +33,7 @@ from torch import Tensor
 from targets.base import Density
 
 _GAIN, _DELAY, _DECAY = 0.05, 10, 0.75
-_PATIENCE = 4
+PATIENCE = 4
 
 
 @dataclass(frozen=True)
@@ -46,19 +48,22 @@ class StepSize:
     adapted: int
     accepted: Tensor  # sum of mean acceptances since the step was frozen
     frozen: int
+    patience: int = PATIENCE
 
     @classmethod
-    def start(cls, target: Density, chains: int, step: float) -> StepSize:
+    def start(cls, target: Density, chains: int, step: float,
+              patience: int = PATIENCE) -> StepSize:
         """The search, begun at ``step``."""
         log_step = torch.tensor(step, device=target.device, dtype=target.dtype).log()
         zero = torch.zeros_like(log_step)
-        return cls(log_step, log_step, log_step, zero, log_step.new_zeros(chains, 1), 0, zero, 0)
+        return cls(log_step, log_step, log_step, zero, log_step.new_zeros(chains, 1), 0, zero, 0,
+                   patience)
 
     def value(self, adapting: bool) -> Tensor:
         """The step to use now: each chain's own, (chains, 1), or the one all settled on, 0-d."""
         if not adapting:
             return self.log_mean.exp()
-        return self.log_step.exp() * torch.exp2((_PATIENCE - self.refusals).clamp_max(0.0))
+        return self.log_step.exp() * torch.exp2((self.patience - self.refusals).clamp_max(0.0))
 
     def observe(self, accepted: Tensor, probability: Tensor, wanted: float,
                 adapting: bool) -> StepSize:
@@ -69,7 +74,8 @@ class StepSize:
         deficit = self.deficit + (wanted - probability - self.deficit) / (t + _DELAY)
         log_step = self.log_start - t**0.5 / _GAIN * deficit
         log_mean = self.log_mean + t**-_DECAY * (log_step - self.log_mean)
-        refusals = (self.refusals + 1 - 3 * accepted[:, None].to(log_step.dtype)).clamp_min(0.0)
+        relief = (1 + self.patience // 2) * accepted[:, None].to(log_step.dtype)
+        refusals = (self.refusals + 1 - relief).clamp_min(0.0)
         return replace(self, log_step=log_step, log_mean=log_mean, deficit=deficit,
                        refusals=refusals, adapted=t)
 
