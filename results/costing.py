@@ -139,8 +139,8 @@ def _cells(run: Run, jobs: list[Job]) -> tuple[Cell, ...]:
 def _warm_up(jobs: Sequence[Job]) -> Cell:
     """The median warm-up; beside it what compiling cost, which the seeds of a cell share."""
     m = _median([j.warmup_seconds for j in jobs])
-    said = [f"compiling {duration(sum(j.compile_seconds for j in jobs))} in all, "
-            f"{sum(j.graphs for j in jobs)} graphs"] if any(j.graphs for j in jobs) else []
+    said = ([f"compiling {duration(sum(j.compile_seconds for j in jobs))}"]
+            if any(j.graphs for j in jobs) else [])
     said += sorted({j.compile_note for j in jobs if j.compile_note})
     return Cell(duration(m), math.inf if m is None else m, "; ".join(said))
 
