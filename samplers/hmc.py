@@ -36,8 +36,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from samplers.base import Sampler, initial_points, normal, on_host, uniform
+from samplers.base import initial_points, normal, on_host, uniform
 from samplers.parts.adapt import StepSize, metropolis, moved
+from samplers.parts.chains import AdaptedChains
 from samplers.parts.history import History
 from targets.base import Density
 from targets.parts.fused import fused
@@ -85,7 +86,7 @@ def transition(target: Density, at: tuple[Tensor, ...], v: Tensor, eps: Tensor, 
 
 
 @dataclass(frozen=True)
-class Hmc(Sampler):
+class Hmc(AdaptedChains):
     """Hamiltonian Monte Carlo: leapfrog trajectories of random length on many chains.
 
     ``chains``: run side by side. ``leapfrog_steps``: L, the largest number of leapfrog steps of a
@@ -133,15 +134,3 @@ class Hmc(Sampler):
         return HmcState(x, log_p, score,
                         state.size.observe(accepted, probability, self.acceptance, adapting),
                         state.history.append(x))
-
-    def draw(self, target: Density, state: HmcState, n: int, rng: torch.Generator) -> Tensor:
-        """Rows of the chains now, or of the later half of the run where more are wanted."""
-        return state.history.draw(n, rng)
-
-    def renewal(self, state: HmcState) -> tuple[int, float]:
-        """(chains, autocorrelation time in transitions)."""
-        return self.chains, state.history.renewal_steps()
-
-    def diagnostics(self, state: HmcState) -> dict[str, float]:
-        """Step size, acceptance, R-hat, autocorrelation time, effective sample size."""
-        return state.size.diagnostics() | state.history.diagnostics()

@@ -25,8 +25,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from samplers.base import Sampler, initial_points, normal, uniform
+from samplers.base import initial_points, normal, uniform
 from samplers.parts.adapt import StepSize, metropolis, moved
+from samplers.parts.chains import AdaptedChains
 from samplers.parts.history import History
 from targets.base import Density
 from targets.parts.fused import fused
@@ -62,7 +63,7 @@ def transition(target: Density, at: tuple[Tensor, ...], eps: Tensor, z: Tensor,
 
 
 @dataclass(frozen=True)
-class Mala(Sampler):
+class Mala(AdaptedChains):
     """Metropolis-adjusted Langevin algorithm: Langevin proposals on many chains, step adapted.
 
     ``chains``: run side by side. ``acceptance``: what the step is adapted to. ``warmup``: the
@@ -99,15 +100,3 @@ class Mala(Sampler):
         return MalaState(x, log_p, score,
                          state.size.observe(accepted, probability, self.acceptance, adapting),
                          state.history.append(x))
-
-    def draw(self, target: Density, state: MalaState, n: int, rng: torch.Generator) -> Tensor:
-        """Rows of the chains now, or of the later half of the run where more are wanted."""
-        return state.history.draw(n, rng)
-
-    def renewal(self, state: MalaState) -> tuple[int, float]:
-        """(chains, autocorrelation time in steps)."""
-        return self.chains, state.history.renewal_steps()
-
-    def diagnostics(self, state: MalaState) -> dict[str, float]:
-        """Step size, acceptance, R-hat, autocorrelation time, effective sample size."""
-        return state.size.diagnostics() | state.history.diagnostics()

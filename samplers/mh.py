@@ -27,8 +27,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from samplers.base import Sampler, initial_points, normal, uniform
+from samplers.base import initial_points, normal, uniform
 from samplers.parts.adapt import StepSize, metropolis, moved
+from samplers.parts.chains import AdaptedChains
 from samplers.parts.history import History
 from targets.base import Density
 from targets.parts.fused import fused
@@ -59,7 +60,7 @@ def transition(target: Density, at: tuple[Tensor, ...], eps: Tensor, z: Tensor,
 
 
 @dataclass(frozen=True)
-class Mh(Sampler):
+class Mh(AdaptedChains):
     """Random-walk Metropolis: Gaussian steps on many chains, no gradient, step adapted.
 
     ``chains``: run side by side. ``acceptance``: what the step is adapted to. ``warmup``: the
@@ -96,15 +97,3 @@ class Mh(Sampler):
         return MhState(x, log_p,
                        state.size.observe(accepted, probability, self.acceptance, adapting),
                        state.history.append(x))
-
-    def draw(self, target: Density, state: MhState, n: int, rng: torch.Generator) -> Tensor:
-        """Rows of the chains now, or of the later half of the run where more are wanted."""
-        return state.history.draw(n, rng)
-
-    def renewal(self, state: MhState) -> tuple[int, float]:
-        """(chains, autocorrelation time in steps)."""
-        return self.chains, state.history.renewal_steps()
-
-    def diagnostics(self, state: MhState) -> dict[str, float]:
-        """Step size, acceptance, R-hat, autocorrelation time, effective sample size."""
-        return state.size.diagnostics() | state.history.diagnostics()
