@@ -10,6 +10,10 @@ class UserError(Exception):
     """A mistake in the input; the command line prints it without a traceback and exits with 2."""
 
 
+class MissingPackage(UserError):
+    """What was named needs an optional package; says which to install."""
+
+
 def nearest(word: str, known: Iterable[str]) -> str:
     """The clause ``; did you mean 'x'?`` for the closest known word, or an empty string."""
     close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)

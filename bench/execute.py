@@ -21,7 +21,7 @@ import numpy as np
 import torch
 
 from bench.budget import Budget
-from bench.errors import UserError
+from bench.errors import MissingPackage, UserError
 from bench.judge import Judge
 from bench.loop import Look, Run, probe
 from bench.plan import job_facts
@@ -96,7 +96,7 @@ def run_job(spec: dict[str, Any], seed: int, tell: Tell) -> Job:
     tell({"event": "start", "key": key})
     try:
         job = _run(spec, seed, key, facts, records, tell)
-    except NotImplementedError as error:
+    except (NotImplementedError, MissingPackage) as error:
         job = Job(**facts, status="unsupported", reason=str(error))
     except MemoryError as error:
         job = Job(**facts, status="out-of-memory", reason=str(error) or "memory is exhausted")

@@ -14,6 +14,7 @@ from torch import Tensor
 from bench.loop import Look
 from bench.streams import stream
 from metrics.base import Evidence, Metric
+from metrics.parts.weighing import OfWeights
 from results.floors import p_value
 from results.records import Measure
 from targets.base import Target
@@ -25,6 +26,7 @@ class Judge:
     def __init__(self, target: Target, name: str, metrics: list[Metric], seed: int, n: int,
                  floors: Path) -> None:
         self.metrics = [m for m in metrics if m.applies(target)]
+        self.weighers = [m for m in metrics if isinstance(m, OfWeights) and m.weighs(target)]
         reference = reference_block(target, name, seed, n) if target.has_reference else None
         self.evidence = Evidence(target, reference, seed)
         self.floors = read_floors(floors)
@@ -46,14 +48,26 @@ class Judge:
         return curve + self._score(key, look, "final", look.points)
 
     def _score(self, key: str, look: Look, stage: str, points: Tensor) -> list[Measure]:
-        return [self._measure(key, look.index, stage, m, points[:m.points(len(points))])
-                for m in self.metrics]
+        measures = [self._measure(key, look.index, stage, m, points[:m.points(len(points))],
+                                  self.evidence) for m in self.metrics]
+        if not self.weighers:
+            return measures
+        evidence = self._weighed(look, len(points))
+        return measures + [self._measure(key, look.index, stage, m, points, evidence)
+                           for m in self.weighers if m.answered(evidence.weighing)]
 
-    def _measure(self, key: str, index: int, stage: str, metric: Metric, x: Tensor) -> Measure:
+    def _weighed(self, look: Look, n: int) -> Evidence:
+        """The evidence with what the sampler says of its own law at n draws and n exact points."""
+        exact = self.evidence.reference
+        return replace(self.evidence, weighing=look.weigh(
+            n, None if exact is None else exact[:n].clone()))
+
+    def _measure(self, key: str, index: int, stage: str, metric: Metric, x: Tensor,
+                 evidence: Evidence) -> Measure:
         start = time.perf_counter()
         estimate, note = None, ""
         try:
-            estimate = metric.estimate(x, self.evidence)
+            estimate = metric.estimate(x, evidence)
             if not math.isfinite(estimate.value):
                 estimate, note = None, "the metric is not finite on these points"
         except (ValueError, ArithmeticError, RuntimeError) as error:

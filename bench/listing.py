@@ -11,17 +11,19 @@ from rich.table import Table
 
 from bench.errors import UserError, nearest
 from bench.exemptions import EXEMPTIONS
-from bench.registry import ROOMS, Entry, catalogue
+from bench.registry import ROOMS, Entry, catalogue, missing
 from bench.suite_file import describe, suite_names
 
 SORTS = (*ROOMS, "suites")
-_SHOWN = ("kind", "update", "reference", "blind", "needs", "cannot", "learned", "anneals")
+_SHOWN = ("kind", "family", "update", "reference", "blind", "needs", "cannot", "learned",
+          "anneals")
 
 
 def facts(entry: Entry) -> dict[str, Any]:
     """An entry as plain values."""
     return {"name": entry.name, "summary": entry.summary,
             **{k: entry.attributes[k] for k in _SHOWN if entry.attributes.get(k)},
+            **({"missing": lack} if (lack := missing(entry)) else {}),
             **({"default": False} if entry.attributes.get("default") is False else {}),
             "parameters": {k: {"type": t, "default": d} for k, (t, d) in entry.parameters.items()}}
 
@@ -49,7 +51,7 @@ def print_list(what: str | None, as_json: bool, plugin: Path | None) -> None:
         table = Table(title=sort, title_justify="left", title_style="bold", box=None,
                       show_header=False, padding=(0, 2, 0, 0))
         for row in rows:
-            table.add_row(row["name"], row["summary"] + _only_named(row))
+            table.add_row(row["name"], row["summary"] + _remarks(row))
         console.print(table)
     if what in (None, "samplers"):
         console.print("exemptions from laws of the conformance kit: " + ("; ".join(
@@ -57,8 +59,9 @@ def print_list(what: str | None, as_json: bool, plugin: Path | None) -> None:
             markup=False, highlight=False)
 
 
-def _only_named(row: dict[str, Any]) -> str:
-    return "" if row.get("default", True) else " (only where a suite names it)"
+def _remarks(row: dict[str, Any]) -> str:
+    named = "" if row.get("default", True) else " (only where a suite names it)"
+    return named + (f" ({row['missing']})" if "missing" in row else "")
 
 
 def print_entry(name: str, plugin: Path | None) -> None:
@@ -78,7 +81,7 @@ def print_entry(name: str, plugin: Path | None) -> None:
 def _print(entry: Entry) -> None:
     told = facts(entry)
     print(f"{entry.name} ({entry.room[:-1]}): {entry.doc}\n")
-    for key in (*_SHOWN, "default"):
+    for key in (*_SHOWN, "default", "missing"):
         if key in told:
             print(f"{key}: {told[key]}")
     if entry.parameters:

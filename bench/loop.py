@@ -11,6 +11,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import torch
@@ -21,7 +22,7 @@ from bench.clock import Clock
 from bench.meter import Ledger, MeteredTarget, MeterError, TruthfulTarget
 from bench.streams import stream
 from results.records import Cost
-from samplers.base import Sampler
+from samplers.base import Sampler, Weighing
 from targets.base import Target, sealed
 from targets.parts.fused import NOTHING, Bill, bill
 
@@ -48,6 +49,8 @@ class Look:
     points: Tensor
     final: bool
     diagnostics: dict[str, float]
+    #: (n, exact points or None) -> what the sampler says of its own law
+    weigh: Callable[[int, Tensor | None], Weighing | None]
 
 
 @dataclass
@@ -210,7 +213,14 @@ class Run:
         notes = {k: v for k, v in self.sampler.diagnostics(state).items() if math.isfinite(v)}
         progress = 1.0 if final else min(self._progress(self._used()), 1.0)
         observe(Look(index, progress, self.outcome.steps, self.spent(), cost, points, final,
-                     notes))
+                     notes, partial(self._weigh, state, index)))
+
+    def _weigh(self, state: Any, index: int, n: int,  # noqa: ANN401
+               points: Tensor | None) -> Weighing | None:
+        """Asked by metrics alone: its own stream, nobody's purse."""
+        with self.ledger.phase("aside"), sealed():
+            return self.sampler.weigh(self.face, state, n, points,
+                                      self._generator("weigh", index))
 
     def _settle(self) -> None:
         total = self.budget.spent(self.spent() + self.outcome.draw)

@@ -91,8 +91,8 @@ def suite_facts(suite: Suite) -> dict[str, Any]:
 
 
 def _facts(entry: Entry) -> dict[str, Any]:
-    keep = ("title", "kind", "update", "reference", "cannot", "blind", "signed", "version",
-            "learned", "anneals")
+    keep = ("title", "kind", "family", "update", "reference", "cannot", "blind", "signed",
+            "version", "learned", "anneals")
     return {"summary": entry.summary,
             **{k: entry.attributes[k] for k in keep if entry.attributes.get(k) is not None}}
 

@@ -10,13 +10,14 @@ from __future__ import annotations
 import io
 import json
 import math
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from bench.errors import UserError
+from bench.errors import MissingPackage, UserError
 from bench.execute import check_compiler, check_device, load_plugged, make_metrics, make_target
 from bench.judge import read_floors
 from metrics.base import Metric
@@ -69,9 +70,12 @@ def find_floors(target: Target, name: str, metrics: list[Metric],
 
 def _sizes(common: dict[str, Any]) -> set[int]:
     """All numbers of points that are going to be judged: some samplers hold fewer than asked."""
-    samplers = [load_plugged("samplers", spec, common) for spec in common["samplers"]]
     offered = (common["n_curve"], common["n"])
-    return set(offered) | {s.points(n) for s in samplers for n in offered}
+    sizes = set(offered)
+    for spec in common["samplers"]:
+        with suppress(MissingPackage):  # its jobs will say so
+            sizes |= {load_plugged("samplers", spec, common).points(n) for n in offered}
+    return sizes
 
 
 def _committed(target: Target, name: str, metrics: list[Metric]) -> dict[str, np.ndarray]:

@@ -20,7 +20,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from bench.errors import UserError, nearest, unknown
+from bench.errors import MissingPackage, UserError, nearest, unknown
 
 ROOT = Path(__file__).resolve().parent.parent
 ROOMS = ("samplers", "targets", "metrics")
@@ -193,6 +193,13 @@ def find(room: str, name: str, plugin: Path | None = None) -> Entry:
     return known[name]
 
 
+def missing(entry: Entry) -> str:
+    """'needs pip install ...' where an optional package of the entry is not installed, else ''."""
+    lacking = [p for p in entry.attributes.get("packages") or ()
+               if importlib.util.find_spec(p) is None]
+    return f"needs pip install {' '.join(lacking)}" if lacking else ""
+
+
 def default_metrics(plugin: Path | None = None) -> list[str]:
     """Names of the metrics that serve where none are named: all but ``default = False``."""
     return sorted(name for name, entry in catalogue(plugin)["metrics"].items()
@@ -221,6 +228,8 @@ def _import(entry: Entry) -> ModuleType:
 def load(room: str, name: str, plugin: Path | None = None, **parameters: Any) -> Any:  # noqa: ANN401
     """An instance of a registered class with the given hyperparameters (this imports its file)."""
     entry = find(room, name, plugin)
+    if lack := missing(entry):
+        raise MissingPackage(f"{room[:-1]} '{name}' {lack}")
     cls = getattr(_import(entry), entry.cls)
     if parameters:
         check_parameters(entry, parameters)

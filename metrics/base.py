@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
+from samplers.base import Weighing
 from targets.base import Target
 
 
@@ -35,12 +36,15 @@ class Evidence:
 
     ``reference``: exact points of the target, shape (m, dim), or None where the target has none.
     ``seed`` feeds what a metric randomises (projections), so that a value is reproducible.
-    ``memo`` keeps what depends on the reference alone (bandwidths, energies) between metrics.
+    ``weighing``: what the sampler says of its own law, for the metrics that judge that
+    (``metrics.parts.weighing``). ``memo`` keeps what depends on the reference alone (bandwidths,
+    energies) between metrics.
     """
 
     target: Target
     reference: Tensor | None
     seed: int = 0
+    weighing: Weighing | None = None
     memo: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     def first(self, m: int) -> Tensor:
@@ -61,6 +65,7 @@ class Metric(ABC):
     - ``needs``: any of ``"reference"``, ``"modes"``, ``"truths"``; without them the metric does
       not apply. Every metric may use the target's density and score.
     - ``blind``: what it cannot see, in a sentence that the report repeats.
+    - ``packages``: optional packages it imports; a suite that names it needs them.
     - ``version``: raised with every change that moves numbers; floors of another version are void.
     - ``default``: False keeps it out of suites, floors and audits that name no metrics: one that
       is dear, or made for a single question.
@@ -75,6 +80,7 @@ class Metric(ABC):
     needs: ClassVar[tuple[str, ...]] = ("reference",)
     blind: ClassVar[str] = ""
     reference: ClassVar[str] = ""
+    packages: ClassVar[tuple[str, ...]] = ()
     version: ClassVar[int] = 1
     default: ClassVar[bool] = True
     floor_draws: ClassVar[int] = 1000
@@ -90,7 +96,7 @@ class Metric(ABC):
         return n
 
     def applies(self, target: Target) -> bool:
-        """Whether the target provides what the metric needs."""
+        """Whether points, with what the target provides, are all that the metric needs."""
         return not (("reference" in self.needs and not target.has_reference)
                     or ("modes" in self.needs and target.mode_weights is None)
                     or ("truths" in self.needs and not target.truths()))

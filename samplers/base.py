@@ -8,6 +8,7 @@ a random generator: ``step`` is the paper's displayed update, once.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 import torch
@@ -16,6 +17,26 @@ from torch import Tensor
 from targets.base import Density
 
 Kind = Literal["amortised", "continuing", "one-shot", "control"]
+Family = Literal["mcmc", "particles", "diffusion", "flow", "one-step", "control"]
+
+
+@dataclass(frozen=True)
+class Weighing:
+    """What a sampler that knows its own law q says of it; p~ is exp(log_prob), Z its integral.
+
+    ``at_draws``: log w = log p~(x) - log q(x) at fresh draws x of q, shape (n,), so that
+    E exp = Z; of a sampler whose law is one of paths, the same ratio of the laws of paths; of
+    weighted particles their log-weights, scaled so that the mean of exp is the estimate of Z.
+    ``at_target``: log w at the given exact points of p, (n,); of paths, at paths drawn backward
+    from them. ``log_z``: the sampler's own estimate of log Z with its standard error, where it
+    has a better one than the log-mean-exp of ``at_draws``. ``gap``: |grad log q - grad log p|^2
+    at draws of q, (n,).
+    """
+
+    at_draws: Tensor | None = None
+    at_target: Tensor | None = None
+    log_z: tuple[float, float] | None = None
+    gap: Tensor | None = None
 
 
 class Sampler(ABC):
@@ -26,6 +47,10 @@ class Sampler(ABC):
     - ``kind``: ``amortised`` (a fresh draw costs only ``draw``), ``continuing`` (a fresh set costs
       the continuation by the autocorrelation time), ``one-shot`` (a fresh set costs the run again)
       or ``control`` (floor, ceiling, overhead: takes ``steps`` steps and ends).
+    - ``family``: ``mcmc``, ``particles``, ``diffusion``, ``flow``, ``one-step`` or ``control``;
+      tables and figures group by it.
+    - ``packages``: optional packages it imports; without them it is listed as needing them, and
+      its jobs become rows that say so.
     - ``learned``: a network is trained; then the state has ``updates``, the optimiser updates.
     - ``anneals``: ``step`` reads ``progress``, so an intermediate point of a run is not what a
       smaller budget would give.
@@ -34,6 +59,8 @@ class Sampler(ABC):
 
     name: ClassVar[str]
     kind: ClassVar[Kind]
+    family: ClassVar[Family]
+    packages: ClassVar[tuple[str, ...]] = ()
     learned: ClassVar[bool] = False
     anneals: ClassVar[bool] = False
     update: ClassVar[str] = ""
@@ -65,6 +92,16 @@ class Sampler(ABC):
     def renewal(self, state: Any) -> tuple[int, float]:  # noqa: ANN401
         """Continuing and one-shot: (points held at once, steps after which they are fresh)."""
         raise NotImplementedError(f"a sampler of kind '{self.kind}' is not renewed by steps")
+
+    def weigh(self, target: Density, state: Any, n: int, points: Tensor | None,  # noqa: ANN401
+              rng: torch.Generator) -> Weighing | None:
+        """What the sampler says of its own law at about n draws; None where it knows nothing.
+
+        ``points`` are exact points of the target, (m, dim), or None where there are none: they may
+        be weighed and must not be kept. Leaves the state as it was; charged to nobody, since only
+        metrics ask.
+        """
+        return None
 
     def diagnostics(self, state: Any) -> dict[str, float]:  # noqa: ANN401
         """Numbers about the run (acceptance, loss, drift norm); read while the clock stands."""

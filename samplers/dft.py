@@ -84,6 +84,7 @@ class DFT(Sampler):
 
     name = "dft"
     kind = "amortised"
+    family = "one-step"
     learned = True
     update = ("score network: Adam step on |s(x) + e / sigma|^2 at x = g(z) + sigma e; generator: "
               "Adam step on |s_q - s|^2 + 2 (s_q - s) . (s + e / sigma), differentiated through x")

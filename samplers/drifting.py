@@ -90,6 +90,7 @@ class Drifting(Sampler):
 
     name = "drifting"
     kind = "amortised"
+    family = "one-step"
     learned = True
     update = ("x = f(z); V = eta (smoothed target score - smoothed sampler score) at x; Adam step "
               "on mean |f(z) - sg(x + V)|^2")

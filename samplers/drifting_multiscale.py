@@ -176,6 +176,7 @@ class DriftingMultiscale(Sampler):
 
     name = "drifting_multiscale"
     kind = "amortised"
+    family = "one-step"
     learned = True
     anneals = True
     update = ("u ~ kernels around y ~ f and walkers, b = exp(-E(u)) / q~(u); V = sum over widths "

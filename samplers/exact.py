@@ -27,6 +27,7 @@ class Exact(Sampler):
 
     name = "exact"
     kind = "control"
+    family = "control"
     steps = 0
     update = "x ~ p"
     reference = "control"

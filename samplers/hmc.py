@@ -98,6 +98,7 @@ class Hmc(AdaptedChains):
 
     name = "hmc"
     kind = "continuing"
+    family = "mcmc"
     anneals = True
     update = ("v ~ N(0, I), l ~ U{1..L}; l leapfrog steps of jittered size eps; accepted with "
               "probability min(1, exp(-change of energy))")

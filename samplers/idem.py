@@ -42,6 +42,7 @@ class IDEM(EnergyMatching):
 
     name = "idem"
     kind = "amortised"
+    family = "diffusion"
     learned = True
     update = ("outer: points of the reverse SDE enter a buffer; inner: x_t = buffer point + noise "
               "of variance h(t), Adam step on (h(t) + 1e-3) |s(x_t, t) - S_K(x_t, t)|^2")

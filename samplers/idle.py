@@ -21,6 +21,7 @@ class Idle(Sampler):
 
     name = "idle"
     kind = "control"
+    family = "control"
     steps = 1000
     update = "x <- x"
     reference = "control"

@@ -72,6 +72,7 @@ class Mala(AdaptedChains):
 
     name = "mala"
     kind = "continuing"
+    family = "mcmc"
     anneals = True
     update = ("y = x + eps s(x) + sqrt(2 eps) z, accepted with probability "
               "min(1, p(y) q(x|y) / (p(x) q(y|x)))")

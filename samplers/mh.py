@@ -69,6 +69,7 @@ class Mh(AdaptedChains):
 
     name = "mh"
     kind = "continuing"
+    family = "mcmc"
     anneals = True
     update = "y = x + eps z, accepted with probability min(1, p(y) / p(x))"
     reference = "Metropolis et al. 1953; Roberts, Gelman, Gilks 1997, theorem 1.1, corollary 1.2"

@@ -20,6 +20,7 @@ class Prior(Sampler):
 
     name = "prior"
     kind = "control"
+    family = "control"
     steps = 0
     update = "x ~ N(0, scale^2 I)"
     reference = "control"

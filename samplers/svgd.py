@@ -99,6 +99,7 @@ class Svgd(Sampler):
 
     name = "svgd"
     kind = "one-shot"
+    family = "particles"
     update = ("phi_i = mean_j [k(x_j, x_i) s(x_j) + grad_j k(x_j, x_i)]; "
               "x <- x + eps phi / (1e-6 + sqrt(running mean of phi^2))")
     reference = "Liu and Wang, NeurIPS 2016, algorithm 1; step as in the authors' code"

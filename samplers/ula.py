@@ -54,6 +54,7 @@ class Ula(Sampler):
 
     name = "ula"
     kind = "continuing"
+    family = "mcmc"
     update = "x <- x + eps s(x) + sqrt(2 eps) z"
     reference = "Roberts and Tweedie 1996, section 1.4.1; step as in DFT (arXiv 2411.01453)"
     cannot = ("forget its step size: a bias of order eps remains for ever; cross between modes "

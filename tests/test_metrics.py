@@ -21,7 +21,8 @@ from metrics.w2 import squared_distances, transport
 from targets.base import Target, Truth
 
 torch.set_num_threads(1)
-NAMES = sorted(registry.catalogue()["metrics"])
+NAMES = sorted(name for name, entry in registry.catalogue()["metrics"].items()
+               if "weights" not in entry.attributes.get("needs", ()))
 
 
 class Normal(Target):
