@@ -18,7 +18,8 @@ class Cell:
 
     ``seeds`` holds the values of each seed or another remark, a line each.
     ``mark`` is ``floor``, ``below``, ``fail``, ``warn``, ``good`` or nothing; ``order`` sorts
-    (None sorts last); ``link`` is the id of the row that says how to reproduce it.
+    (None sorts last); ``link`` is the id of the row that says how to reproduce it; ``sampler`` is
+    the label of the sampler whose row this cell opens, for the page's filter.
     """
 
     text: str
@@ -29,6 +30,7 @@ class Cell:
     link: str = ""
     swatch: str = ""
     glyph: str = ""
+    sampler: str = ""
     code: bool = False
 
 

@@ -36,11 +36,12 @@ STYLE: Any = {"svg.fonttype": "none", "font.size": 9.0, "axes.spines.top": False
 
 @dataclass(frozen=True)
 class Image:
-    """A figure: its markup, what it shows in words, and its caption."""
+    """A figure: its markup, what it shows in words, its caption, and whose points it shows."""
 
     markup: str
     alt: str
     caption: str
+    sampler: str = ""
 
 
 def svg(figure: Figure, key: str, alt: str) -> str:
@@ -90,15 +91,16 @@ def _median_line(points: tuple[Point, ...], unit: str) -> Array:
 
 def _draw_sampler(axes: Axes, scores: Scores, label: str, points: tuple[Point, ...],
                   unit: str) -> None:
-    tint = colour(scores.run, label)
+    tint, gid = colour(scores.run, label), f"of-{slug(label)}-"
+    faint = 0.25 if scores.run.crowded else 0.55
     dash = (0, (4, 2)) if scores.anneals(label) else "solid"
     died = {job.seed for job in scores.run.of(label, points[0].score.target)
             if job.status != "ok"}
     for seed, line in _seed_lines(points, unit).items():
-        axes.plot(*line.T, color=tint, lw=0.6, alpha=0.55, ls=dash)
+        axes.plot(*line.T, color=tint, lw=0.6, alpha=faint, ls=dash, gid=f"{gid}{seed}")
         if seed in died:
-            axes.plot(*line[-1], color=tint, marker="x", ms=8, mew=2)
-    axes.plot(*_median_line(points, unit).T, color=tint, lw=1.7, ls=dash,
+            axes.plot(*line[-1], color=tint, marker="x", ms=8, mew=2, gid=f"{gid}{seed}-end")
+    axes.plot(*_median_line(points, unit).T, color=tint, lw=1.7, ls=dash, gid=f"{gid}median",
               marker=marker(scores.run, label), ms=4.2, mec="none")
 
 

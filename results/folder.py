@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from results.families import CROWDED, FAMILIES
+from results.families import known as known_family
 from results.records import Checkpoint, Job, Measure
 from results.store import read, read_header
 
@@ -38,10 +40,12 @@ class Run:
 
     @cached_property
     def labels(self) -> tuple[str, ...]:
-        """Samplers in the suite's order, any that only the records know, then the controls."""
+        """Samplers family by family, in the suite's order within, then the controls."""
         named = list(self.header.get("samplers") or {})
         known = dict.fromkeys(named + sorted({job.label for job in self.jobs}))
-        return tuple(sorted(known, key=lambda label: label in self.controls))
+        order = list(FAMILIES)
+        return tuple(sorted(known, key=lambda label: (label in self.controls,
+                                                      order.index(self.family(label)))))
 
     @cached_property
     def targets(self) -> tuple[str, ...]:
@@ -60,6 +64,15 @@ class Run:
     def ranked(self) -> tuple[str, ...]:
         """Labels that compete."""
         return tuple(label for label in self.labels if label not in self.controls)
+
+    def family(self, label: str) -> str:
+        """A key of ``results.families.FAMILIES``; the empty one where a sampler says none."""
+        return known_family(self.sampler(label).get("family"))
+
+    @property
+    def crowded(self) -> bool:
+        """Whether so many compete that tables repeat what family each belongs to."""
+        return len(self.ranked) > CROWDED
 
     @cached_property
     def current(self) -> tuple[Measure, ...]:

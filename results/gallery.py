@@ -65,7 +65,8 @@ def panel(run: Run, job: Job, back: Grid) -> Image | None:
            f"contours of the density; {outside} of {len(cloud)} lie outside the window")
     beyond = f", {outside} of {len(cloud)} outside" if outside else ""
     status = "" if job.status == "ok" else f" ({job.status})"
-    return Image(f"data:image/png;base64,{png}", alt, f"{job.label}{status}{beyond}")
+    return Image(f"data:image/png;base64,{png}", alt, f"{job.label}{status}{beyond}",
+                 job.label)
 
 
 def _png(cloud: NDArray[Any], back: Grid, tint: str) -> str:

@@ -12,6 +12,7 @@ from results.breakeven import breakeven_tables, cases
 from results.comparison.parts import comparison_parts
 from results.content import Table, power
 from results.costing import cost_tables
+from results.families import FAMILIES
 from results.floors import INTERVAL_FROM
 from results.folder import Run, load
 from results.frames import Scores
@@ -126,6 +127,12 @@ def curve_groups(scores: Scores) -> list[CurveGroup]:
     return groups
 
 
+def families(run: Run) -> list[tuple[str, str, list[str]]]:
+    """For the page's filter: title, first colour and members of each family that competes."""
+    members = {f: [x for x in run.ranked if run.family(x) == f] for f in FAMILIES}
+    return [(FAMILIES[f], colour(run, m[0]), m) for f, m in members.items() if m]
+
+
 def content(run: Run) -> dict[str, Any]:
     """Everything the templates show."""
     scores = Scores(run)
@@ -150,6 +157,7 @@ def content(run: Run) -> dict[str, Any]:
         "failures": [t for t in (failures_table(run), missing_table(run)) if t],
         "complaints": run.complaints, "reproduce": reproduction_table(run),
         "samplers": samplers_table(run), "metrics": metrics_table(scores),
+        "families": families(run),
         "legend_entries": [(label, colour(run, label), glyph(run, label), scores.anneals(label))
                    for label in run.ranked],
         "interval_from": INTERVAL_FROM, "n_curve": run.suite.get("n_curve", "?"),

@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from results.content import Cell, Column, Table, chance, duration, number, plural, power
+from results.families import FAMILIES
 from results.floors import Score, band
 from results.folder import Run
 from results.frames import Scores
@@ -114,9 +115,11 @@ def name_cell(run: Run, label: str, target: str = "") -> Cell:
     """A sampler's name with its colour, linked to how its row is reproduced."""
     role = {"exact": "floor", "prior": "ceiling", "idle": "overhead"}.get(
         str(run.sampler(label)["name"]), "control") if label in run.controls else ""
+    if run.crowded and not role:
+        role = FAMILIES[run.family(label)]
     link = slug("job", target, label) if target else ""
     return Cell(label, float(run.labels.index(label)), role, link=link, swatch=colour(run, label),
-                glyph=glyph(run, label))
+                glyph=glyph(run, label), sampler=label)
 
 
 def target_metrics(scores: Scores, target: str) -> list[str]:

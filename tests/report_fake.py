@@ -21,6 +21,8 @@ SAMPLERS: dict[str, tuple[str, bool, bool, float]] = {
     "svgd": ("one-shot", False, False, 5e4), "idem": ("amortised", True, True, 9e6),
     "dft": ("amortised", True, False, 1e6), "exact": ("control", False, False, 0.0),
     "prior": ("control", False, False, 0.0), "idle": ("control", False, False, 0.0)}
+FAMILY = {"drifting": "one-step", "ula": "mcmc", "mala": "mcmc", "hmc": "mcmc",
+          "svgd": "particles", "idem": "diffusion", "dft": "one-step"}
 TARGETS = {"gmm4": 4, "gmm4_far": 4, "gmm4_skewed": 4, "double_well": 2, "banana": 0,
            "gmm40_fab": 40}
 #: Distance of each sampler's law from the target, 0 = exact, 1 = the initial law.
@@ -117,7 +119,8 @@ def _header(samplers: list[str], targets: list[str], seeds: int, n: int) -> dict
         "code": "0123456789abcdef", "versions": {"torch": "2.13.0", "numpy": "2.4.6"},
         "machine": {"cpu": "Some CPU", "cores": 2, "gpu": None, "platform": "Linux"},
         "samplers": {s: {"name": s, "summary": f"{s} in a sentence.", "update": "x + eta v",
-                         "kind": SAMPLERS[s][0], "reference": "A. Author (2020), eq. 3",
+                         "kind": SAMPLERS[s][0], "family": FAMILY.get(s, "control"),
+                         "reference": "A. Author (2020), eq. 3",
                          "cannot": "", "preset": "toy5s" if SAMPLERS[s][1] else "",
                          "params": {"step_size": 0.1}} for s in samplers},
         "targets": {t: {"summary": f"{t}: a law in the plane.", "reference": "B. Author",

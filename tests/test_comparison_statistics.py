@@ -246,5 +246,8 @@ def test_groups_are_the_maximal_sets_without_a_shown_difference() -> None:
     apart = [frozenset("ac"), frozenset("ad"), frozenset("bd")]
     assert cliques("abcd", apart) == [("a", "b"), ("b", "c"), ("c", "d")]
     assert cliques("ab", []) == [("a", "b")]
+    many = [f"s{i:02d}" for i in range(40)]  # without a pivot 2^40 sets are looked at
+    assert cliques(many, []) == [tuple(many)]
+    assert cliques(many, [frozenset(many[:2])]) == [(many[0], *many[2:]), tuple(many[1:])]
     # a and c are not told apart although b, between them, is told from both.
     assert cliques("abc", [frozenset("ab"), frozenset("bc")]) == [("a", "c"), ("b",)]

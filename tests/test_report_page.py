@@ -58,6 +58,23 @@ Object.assign(seen, {up, down, left: head.getAttribute("aria-sort"),
   ids: [...document.querySelectorAll("[id]")].map((e) => e.id),
   links: [...document.querySelectorAll("a")].map((a) => a.getAttribute("href"))});
 </script>"""
+FILTER = """<script>
+const shown = () => ({
+  rows: [...document.querySelectorAll("#glance tbody tr")].filter((r) => !r.hidden)
+    .map((r) => r.dataset.sampler),
+  pictures: new Set([...document.querySelectorAll("[data-sampler] img")]
+    .filter((i) => i.checkVisibility()).map((i) => i.closest("figure").dataset.sampler)).size,
+  lines: [...document.querySelectorAll('g[id*="-of-"]')]
+    .filter((g) => g.style.display !== "none").length});
+const form = document.querySelector(".filter"), search = form.querySelector("[type=search]");
+const boxes = [...form.querySelectorAll("[data-members]")];
+const put = (change) => { change(); form.dispatchEvent(new Event("input")); return shown(); };
+Object.assign(seen, {all: shown(), families: boxes.map((b) => b.parentElement.textContent.trim()),
+  chains: put(() => boxes.forEach((b, i) => { b.checked = i === 0; })),
+  named: put(() => { boxes.forEach((b) => { b.checked = true; }); search.value = "DR"; }),
+  none: put(() => { search.value = "no such name"; }),
+  again: put(() => { search.value = ""; })});
+</script>"""
 WIDTH = """<script>addEventListener("load", () => { const r = document.documentElement;
   document.querySelectorAll("details").forEach((d) => { d.open = true; });
   seen.width = r.clientWidth; seen.scroll = r.scrollWidth;
@@ -103,6 +120,23 @@ def seen(page: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     hooked = hooked.replace("</body>", CLICK + REPORT + "</body>")
     (where / "page.html").write_text(hooked, encoding="utf-8")
     return visit(where / "page.html", where / "profile")
+
+
+@browser
+def test_the_filter_hides_rows_lines_and_pictures(page: str, tmp_path: Path) -> None:
+    hooked = page.replace("<head>", "<head>" + WATCH)
+    (tmp_path / "page.html").write_text(hooked.replace("</body>", FILTER + REPORT + "</body>"),
+                                        encoding="utf-8")
+    seen = visit(tmp_path / "page.html", tmp_path / "profile")
+    assert seen["errors"] == []
+    assert [" ".join(f.split()) for f in seen["families"]] == [
+        "Markov chains 2", "particles 1", "one-step generators 2"]
+    assert seen["all"] == seen["again"]
+    assert seen["all"]["rows"] == ["ula", "hmc", "svgd", "drifting", "dft"]
+    assert seen["chains"]["rows"] == ["ula", "hmc"] and seen["named"]["rows"] == ["drifting"]
+    assert seen["none"]["rows"] == [] and seen["none"]["lines"] == 0
+    assert seen["all"]["pictures"] == 6 and seen["chains"]["pictures"] == 3  # exact among them
+    assert 0 < seen["named"]["lines"] < seen["chains"]["lines"] < seen["all"]["lines"]
 
 
 @browser

@@ -6,13 +6,15 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from results.content import Table, count, duration, number, points
+from results.families import FAMILIES
 from results.folder import Run, load
 from results.frames import Scores
 from results.glance import glance, share_left
-from results.palette import COLOURS, colour
+from results.palette import COLOURS, SHADES, colour
 from results.ranking import WEIGHTS, median_places, places, shares
 from results.records import Checkpoint
 from results.reproduction import command, failures_table, missing_table
@@ -179,6 +181,27 @@ def test_checkpoint_costs_include_the_draw_that_was_scored(scores: Scores) -> No
     point = scores.curve("hmc", "gmm4", "mmd")[2]
     assert isinstance(look, Checkpoint) and look.draw.seconds > 0
     assert point.spent[0].seconds == pytest.approx(look.spent.seconds + look.draw.seconds)
+
+
+def _luminance(tint: str) -> float:
+    """Relative luminance of sRGB (WCAG 2.2)."""
+    c = [int(tint[i:i + 2], 16) / 255 for i in (1, 3, 5)]
+    return float(np.dot([0.2126, 0.7152, 0.0722],
+                        [v / 12.92 if v <= 0.03928 else ((v + 0.055) / 1.055) ** 2.4 for v in c]))
+
+
+@pytest.mark.parametrize("tint", [*COLOURS, *(c for shades in SHADES.values() for c in shades)])
+def test_every_colour_keeps_a_contrast_of_three_on_white_and_on_near_black(tint: str) -> None:
+    light, dark = _luminance("#fdfdfc"), _luminance("#14181c")
+    assert (light + 0.05) / (_luminance(tint) + 0.05) >= 3
+    assert (_luminance(tint) + 0.05) / (dark + 0.05) >= 3
+
+
+def test_a_family_shares_a_hue_and_stands_together(scores: Scores) -> None:
+    run = scores.run
+    families = [run.family(x) for x in run.ranked]
+    assert families == sorted(families, key=list(FAMILIES).index)
+    assert all(colour(run, x) in SHADES[run.family(x)] for x in run.ranked)
 
 
 def test_colours_are_the_same_everywhere_and_differ(scores: Scores) -> None:

@@ -80,7 +80,7 @@ def mean_rank_figure(field: Field, found: Judgement, key: str, title: str) -> Im
 def _groups(axes: Axes, found: Judgement, names: list[str]) -> None:
     runs = joined(found)
     right = len(names) + found.distance / 2 + 0.3
-    step = 0.035 * (len(names) + found.distance)
+    step = min(0.035, 0.3 / max(len(runs), 1)) * (len(names) + found.distance)
     for i, run in enumerate(runs):
         ends = [names.index(run[0]) - 0.25, names.index(run[-1]) + 0.25]
         axes.plot([right + i * step] * 2, ends, **BAR)
@@ -90,7 +90,7 @@ def _groups(axes: Axes, found: Judgement, names: list[str]) -> None:
 def _axes(axes: Axes, found: Judgement, names: list[str]) -> None:
     axes.set_ylim(len(names) - 0.4, -1.5)
     axes.set_yticks(range(len(names)), names)
-    axes.set_xticks(range(1, len(names) + 1, 1 if len(names) < 10 else 2))
+    axes.set_xticks(range(1, len(names) + 1, math.ceil(len(names) / 10)))
     axes.xaxis.tick_top()
     axes.xaxis.set_label_position("top")
     axes.set_xlabel(f"mean rank over {plural(len(found.targets), 'target')} (1 is best)")

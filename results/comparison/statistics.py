@@ -155,7 +155,12 @@ def critical_difference(samplers: int, targets: int, level: float = LEVEL) -> fl
 
 
 def cliques(order: Sequence[str], apart: Iterable[frozenset[str]]) -> list[tuple[str, ...]]:
-    """Maximal sets in which no two are told apart, by Bron and Kerbosch; best first."""
+    """Maximal sets in which no two are told apart, by Bron and Kerbosch; best first.
+
+    Grown only by those that are told apart from a pivot, the one with most open neighbours
+    (Tomita, Tanaka, Takahashi 2006): otherwise thirty samplers of which few are told apart never
+    end.
+    """
     told = set(apart)
     near = {x: {y for y in order if y != x and frozenset((x, y)) not in told} for x in order}
     found: list[tuple[str, ...]] = []
@@ -163,7 +168,9 @@ def cliques(order: Sequence[str], apart: Iterable[frozenset[str]]) -> list[tuple
     def grow(chosen: set[str], open_: set[str], done: set[str]) -> None:
         if not open_ and not done:
             found.append(tuple(x for x in order if x in chosen))
-        for x in [y for y in order if y in open_]:
+            return
+        pivot = max(sorted(open_ | done), key=lambda y: len(near[y] & open_))
+        for x in [y for y in order if y in open_ - near[pivot]]:
             grow(chosen | {x}, open_ & near[x], done & near[x])
             open_, done = open_ - {x}, done | {x}
 

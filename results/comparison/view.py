@@ -14,6 +14,7 @@ from results.comparison.judge import ratio
 from results.comparison.statistics import MOST_SEEDS, Interval, difference
 from results.comparison.words import Part
 from results.content import MISSING, Cell, Column, Table, chance, number, plural, power
+from results.families import CROWDED
 from results.floors import INTERVAL_FROM, LEVEL
 from results.tables import decimals, exponent, slug
 
@@ -23,7 +24,7 @@ PLACE = {"better": 0.0, "tie": 1.0, "not shown": 2.0, "worse": 3.0}
 
 def _name(field: Field, label: str) -> Cell:
     return Cell(label, float(field.labels.index(label)), swatch=tint(field, label),
-                glyph=sign(field, label))
+                glyph=sign(field, label), sampler=label)
 
 
 def _target(field: Field, target: str) -> Cell:
@@ -81,7 +82,7 @@ def matrix(part: Part) -> Table:
     rows = [(_name(field, a), *(_matrix_cell(found, a, b) for b in found.order))
             for a in found.order]
     return Table(slug("matrix", part.key), f"Who is better than whom, by {part.title}", columns,
-                 tuple(rows), matrix=True, sortable=False)
+                 tuple(rows), matrix=True, sortable=False, folded=len(rows) > CROWDED)
 
 
 def _matrix_cell(found: Judgement, a: str, b: str) -> Cell:

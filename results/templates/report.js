@@ -27,6 +27,43 @@
       sort(head.closest("table"), head.cellIndex, down);
     });
   });
+  // The filter hides rows, curves, pictures and legend entries of samplers that are not wanted.
+  const filter = document.querySelector(".filter");
+  const show = (wanted, all) => {
+    document.querySelectorAll("[data-sampler]").forEach((part) => {
+      const name = part.dataset.sampler;
+      part.hidden = all.has(name) && !wanted.has(name);
+    });
+    const slug = (name) => [...name].map((c) => /[A-Za-z0-9_-]/.test(c) ? c
+      : `_${c.codePointAt(0).toString(16)}_`).join("");
+    all.forEach((name) => {
+      document.querySelectorAll(`g[id*="-of-${slug(name)}-"]`).forEach((line) => {
+        line.style.display = wanted.has(name) ? "" : "none";
+      });
+    });
+  };
+  if (filter) {
+    const boxes = [...filter.querySelectorAll("[data-members]")];
+    const search = filter.querySelector("[type=search]");
+    const told = filter.querySelector("output");
+    const members = (box) => JSON.parse(box.dataset.members);
+    const apply = () => {
+      const word = search.value.trim().toLowerCase();
+      const all = new Set(boxes.flatMap(members));
+      const wanted = new Set(boxes.filter((box) => box.checked).flatMap(members)
+        .filter((name) => name.toLowerCase().includes(word)));
+      show(wanted, all);
+      told.textContent = wanted.size < all.size ? `${wanted.size} of ${all.size} samplers` : "";
+    };
+    filter.hidden = false;
+    filter.addEventListener("input", apply);
+    filter.addEventListener("submit", (event) => event.preventDefault());
+    boxes.forEach((box) => box.parentElement.addEventListener("dblclick", () => {
+      boxes.forEach((other) => { other.checked = other === box; });
+      apply();
+    }));
+    apply();
+  }
   window.addEventListener("beforeprint", () => {
     document.querySelector(".how").open = true;
   });
