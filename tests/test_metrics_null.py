@@ -91,7 +91,7 @@ def moved(x: Tensor) -> Tensor:
 @pytest.mark.parametrize("name", ["mmd", "mmd_drifting", "ksd", "ksd_dft", "sliced_w2", "w2",
                                   "mean_error", "cov_error", "mean_energy", "energy_w1",
                                   "mode_tv", "mode_chi2", "outlier_mass", "cov_trace",
-                                  "cov_trace_central", "between_mass"])
+                                  "cov_trace_central", "between_mass", "tv_grid"])
 def test_standard_errors_are_calibrated_off_the_null(name: str) -> None:
     n, repeats = (200, 100) if name == "w2" else (300, 200)
     assert 0.78 < ratio(name, n, repeats, moved) < 1.25
