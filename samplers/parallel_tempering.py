@@ -94,6 +94,16 @@ def explore(target: Density, at: tuple[Tensor, ...], v: Tensor, eps: Tensor, bet
     return moved(accepted, (y, *there), at), accepted, probability
 
 
+def from_reference(target: Density, n: int, rng: torch.Generator) -> tuple[Tensor, ...]:
+    """(x, log p, score) at n points of the initial law.
+
+    Where log p is not a number it is taken as -inf: such a copy may go down, and is replaced.
+    """
+    x = initial_points(target, n, rng)
+    log_p, score = target.log_prob_and_score(x)
+    return x, torch.where(log_p.isnan(), -math.inf, log_p), score
+
+
 def excess(target: Density, x: Tensor, log_p: Tensor) -> Tensor:
     """U = log p - log N(x; 0, scale^2 I), but for the constant of N: (..., dim) -> (...)."""
     return log_p + x.square().sum(-1) / (2 * target.scale**2)
@@ -135,8 +145,7 @@ class ParallelTempering(AdaptedChains):
     def init(self, target: Density, rng: torch.Generator) -> TemperingState:
         """Every copy from the initial law (a score row each); even temperatures; eps = scale."""
         shape = (self.replicas, self.chains)
-        flat = initial_points(target, self.replicas * self.chains, rng)
-        log_p, score = target.log_prob_and_score(flat)
+        flat, log_p, score = from_reference(target, self.replicas * self.chains, rng)
         x = flat.view(*shape, target.dim)
         return TemperingState(
             x, log_p.view(shape), score.view(x.shape),
@@ -178,9 +187,9 @@ class ParallelTempering(AdaptedChains):
                                                uniform(target, (len(v),), rng))
         mean = probability.view(-1, self.chains).mean(1).repeat_interleave(self.chains)
         size = state.size.observe(accepted, mean[:, None], self.acceptance, adapting)
-        x = initial_points(target, self.chains, rng)
-        return tuple(torch.cat([new[None], old.view(-1, *new.shape)]) for new, old
-                     in zip((x, *target.log_prob_and_score(x)), found, strict=True)), size
+        lowest = from_reference(target, self.chains, rng)
+        return tuple(torch.cat([new[None], old.view(-1, *new.shape)])
+                     for new, old in zip(lowest, found, strict=True)), size
 
     def weigh(self, target: Density, state: TemperingState, n: int, points: Tensor | None,
               rng: torch.Generator) -> Weighing | None:

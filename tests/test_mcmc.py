@@ -67,7 +67,7 @@ def settled(sampler: Any, target: Target, x: Tensor, eps: float) -> Trial:
 
 
 EXACT = [(Mala(chains=8000), 0.6), (Hmc(chains=8000, leapfrog_steps=3), 1.1),
-         (Mh(chains=8000), 1.5), (Nuts(chains=8000), 1.1)]
+         (Mh(chains=8000), 1.5), (Nuts(chains=8000), 0.7)]
 ADAPTED = [Mala(chains=1000), Hmc(chains=500), Nuts(chains=500, max_depth=4)]
 
 
