@@ -12,10 +12,11 @@ and each step leaves the product of their laws stationary:
               probability min(1, exp((beta_k+1 - beta_k) (U(x_k) - U(x_k+1)))),  U = log p_1 / p_0.
 
 Taking turns, a copy that has just gone up is offered the next place up, so that it travels the
-ladder in of order N steps and not N^2. Each time it comes down from N(0, scale^2 I) to p, p gets a
-point that owes nothing to the modes known before. With rates r_k of refusal such round trips
-happen at a rate of at most 1 / (2 + 2 sum r_k / (1 - r_k)) a step; for a given number of copies
-this is largest where all r_k are equal, and it tends to 1 / (2 + 2 Lambda), Lambda = sum r_k.
+ladder in of order N steps and not N^2. Each time it comes from N(0, scale^2 I) to p, p gets a
+point that owes nothing to the modes known before. With rates r_k of refusal, and were exploring
+perfect, such round trips would happen at the rate 1 / (2 + 2 sum r_k / (1 - r_k)) a step; for a
+given number of copies that is largest where all r_k are equal, and with their number it tends to
+1 / (2 + 2 Lambda), Lambda = sum r_k.
 
 Over the first ``warmup`` of the budget the temperatures are moved to equal r_k after steps 4, 8,
 16, ... (samplers/parts/ladder.py), and each temperature's eps, begun at the declared scale, is
@@ -127,7 +128,7 @@ class ParallelTempering(AdaptedChains):
               "swap with probability min(1, exp((beta_k+1 - beta_k) (U(x_k) - U(x_k+1)))), even "
               "and odd k in turn")
     reference = "Syed, Bouchard-Cote, Deligiannidis, Doucet 2022, algorithms 1 to 4"
-    cannot = ("find a mode that no copy meets on its way down: a narrow mode beside a wide one "
+    cannot = ("find a mode that no copy meets on its way to p: a narrow mode beside a wide one "
               "gains its mass at beta near 1, where copies cross no longer; be cheap: each point "
               "costs the whole ladder")
 
