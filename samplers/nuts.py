@@ -24,8 +24,8 @@ that min(1, exp(H(start) - H)), averaged over a chain's new states and over chai
 References. M. Hoffman, A. Gelman, The No-U-Turn Sampler, JMLR 15 (2014): doubling, algorithm 6
 for the step size. M. Betancourt, A conceptual introduction to Hamiltonian Monte Carlo, arXiv
 1701.02434 (2017), appendix A.3.2 (draws by weight, biased towards the new half) and A.4.2
-(criterion U). D. Phan, N. Pradhan, M. Jankowiak, arXiv 1912.11554 (2019), section 3 (a loop in
-place of the recursion).
+(criterion U). D. Phan, N. Pradhan, M. Jankowiak, arXiv 1912.11554 (2019): a loop in place of the
+recursion.
 
 Departures. U is also asked of each half with the state next to it across the middle, as Stan has
 done since version 2.21: without it a tree may close a whole orbit unnoticed. The momenta of a new

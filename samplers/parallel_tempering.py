@@ -24,9 +24,9 @@ adapted to the wanted acceptance by dual averaging (samplers/parts/adapt.py); ch
 From the frozen part log Z is told, by bridges between neighbouring temperatures.
 
 References. S. Syed, A. Bouchard-Cote, G. Deligiannidis, A. Doucet, Non-reversible parallel
-tempering, JRSS B 84 (2022), arXiv 1905.02939: algorithms 1 to 4, round trips in section 3, the
-barrier Lambda in section 4; N. Surjanovic et al., Pigeons.jl, arXiv 2308.09769 (2023): fresh
-draws at beta = 0; C. Geyer, Markov chain Monte Carlo maximum likelihood (1991): the idea.
+tempering, JRSS B 84 (2022), arXiv 1905.02939: deterministic even-odd swaps, the rate of round
+trips, the barrier Lambda, the spacing; N. Surjanovic et al., Pigeons.jl, arXiv 2308.09769 (2023):
+fresh draws at beta = 0; C. Geyer, Markov chain Monte Carlo maximum likelihood (1991): the idea.
 
 Departures. Many ladders run side by side, independent but for common temperatures and steps, so
 that rates of refusal are means over ladders and the standard error of log Z is that between them.
@@ -127,7 +127,7 @@ class ParallelTempering(AdaptedChains):
     update = ("x_0 ~ N(0, scale^2 I), HMC on p_beta_k for every other copy; then copies k, k + 1 "
               "swap with probability min(1, exp((beta_k+1 - beta_k) (U(x_k) - U(x_k+1)))), even "
               "and odd k in turn")
-    reference = "Syed, Bouchard-Cote, Deligiannidis, Doucet 2022, algorithms 1 to 4"
+    reference = "Syed, Bouchard-Cote, Deligiannidis, Doucet 2022 (deterministic even-odd swaps)"
     cannot = ("find a mode that no copy meets on its way to p: a narrow mode beside a wide one "
               "gains its mass at beta near 1, where copies cross no longer; be cheap: each point "
               "costs the whole ladder")
