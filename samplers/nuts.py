@@ -27,14 +27,14 @@ for the step size. M. Betancourt, A conceptual introduction to Hamiltonian Monte
 (criterion U). D. Phan, N. Pradhan, M. Jankowiak, arXiv 1912.11554 (2019): a loop in place of the
 recursion.
 
-Departures. U is also asked of each half with the state next to it across the middle, as Stan has
-done since version 2.21: without it a tree may close a whole orbit unnoticed. The momenta of a new
+Departures. U is also asked of each half with the state next to it across the middle, as later
+versions of Stan do: without it a tree may close a whole orbit unnoticed. The momenta of a new
 half are all kept, (2^j, chains, dim), where Phan et al. keep those of the j sub-trees not yet
 checked. Within it states are drawn one after the other, the n-th with probability w_n / (w_1 + ...
 + w_n), which is the same law as joining sub-trees. Identity mass; trees end at 2^6 states (Stan:
 2^10), so that a step of 200 chains costs at most 12,600 scores; chains whose tree has ended wait
-for the others. The rise of H is measured from the start, as in Stan, so that two states of one
-tree may disagree on its end, but only where one has at most e^-1000 of the other's weight.
+for the others. The rise of H is measured from the start, as in Stan: two states of one tree
+disagree on its end where a third lies over 1000 above one of them only, which nothing corrects.
 """
 
 from __future__ import annotations

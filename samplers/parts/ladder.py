@@ -9,8 +9,9 @@ beta_N = 1, with U = log p - log N up to a constant:
     integral  Z_k+1 / Z_k = E_k exp(d U / 2) / E_k+1 exp(-d U / 2),  d = beta_k+1 - beta_k
 
 References. S. Syed, A. Bouchard-Cote, G. Deligiannidis, A. Doucet, Non-reversible parallel
-tempering, JRSS B 84 (2022), arXiv 1905.02939: swaps, the barrier Lambda, the spacing. X.-L. Meng, W. Wong, Simulating ratios of normalizing constants via a simple identity,
-Statistica Sinica 6 (1996): the geometric bridge.
+tempering, JRSS B 84 (2022), arXiv 1905.02939: swaps, the barrier Lambda, the spacing.
+X.-L. Meng, W. Wong, Simulating ratios of normalizing constants via a simple identity, Statistica
+Sinica 6 (1996): the geometric bridge.
 
 Departures. Lambda is interpolated by straight lines (theirs: a monotone cubic).
 """
