@@ -15,6 +15,7 @@ from bench.registry import load
 from samplers.hmc import Hmc, leapfrog
 from samplers.mala import Mala, transition
 from samplers.mh import Mh
+from samplers.nuts import Nuts
 from samplers.parts.adapt import StepSize, metropolis
 from samplers.ula import Ula, UlaState
 from targets.base import Target
@@ -66,7 +67,8 @@ def settled(sampler: Any, target: Target, x: Tensor, eps: float) -> Trial:
 
 
 EXACT = [(Mala(chains=8000), 0.6), (Hmc(chains=8000, leapfrog_steps=3), 1.1),
-         (Mh(chains=8000), 1.5)]
+         (Mh(chains=8000), 1.5), (Nuts(chains=8000), 0.7)]
+ADAPTED = [Mala(chains=1000), Hmc(chains=500), Nuts(chains=500, max_depth=4)]
 
 
 @pytest.mark.parametrize(("sampler", "eps"), EXACT)
@@ -204,7 +206,7 @@ def test_leapfrog_keeps_volume() -> None:
 # ---- adaptation ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("sampler", [Mala(chains=1000), Hmc(chains=500)])
+@pytest.mark.parametrize("sampler", ADAPTED)
 @pytest.mark.parametrize("scale", [0.02, 1.0, 50.0])
 def test_step_reaches_the_wanted_acceptance_from_any_declared_scale(sampler: Any,
                                                                     scale: float) -> None:
@@ -215,14 +217,14 @@ def test_step_reaches_the_wanted_acceptance_from_any_declared_scale(sampler: Any
     assert found["adaptive_steps"] == 120
 
 
-@pytest.mark.parametrize("sampler", [Mala(chains=1000), Hmc(chains=500)])
+@pytest.mark.parametrize("sampler", ADAPTED)
 def test_step_is_frozen_after_the_warm_up(sampler: Any) -> None:
     run = Trial(sampler, law("skewed"), 100).run(20)
     before = run.sampler.diagnostics(run.state)["step_size"]
     assert run.run(80).sampler.diagnostics(run.state)["step_size"] == before
 
 
-@pytest.mark.parametrize("sampler", [Mala(chains=1000), Hmc(chains=500)])
+@pytest.mark.parametrize("sampler", ADAPTED)
 def test_no_chain_stays_stuck_where_the_score_is_huge(sampler: Any) -> None:
     target = Quartic(scale=20.0).to("cpu", torch.float32)
     run = Trial(sampler, target, 400).run()
@@ -232,7 +234,7 @@ def test_no_chain_stays_stuck_where_the_score_is_huge(sampler: Any) -> None:
     assert float(x.square().mean()) == pytest.approx(0.338, abs=0.05)
 
 
-@pytest.mark.parametrize("sampler", [Mala(chains=1000), Hmc(chains=500)])
+@pytest.mark.parametrize("sampler", ADAPTED)
 def test_what_is_no_number_is_never_entered(sampler: Any) -> None:
     target = Cliff().to("cpu", torch.float32)
     run = settled(sampler, target, torch.linspace(0.01, 1, sampler.chains)[:, None], 0.3)

@@ -51,6 +51,9 @@ SETTINGS = {
     "mala": Setting(120, parameters={"chains": 4000}),
     "hmc": Setting(60, parameters={"chains": 1500}),
     "mh": Setting(200, parameters={"chains": 4000}),
+    "nuts": Setting(60, parameters={"chains": 1200, "max_depth": 4}),
+    "parallel_tempering": Setting(60, parameters={"replicas": 4, "chains": 1500,
+                                                  "leapfrog_steps": 3}),
     "svgd": Setting(600, 0.05, "400 particles leave the tails out",
                     parameters={"particles": 400, "step_size": 0.02}),
     "drifting": Setting(1000, 0.1, "the mean-shift over a finite batch counts each point itself, "
