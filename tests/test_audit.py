@@ -299,6 +299,10 @@ def verdicts(name: str) -> dict[str, str]:
     return {m.name: ruler(m, target(name)).verdict for m in judges if m.applies(target(name))}
 
 
+#: Heavy tails: the energy grows with the logarithm of the distance, and the score falls.
+LOGARITHMIC = {"student_mix_50"}
+
+
 def _check_rulers(names: Sequence[str]) -> None:
     for name in names:
         found = verdicts(name)
@@ -307,7 +311,8 @@ def _check_rulers(names: Sequence[str]) -> None:
         for fixed in ("mmd", "mmd_drifting", "outlier_mass"):
             assert found[fixed] == "fixed", (name, found)
         for free in ("w2", "sliced_w2", "mean_energy", "energy_w1", "ksd", "ksd_dft"):
-            assert found[free] == "grows", (name, found)
+            grows = free in ("w2", "sliced_w2") or name not in LOGARITHMIC
+            assert found[free] == ("grows" if grows else "fixed"), (name, found)
 
 
 def test_rulers_of_our_metrics_stand() -> None:
