@@ -51,6 +51,8 @@ SETTINGS = {
     "mala": Setting(120, parameters={"chains": 4000}),
     "hmc": Setting(60, parameters={"chains": 1500}),
     "mh": Setting(200, parameters={"chains": 4000}),
+    "ais": Setting(150, parameters={"particles": 4000}),
+    "smc": Setting(120, parameters={"particles": 500}),
     "svgd": Setting(600, 0.05, "400 particles leave the tails out",
                     parameters={"particles": 400, "step_size": 0.02}),
     "drifting": Setting(1000, 0.1, "the mean-shift over a finite batch counts each point itself, "
