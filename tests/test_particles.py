@@ -130,9 +130,8 @@ def counts_are_right(resample: Callable[[Tensor, int, Tensor], Tensor]) -> tuple
     rng, n, times = generator(3), 40, 4000
     log_w = torch.randn((3, 7), generator=rng, dtype=torch.float64)
     wanted = n * log_w.softmax(1)
-    counts = torch.stack([
-        torch.nn.functional.one_hot(resample(log_w, n, torch.rand((3, 1), generator=rng)), 7).sum(1)
-        for _ in range(times)]).double()
+    drawn = [resample(log_w, n, torch.rand((3, 1), generator=rng)) for _ in range(times)]
+    counts = torch.nn.functional.one_hot(torch.stack(drawn), 7).sum(2).double()
     even = bool(((counts - wanted).abs() < 1).all())
     error = counts.std(0) / math.sqrt(times) + 1e-3
     return bool(((counts.mean(0) - wanted).abs() < 4 * error).all()), even
@@ -341,3 +340,86 @@ def test_a_draw_is_distinct_and_follows_uneven_weights() -> None:
     assert float((drawn[:, 0] < 0).double().mean()) == pytest.approx(WEIGHTS[0], abs=0.01)
     right = drawn[drawn[:, 0] > 0, 0] - 5
     assert off(right, 0.0) < 5 and abs(float(right.var()) - 1) < 0.15
+
+
+# ---- nested sampling ----------------------------------------------------------------------------
+
+
+def nested(target: Target, steps: int, **setting: Any) -> Trial:
+    """A finished trial; skipped where dynesty is not installed."""
+    pytest.importorskip("dynesty")
+    from samplers.nested import Nested
+
+    return Trial(Nested(**{"live": 200, "queue": 50, "bootstrap": 0} | setting), target,
+                 steps).run()
+
+
+def test_merging_one_ended_run_gives_what_dynesty_gives() -> None:
+    run = nested(Skewed(), 0)
+    while run.state.run.advance(run.target, 1000):
+        pass
+    found, se = run.sampler.weigh(run.target, run.state, 1, None, run.rng).log_z
+    inner = run.state.run.inner
+    for _ in inner.add_live_points():
+        pass
+    assert found == pytest.approx(float(inner.results.logz[-1]), abs=1e-6)
+    # of dynesty's two ways of adding it up, the one for merged runs counts the live points more
+    assert 1.0 < se / float(inner.results.logzerr[-1]) < 1.5
+
+
+def test_nested_runs_merge_to_the_right_log_z_and_a_smaller_error() -> None:
+    run = nested(Correlated(), 20)
+    said = run.sampler.weigh(run.target, run.state, 1, None, run.rng)
+    alone = run.state.run  # the start of another run
+    first = replace(run.state, runs=0, x=run.state.x[:0], log_l=run.state.log_l[:0],
+                    live=run.state.live[:0])
+    while alone.advance(run.target, 1000):
+        pass
+    one = run.sampler.weigh(run.target, first, 1, None, run.rng)
+    assert run.state.runs >= 3 and within(said, CORRELATED_LOG_Z)
+    assert said.log_z[1] < 0.65 * one.log_z[1]
+    assert float(log_mean_exp(said.at_draws)) == pytest.approx(said.log_z[0])
+    bad = replace(run.state, runs=2 * run.state.runs)  # known bad: too many taken to be alive
+    assert not within(run.sampler.weigh(run.target, bad, 1, None, run.rng), CORRELATED_LOG_Z)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("right", [True, False])
+def test_nested_log_z_of_the_case_within_its_error(right: bool,
+                                                   monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("dynesty")
+    if not right:
+        monkeypatch.setattr("samplers.nested.log_initial", unnormalised)
+    target = log_z_case()
+    run = nested(target, 150, live=500, queue=100)
+    assert run.state.runs >= 2
+    assert within(run.sampler.weigh(target, run.state, 1, None, run.rng), LOG_Z) == right
+
+
+@pytest.mark.parametrize("kind", ["WithinBounds", "Walk"])
+@pytest.mark.parametrize("right", [True, False])
+def test_replacements_are_uniform_above_the_least_likelihood(kind: str, right: bool) -> None:
+    """In the cube where u_0 < .3 and u_1 > .5; the twin lets in a little more."""
+    pytest.importorskip("dynesty")
+    import numpy as np
+
+    import samplers.nested as module
+
+    def ask(u: Any) -> Any:
+        return u, ((u[:, 0] < (0.3 if right else 0.33)) & (u[:, 1] > 0.5)).astype(float)
+
+    rng = np.random.default_rng(7)
+    start = rng.random((4000, 2)) * [0.3, 0.5] + [0.0, 0.5]
+    made = getattr(module, kind)(ndim=2, ncdim=2, ask=ask, walks=25)
+    from dynesty.bounding import UnitCube
+
+    where = type("Where", (), {"rstate": rng, "bound": UnitCube(2)})
+    found = made.prepare_sampler(loglstar=0.5, points=list(start), nested_sampler=where,
+                                 axes=[np.eye(2) * 0.3] * 4000)
+    u = torch.tensor(np.array([f.u for f in found]))
+    z = torch.stack([u[:, 0] / 0.3, (u[:, 1] - 0.5) / 0.5], 1)
+    wrong = [off(z[:, i] ** k, 1 / (k + 1)) for i in range(2) for k in (1, 2)]
+    assert (max(wrong) < 4) == right
+    assert all(f.logl == 1.0 for f in found)
+    share = float((torch.tensor(start) == u).all(1).double().mean())
+    assert share < 0.05
