@@ -29,6 +29,7 @@ from samplers.parts.particles import (
 from samplers.parts.weights import effective_size, softmax
 from samplers.smc import Smc, SmcState
 from targets.base import Density, Target
+from targets.parts.fused import bill, compiling, forget
 from tests.law_cases import LOG_Z, WEIGHTS, log_z_case, two_modes
 from tests.laws import LAWS, Correlated, Skewed, Trial
 
@@ -108,6 +109,21 @@ def test_what_is_no_density_weighs_nothing_and_spoils_nothing() -> None:
     g = log_ratio(torch.zeros(3, 2), log_p, 1.0)
     assert bool(torch.isfinite(0.0 * g).all())
     assert softmax(0.01 * g).tolist() == pytest.approx([1.0, 0.0, 0.0])
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("default")  # Dynamo trips over deprecations of torch's
+@pytest.mark.parametrize("sampler", [Ais(particles=300), Smc(particles=50)])
+def test_compiled_moves_are_the_moves_as_written(sampler: Sampler) -> None:
+    target = LAWS["skewed"].to("cpu", torch.float64)
+    plain = Trial(sampler, target, 8).run().state
+    forget()
+    with compiling():
+        compiled = Trial(sampler, target, 8).run().state
+    torch.testing.assert_close(compiled.x, plain.x)
+    made = bill()
+    assert made.graphs > 0 and not made.notes
+    forget()
 
 
 # ---- resampling and levels ----------------------------------------------------------------------
