@@ -54,6 +54,9 @@ SETTINGS = {
     "nuts": Setting(60, parameters={"chains": 1200, "max_depth": 4}),
     "parallel_tempering": Setting(60, parameters={"replicas": 4, "chains": 1500,
                                                   "leapfrog_steps": 3}),
+    "ais": Setting(150, parameters={"particles": 4000}),
+    "smc": Setting(120, parameters={"particles": 500}),
+    "nested": Setting(10, parameters={"live": 200, "queue": 50, "bootstrap": 0}),
     "svgd": Setting(600, 0.05, "400 particles leave the tails out",
                     parameters={"particles": 400, "step_size": 0.02}),
     "drifting": Setting(1000, 0.1, "the mean-shift over a finite batch counts each point itself, "
