@@ -74,6 +74,10 @@ SETTINGS = {
                                 "outer_batch": 1024}),
     "pdem": Setting(2500, 0.2, "as idem", slow=True,
                     parameters={**DIFFUSION, "learning_rate": 5e-4}),
+    "pis": Setting(400, slow=True, parameters={"loss": "log_variance", "learning_rate": 2e-3}),
+    "dds": Setting(400, 0.2, "so short a training over 64 SDE steps leaves variances off by up to "
+                   "a fifth", slow=True, parameters={"prior": 1.0, "noise": 3.0}),
+    "dis": Setting(400, 0.2, "as dds", slow=True, parameters={"prior": 1.0}),
 }
 FINE = 0.1  # the bias up to which the kit tells the skewed law from a Gaussian of its moments
 SAMPLERS = sorted(catalogue()["samplers"])
