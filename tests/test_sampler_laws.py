@@ -68,6 +68,8 @@ SETTINGS = {
                                 "outer_batch": 1024}),
     "pdem": Setting(2500, 0.2, "as idem", slow=True,
                     parameters={**DIFFUSION, "learning_rate": 5e-4}),
+    "coupling_flow": Setting(900, slow=True,
+                             parameters={"layers": 4, "width": 32, "learning_rate": 1e-3}),
 }
 FINE = 0.1  # the bias up to which the kit tells the skewed law from a Gaussian of its moments
 SAMPLERS = sorted(catalogue()["samplers"])
