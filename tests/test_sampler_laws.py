@@ -70,6 +70,8 @@ SETTINGS = {
                     parameters={**DIFFUSION, "learning_rate": 5e-4}),
     "coupling_flow": Setting(900, slow=True,
                              parameters={"layers": 4, "width": 32, "learning_rate": 1e-3}),
+    "boltzmann_generator": Setting(700, slow=True, parameters={
+        "layers": 4, "width": 32, "learning_rate": 2e-3}),
 }
 FINE = 0.1  # the bias up to which the kit tells the skewed law from a Gaussian of its moments
 SAMPLERS = sorted(catalogue()["samplers"])
