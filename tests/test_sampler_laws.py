@@ -72,6 +72,8 @@ SETTINGS = {
                              parameters={"layers": 4, "width": 32, "learning_rate": 1e-3}),
     "boltzmann_generator": Setting(700, slow=True, parameters={
         "layers": 4, "width": 32, "learning_rate": 2e-3}),
+    "fab": Setting(1000, slow=True, parameters={"layers": 4, "width": 32, "learning_rate": 2e-3,
+                                                "buffer_batches": 8, "least": 1280}),
 }
 FINE = 0.1  # the bias up to which the kit tells the skewed law from a Gaussian of its moments
 SAMPLERS = sorted(catalogue()["samplers"])
