@@ -78,6 +78,12 @@ SETTINGS = {
     "dds": Setting(400, 0.2, "so short a training over 64 SDE steps leaves variances off by up to "
                    "a fifth", slow=True, parameters={"prior": 1.0, "noise": 3.0}),
     "dis": Setting(400, 0.2, "as dds", slow=True, parameters={"prior": 1.0}),
+    "coupling_flow": Setting(900, slow=True,
+                             parameters={"layers": 4, "width": 32, "learning_rate": 1e-3}),
+    "boltzmann_generator": Setting(700, slow=True, parameters={
+        "layers": 4, "width": 32, "learning_rate": 2e-3}),
+    "fab": Setting(1000, slow=True, parameters={"layers": 4, "width": 32, "learning_rate": 2e-3,
+                                                "buffer_batches": 8, "least": 1280}),
 }
 FINE = 0.1  # the bias up to which the kit tells the skewed law from a Gaussian of its moments
 SAMPLERS = sorted(catalogue()["samplers"])
