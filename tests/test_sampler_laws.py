@@ -43,6 +43,8 @@ class Setting:
 
 DIFFUSION = {"unit": 2.0, "sigma_min": 0.05, "sde_steps": 100, "mc_samples": 150, "batch": 128,
              "clip": 20.0, "width": 64, "embedding": 32}
+TRANSPORT = {"particles": 2000, "step_size": 0.02, "start_updates": 200, "learning_rate": 2e-3,
+             "layers": 2, "width": 64}
 SETTINGS = {
     "exact": Setting(0),
     "prior": Setting(0),
@@ -59,6 +61,9 @@ SETTINGS = {
     "nested": Setting(10, parameters={"live": 200, "queue": 50, "bootstrap": 0}),
     "svgd": Setting(600, 0.05, "400 particles leave the tails out",
                     parameters={"particles": 400, "step_size": 0.02}),
+    "ula_annealed": Setting(400, parameters={"chains": 4000}),
+    "sbtm": Setting(1850, slow=True, parameters=TRANSPORT),
+    "sbtm_annealed": Setting(1850, slow=True, parameters=TRANSPORT),
     "drifting": Setting(1000, 0.1, "the mean-shift over a finite batch counts each point itself, "
                         "which shrinks the law", slow=True,
                         parameters={"estimator": "second_order", "width": 128}),
