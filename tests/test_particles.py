@@ -419,7 +419,7 @@ def test_replacements_are_uniform_above_the_least_likelihood(kind: str, right: b
     pytest.importorskip("dynesty")
     import numpy as np
 
-    import samplers.nested as module
+    import samplers.parts.queues as module
 
     def ask(u: Any) -> Any:
         return u, ((u[:, 0] < (0.3 if right else 0.33)) & (u[:, 1] > 0.5)).astype(float)
