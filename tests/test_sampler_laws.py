@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 import torch
 
+from bench.errors import MissingPackage
 from bench.exemptions import EXEMPTIONS
 from bench.meter import Ledger, MeteredTarget
 from bench.registry import catalogue, load
@@ -99,7 +100,10 @@ def setting(name: str) -> Setting:
 
 
 def sampler(name: str) -> Sampler:
-    return load("samplers", name, **setting(name).parameters)
+    try:
+        return load("samplers", name, **setting(name).parameters)
+    except MissingPackage as error:
+        pytest.skip(str(error))
 
 
 def trial(name: str, steps: int | None = None, seed: int = 0) -> Trial:

@@ -51,7 +51,7 @@ class Velocity(nn.Module):
 
 def fit(points: Tensor, width: int, updates: int, batch: int, rate: float,
         rng: torch.Generator) -> Velocity:
-    """The field fitted to ``points``, (n, dim) float32 of size one: Adam, its rate falling to 0."""
+    """The field fitted to ``points``, (n, dim) float32 of size one; Adam's rate falls to 0."""
     field = Velocity(points.shape[1], width, rng)
     optimiser = torch.optim.Adam(field.parameters(), lr=rate, fused=True)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, updates)
