@@ -11,6 +11,7 @@ from torch import Tensor
 
 from bench.registry import catalogue, load
 from targets.base import Target
+from targets.parts.pool import Pooled, stored
 
 Parameters = tuple[tuple[str, int], ...]
 NAMES = sorted(catalogue()["targets"])
@@ -33,9 +34,15 @@ def generator(seed: int = 0) -> torch.Generator:
 
 @cache
 def points(name: str, tau: float = 1.0, parameters: Parameters = ()) -> Tensor:
-    """Exact points of a case; fewer where rejection keeps one in forty."""
-    n = 20_000 if (name, tau) == ("gmm40_fab", 0.5) else 100_000
-    return made(name, tau, parameters).sample(n, generator(1))
+    """Exact points of a case; fewer where rejection keeps one in forty, or a pool holds fewer."""
+    target = made(name, tau, parameters)
+    n = 20_000 if (name, tau) == ("gmm40_fab", 0.5) else at_most(target, 100_000)
+    return target.sample(n, generator(1))
+
+
+def at_most(target: Target, n: int) -> int:
+    """n, or the size of the target's pool of points where it has one and that is smaller."""
+    return min(n, len(stored(target.name).pool)) if isinstance(target, Pooled) else n
 
 
 @dataclass(frozen=True)
