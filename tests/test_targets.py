@@ -180,7 +180,8 @@ def test_points_come_from_the_generator_alone(name: str, tau: float) -> None:
     first, again = target.sample(50, generator(5)), target.sample(50, generator(5))
     other = target.sample(50, generator(6))
     assert torch.equal(first, again)
-    assert not torch.isclose(first, other).any()
+    # of thousands of pairs of coordinates one may be close by chance
+    assert float(torch.isclose(first, other).double().mean(0).max()) < 0.05
     assert torch.equal(before, torch.get_rng_state())
 
 
