@@ -31,7 +31,8 @@ class BreastCancer(LogisticPosterior):
 
     Useful because the law is wide and skewed where the prior alone holds it and narrow where the
     labels do: deviations along the axes of its covariance differ 400-fold, its curvature varies
-    from place to place, and Hamiltonian chains with one step stay in place for hundreds of transitions.
+    from place to place, and Hamiltonian chains with one step stay where they are for hundreds of
+    transitions.
     """
 
     name = "breast_cancer"
