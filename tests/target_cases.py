@@ -11,6 +11,7 @@ from torch import Tensor
 
 from bench.registry import catalogue, load
 from targets.base import Target
+from targets.parts.pool import Pooled, stored
 
 Parameters = tuple[tuple[str, int], ...]
 NAMES = sorted(catalogue()["targets"])
@@ -38,9 +39,15 @@ _FEWER = {*((name, 0.5) for name in ("gmm40_fab", "grid25", "sbtm_grid10", "sbtm
 
 @cache
 def points(name: str, tau: float = 1.0, parameters: Parameters = ()) -> Tensor:
-    """Exact points of a case."""
-    n = 20_000 if (name, tau) in _FEWER else 100_000
-    return made(name, tau, parameters).sample(n, generator(1))
+    """Exact points of a case; fewer where they are dear, or a pool holds fewer."""
+    target = made(name, tau, parameters)
+    return target.sample(20_000 if (name, tau) in _FEWER else at_most(target, 100_000),
+                         generator(1))
+
+
+def at_most(target: Target, n: int) -> int:
+    """n, or the size of the target's pool of points where it has one and that is smaller."""
+    return min(n, len(stored(target.name).pool)) if isinstance(target, Pooled) else n
 
 
 @dataclass(frozen=True)

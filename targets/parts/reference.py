@@ -8,6 +8,15 @@ from torch import Tensor
 from targets.base import Target, Truth
 
 
+def distinct_rows(pool: Tensor, n: int, rng: torch.Generator) -> Tensor:
+    """n different rows of a pool in random order, shape (n, d)."""
+    if n > len(pool):
+        raise ValueError(f"{n} reference points are wanted, but the pool holds "
+                         f"{len(pool)}; make a larger pool or ask for fewer points")
+    rows = torch.randperm(len(pool), generator=rng, device=rng.device)[:n]
+    return pool[rows.to(pool.device)]
+
+
 class Referenced(Target):
     """A target with a verified pool of points in place of an exact sampler.
 
@@ -38,11 +47,7 @@ class Referenced(Target):
 
         Without replacement, because repeated rows are no independent reference.
         """
-        if n > len(self.pool):
-            raise ValueError(f"{n} reference points are wanted, but the pool holds "
-                             f"{len(self.pool)}; make a larger pool or ask for fewer points")
-        rows = torch.randperm(len(self.pool), generator=rng, device=self.device)[:n]
-        return self.pool[rows]
+        return distinct_rows(self.pool, n, rng)
 
     def blocks(self, n: int, count: int, rng: torch.Generator) -> tuple[Tensor, ...]:
         """Sets that share no row of the pool."""
