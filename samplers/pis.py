@@ -26,11 +26,11 @@ batch 512, Adam 1e-3. gfn-diffusion: 100 steps, batch 300, T sigma^2 5 (mixtures
 
 Departures
 ----------
-Steps and batch are smaller, so that an update costs about 1 % of a usual budget. The control is in units
-of sigma (ours times sigma is the paper's u), so that it is near a score. NN2 is one number a time,
-zero at the start. The score is cut by its norm, not coordinate by coordinate; NN1 is not cut.
-``schedule`` "constant" is the paper's, "cosine" has the shape of VSM's; both are made to sum to
-prior^2. "kl" holds the score fixed in its gradient, see ControlledPaths.
+Steps and batch are smaller, so that an update costs about 1 % of a usual budget. The control is in
+units of sigma (ours times sigma is the paper's u), so that it is near a score. NN2 is one number a
+time, zero at the start. The score is cut by its norm, not coordinate by coordinate; NN1 is not
+cut. ``schedule`` "constant" is the paper's, "cosine" has the shape of VSM's; both are made to sum
+to prior^2. "kl" holds the score fixed in its gradient, see ControlledPaths.
 
 References
 ----------
