@@ -30,9 +30,10 @@ batch 2000, 40,000 updates, 2 x 64 GELU, clip 100, Adam 1e-4 to 1e-3, prior 40 f
 
 Departures
 ----------
-Steps and batch are smaller, so that an update costs 1 % of a usual budget. The schedule is given
-by its sum, so that it does not depend on the number of steps. NN2 is one number a time, zero at
-the start. The score is cut by its norm, not coordinate by coordinate; NN1 is not cut.
+Steps and batch are smaller, so that an update costs about 1 % of a usual budget. The schedule is
+given by its sum, so that it does not depend on the number of steps. NN2 is one number a time, zero
+at the start. The score is cut by its norm, not coordinate by coordinate; NN1 is not cut. "kl"
+holds the score fixed in its gradient, see ControlledPaths.
 
 References
 ----------

@@ -36,10 +36,11 @@ Settings. The paper and sde_sampler: beta .1 to 10, T = 1, prior 1; 100 (200) st
 
 Departures
 ----------
-Steps and batch are smaller, so that an update costs 1 % of a usual budget. The paper's loss is
-discretised as a ratio of kernels. Of the interpolated scores the noise's is fixed and the target's
-is scaled by NN2, zero at the start, since a target stiffer than the noise makes an unlearned Euler
-step explode. NN2 is one number a time. The score is cut by its norm; NN1 is not cut.
+Steps and batch are smaller, so that an update costs about 1 % of a usual budget. The paper's loss
+is discretised as a ratio of kernels. Of the interpolated scores the noise's is fixed and the
+target's is scaled by NN2, zero at the start, since a target stiffer than the noise makes an
+unlearned Euler step explode. NN2 is one number a time. The score is cut by its norm; NN1 is not
+cut. "kl" holds the score fixed in its gradient, see ControlledPaths.
 
 References
 ----------

@@ -16,8 +16,8 @@ The reference's own kernels N(x_k, v_k I) cancel between the two, and what is le
             - sum_k [u_k . (x_{k+1} - x_k) - v_k |u_k|^2 / 2],
 
 in which the bracket is sqrt(v_k) u_k . z_k + v_k |u_k|^2 / 2 on a controlled path: the stochastic
-and the running cost. -E[log w] is the loss of the paper (its equation for the terminal cost plus
-half the control's energy); E[w] = Z for every N.
+and the running cost. -E[log w] is the loss of the paper, the terminal cost and half the control's
+energy; E[w] = Z for every N.
 
 Settings. The paper: constant sigma, u = NN1(x, t) + NN2(t) grad log p. VSM: 128 steps, batch 2000,
 40,000 updates, 2 x 64 GELU, clip 100, Adam 5e-4, sigma a squared cosine from four times the
@@ -26,11 +26,11 @@ batch 512, Adam 1e-3. gfn-diffusion: 100 steps, batch 300, T sigma^2 5 (mixtures
 
 Departures
 ----------
-Steps and batch are smaller, so that an update costs 1 % of a usual budget. The control is in units
-of sigma (ours times sigma is the paper's u), so that it is near a score. NN2 is one number a time,
-zero at the start. The score is cut by its norm, not coordinate by coordinate; NN1 is not cut.
-``schedule`` "constant" is the paper's, "cosine" has the shape of VSM's; both sum to prior^2,
-whose value neither fixes relative to the target's size.
+Steps and batch are smaller, so that an update costs about 1 % of a usual budget. The control is in
+units of sigma (ours times sigma is the paper's u), so that it is near a score. NN2 is one number a
+time, zero at the start. The score is cut by its norm, not coordinate by coordinate; NN1 is not
+cut. ``schedule`` "constant" is the paper's, "cosine" has the shape of VSM's; both are made to sum
+to prior^2. "kl" holds the score fixed in its gradient, see ControlledPaths.
 
 References
 ----------

@@ -154,7 +154,7 @@ def test_broken_weights_are_found_out(sampler: ControlledPaths, broken: Any) -> 
     assert max(map(abs, gaps(sampler, target, state))) < 4
     ahead, back = weights(broken(sampler), target, state)
     (up, up_se), (down, down_se) = log_mean_exp(ahead), log_mean_exp(-back)
-    assert max(abs(up - SHIFT) / up_se, abs(down + SHIFT) / down_se) > 8
+    assert max(abs(up - SHIFT) / up_se, abs(down + SHIFT) / down_se) > 5
 
 
 # ---- at the optimum -----------------------------------------------------------------------------
@@ -281,12 +281,13 @@ def test_training_tightens_the_bounds(sampler: ControlledPaths, loss: Any) -> No
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("sampler", [PIS(), DDS(), DIS()], ids=lambda s: s.name)
+@pytest.mark.parametrize("sampler", [PIS(), DDS(prior=1.0, noise=3.0), DIS(prior=1.0)],
+                         ids=lambda s: s.name)
 def test_finds_log_z_of_the_case(sampler: ControlledPaths) -> None:
     target = log_z_case()
-    trial = Trial(sampler, target, 500).run()
+    trial = Trial(sampler, target, 200).run()
     found, se = log_mean_exp(sampler.weigh(target, trial.state, 4000, None, rng(9)).at_draws)
-    assert abs(found - LOG_Z) < 4 * se and se < 0.1
+    assert abs(found - LOG_Z) < 4 * se and se < 0.05
     broken = _without_reference(sampler)
     wrong, se = log_mean_exp(broken.weigh(target, trial.state, 4000, None, rng(9)).at_draws)
     assert abs(wrong - LOG_Z) > 4 * se
