@@ -9,13 +9,13 @@ is differentiated through the points themselves, at a score row each. An update 
 Adam on the mean over ``batch`` fresh points. q may be narrow where p is wide at little cost, but
 not wide where p is narrow: it keeps to the modes it has found.
 
-References. D. Rezende, S. Mohamed, Variational inference with normalizing flows, ICML 2015,
-equation 15; L. Dinh et al., Real NVP, arXiv 1605.08803; the row COUP-FLOW of table 1 of Denoising
+References. D. Rezende, S. Mohamed, Variational inference with normalizing flows, ICML 2015;
+L. Dinh et al., Real NVP, arXiv 1605.08803; the row COUP-FLOW of table 1 of Denoising
 Fisher Training, arXiv 2411.01453.
 
 Departures. That paper states neither the layers nor the training of its flow, and there is no
-code: all defaults are ours. It may have meant the rational couplings of other papers; we take
-affine ones. Rotations between couplings, gradients no longer than ``clip``, start N(0, scale^2 I).
+code: affine couplings, rotations between them and all defaults are ours. Gradients are no longer
+than ``clip``; start N(0, scale^2 I).
 """
 
 from __future__ import annotations
@@ -61,9 +61,9 @@ class CoupFlow(FlowSampler):
     packages = ("zuko",)
     learned = True
     update = "x = g(z), z ~ N(0, I); Adam step on mean of log q(x) - log p~(x), through x"
-    reference = "Rezende and Mohamed 2015, eq. 15; Dinh et al. 2017; COUP-FLOW of arXiv 2411.01453"
-    cannot = ("find modes that no draw falls into, or weigh those it has not left a bridge "
-              "between; cut modes apart (a flow is continuous: filaments remain)")
+    reference = "Rezende and Mohamed 2015; Dinh et al. 2017; COUP-FLOW of arXiv 2411.01453"
+    cannot = ("find modes that no draw falls into, or weigh modes once no draw falls between "
+              "them; cut modes apart (a flow is continuous: filaments remain)")
 
     def init(self, target: Density, rng: torch.Generator) -> CoupFlowState:
         """The flow untrained: the initial law."""

@@ -3,7 +3,7 @@
 Theory. The alpha-divergence with alpha = 2 is large where q leaves out mass of p,
 
     D(theta) = integral of p(x)^2 / q_theta(x) dx,
-    grad D = - integral of p^2 / q_theta  grad log q_theta,                        (section 3.1)
+    grad D = - integral of p^2 / q_theta  grad log q_theta,
 
 and its integrand p^2 / q is where points are wanted for that gradient. Annealed importance
 sampling (samplers/parts/flow_ais.py) goes there from q: points x with weights w, E[w f(x)] =

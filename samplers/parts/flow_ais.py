@@ -13,8 +13,8 @@ and E[w f(x_M)] = integral of p~^alpha q^(1 - alpha) f for any f.
 
 With alpha = 2 and M = 1 the law between is p itself.
 
-References. R. Neal, Annealed importance sampling, Statistics and Computing 11 (2001), equation
-11; L. Midgley et al., arXiv 2208.01893, section 3.
+References. R. Neal, Annealed importance sampling, Statistics and Computing 11 (2001);
+L. Midgley et al., arXiv 2208.01893, section 3.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ zeros: an untrained flow is the initial law N(0, L^2 I). The layers are zuko's, 
 so that |a| < log 1000.
 
 References. L. Dinh, J. Sohl-Dickstein, S. Bengio, Density estimation using Real NVP,
-arXiv 1605.08803, equations 3, 6 to 8; zuko, https://zuko.readthedocs.io.
+arXiv 1605.08803; zuko, https://zuko.readthedocs.io.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """A replay buffer of weighted points from which heavy ones are picked more often.
 
 Picks are made without replacement, one after another, each time in proportion to the weights of
-those left; the k largest of log w_i + g_i with g_i ~ Gumbel(0, 1) are such picks, in order (T.
-Vieira; W. Kool et al., arXiv 1903.06059). L. Midgley et al., arXiv 2208.01893, section 3.2.
+those left; the k largest of log w_i + g_i with g_i ~ Gumbel(0, 1) are such picks, in order (W.
+Kool et al., arXiv 1903.06059). L. Midgley et al., arXiv 2208.01893, and the authors' code.
 """
 
 from __future__ import annotations
