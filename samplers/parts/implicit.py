@@ -18,6 +18,7 @@ from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -84,6 +85,16 @@ class OneStep(Sampler):
 
 
 @dataclass(frozen=True)
+class Alone(OneStep):
+    """A generator with no network beside it."""
+
+    def init(self, target: Density, rng: torch.Generator) -> OneStepState:
+        """An untrained generator, whose law has mean 0 and deviation ``scale``."""
+        generator = self.fresh_generator(target, rng)
+        return OneStepState(generator, adam(generator.parameters(), self.learning_rate))
+
+
+@dataclass(frozen=True)
 class Alternating(OneStep):
     """A generator and a second network, updated in turns."""
 
@@ -111,19 +122,12 @@ class Alternating(OneStep):
         return state
 
     @abstractmethod
-    def update_score(self, target: Density, state: PairState, rng: torch.Generator) -> None:
+    def update_score(self, target: Density, state: Any, rng: torch.Generator) -> None:  # noqa: ANN401
         """Freeze the generator, update the network beside it."""
 
     @abstractmethod
-    def update_generator(self, target: Density, state: PairState, rng: torch.Generator) -> None:
+    def update_generator(self, target: Density, state: Any, rng: torch.Generator) -> None:  # noqa: ANN401
         """Freeze the network beside it, update the generator."""
-
-    def diagnostics(self, state: PairState) -> dict[str, float]:
-        """Score-matching loss, and the estimate of D x scale^2 (as good as the score network).
-
-        D = E |s_q - s_theta|^2 is the Fisher divergence.
-        """
-        return known(score_loss=state.score_loss, fisher_divergence=state.fisher)
 
 
 @dataclass(frozen=True)
@@ -152,6 +156,13 @@ class Denoising(Alternating):
         descend(state.generator_optimiser, clean, pull)
         state.fisher = gap.square().sum(dim=1).mean()
 
+    def diagnostics(self, state: PairState) -> dict[str, float]:
+        """Score-matching loss, and the estimate of D x scale^2 (as good as the score network).
+
+        D = E |s_q - s_theta|^2 is the Fisher divergence.
+        """
+        return known(score_loss=state.score_loss, fisher_divergence=state.fisher)
+
     @abstractmethod
     def pull(self, target: Density, score_net: Field, x: Tensor,
              e: Tensor) -> tuple[Tensor, Tensor]:
@@ -163,10 +174,17 @@ def scaled_score(target: Density, x: Tensor) -> Tensor:
     return target.scale * target.score(target.scale * x)
 
 
-def descend(optimiser: torch.optim.Adam, out: Tensor, pull: Tensor | None = None) -> None:
-    """One update down a loss, 0-d, or along sum_i pull_i . dx_i/dtheta at points x, (n, dim)."""
+def descend(optimiser: torch.optim.Adam, out: Tensor, pull: Tensor | None = None,
+            longest: float | None = None) -> None:
+    """One update down a loss, 0-d, or along sum_i pull_i . dx_i/dtheta at points x, (n, dim).
+
+    A gradient longer than ``longest`` is cut to that length.
+    """
     optimiser.zero_grad()
     out.backward(pull)
+    if longest is not None:
+        weights = (p for group in optimiser.param_groups for p in group["params"])
+        nn.utils.clip_grad_norm_(weights, longest)
     optimiser.step()
 
 
