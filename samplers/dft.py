@@ -30,34 +30,17 @@ References
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 from typing import Literal
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
-from samplers.base import Sampler, normal
-from samplers.parts.nets import MLP, adam, one_step_generator, pushed_forward
+from samplers.parts.implicit import Denoising, Field, scaled_score
 from targets.base import Density
 
 
-@dataclass
-class DFTState:
-    """Both networks with their optimisers; ``turn`` counts the updates of this iteration."""
-
-    generator: MLP
-    score_net: MLP
-    generator_optimiser: torch.optim.Adam
-    score_optimiser: torch.optim.Adam
-    turn: int = 0
-    updates: int = 0
-    score_loss: Tensor | None = None
-    fisher: Tensor | None = None
-
-
 @dataclass(frozen=True)
-class DFT(Sampler):
+class DFT(Denoising):
     """One-step generator trained on the Fisher divergence, with a score network beside it.
 
     Algorithm 1, one optimiser update a step: ``score_updates`` of the score network, then one of
@@ -73,14 +56,6 @@ class DFT(Sampler):
     """
 
     gradient: Literal["full", "partial"] = "full"
-    sigma: float = 0.1
-    score_updates: int = 2
-    batch: int = 5000
-    learning_rate: float = 2e-5
-    score_learning_rate: float = 2e-5
-    latent: int = 20
-    width: int = 200
-    layers: int = 4
 
     name = "dft"
     kind = "amortised"
@@ -97,65 +72,15 @@ class DFT(Sampler):
         if self.gradient not in ("full", "partial"):
             raise ValueError(f"gradient must be full or partial, not {self.gradient!r}")
 
-    def init(self, target: Density, rng: torch.Generator) -> DFTState:
-        """Both networks untrained; the generator's law has mean 0 and deviation ``scale``."""
-        leaky = partial(functional.leaky_relu, negative_slope=0.2)
-        sizes = (self.latent, self.width, target.dim)
-        generator = one_step_generator(sizes, self.layers, target, rng, leaky)
-        score_net = MLP((target.dim, self.width, target.dim), self.layers, target, rng,
-                        functional.gelu)
-        return DFTState(generator, score_net, adam(generator.parameters(), self.learning_rate),
-                        adam(score_net.parameters(), self.score_learning_rate))
-
-    def step(self, target: Density, state: DFTState, progress: float,
-             rng: torch.Generator) -> DFTState:
-        """One update of the score network, or after ``score_updates`` of them the generator's."""
-        z = normal(target, (self.batch, self.latent), rng)
-        e = normal(target, (self.batch, target.dim), rng)
-        if state.turn < self.score_updates:
-            self._update_score(state, z, e)
-            state.turn += 1
-        else:
-            self._update_generator(target, state, z, e)
-            state.turn = 0
-        state.updates += 1
-        return state
-
-    def _update_score(self, state: DFTState, z: Tensor, e: Tensor) -> None:
-        """Freeze theta, free phi: denoising score matching, eq. 2."""
-        with torch.no_grad():
-            x = state.generator(z).add_(e, alpha=self.sigma)
-        loss = (state.score_net(x) + e / self.sigma).square().sum(dim=1).mean()
-        state.score_optimiser.zero_grad()
-        loss.backward()
-        state.score_optimiser.step()
-        state.score_loss = loss.detach()
-
-    def _update_generator(self, target: Density, state: DFTState, z: Tensor, e: Tensor) -> None:
+    def pull(self, target: Density, score_net: Field, x: Tensor,
+             e: Tensor) -> tuple[Tensor, Tensor]:
         """Freeze phi, free theta: eq. 9, or eq. 8 alone."""
-        clean = state.generator(z)
-        x = (clean.detach() + self.sigma * e).requires_grad_()
-        score = state.score_net(x)
-        gap = target.scale * target.score(target.scale * x) - score
+        x.requires_grad_()
+        score = score_net(x)
+        gap = scaled_score(target, x) - score
         loss = fisher_loss(gap, score, e / self.sigma, self.gradient)
-        (pull,) = torch.autograd.grad(loss, x)  # dL/dx, which is dL/dg(z); phi gets no gradient
-        state.generator_optimiser.zero_grad()
-        clean.backward(pull)
-        state.generator_optimiser.step()
-        state.fisher = gap.detach().square().sum(dim=1).mean()
-
-    def draw(self, target: Density, state: DFTState, n: int, rng: torch.Generator) -> Tensor:
-        """n fresh points g(z): one forward pass, in blocks."""
-        return pushed_forward(state.generator, target, self.latent, n, rng)
-
-    def diagnostics(self, state: DFTState) -> dict[str, float]:
-        """Score-matching loss, and the estimate of D x scale^2 (as good as the score network)."""
-        found: dict[str, float] = {}
-        if state.score_loss is not None:
-            found["score_loss"] = float(state.score_loss)
-        if state.fisher is not None:
-            found["fisher_divergence"] = float(state.fisher)
-        return found
+        (pull,) = torch.autograd.grad(loss, x)
+        return pull, gap.detach()
 
 
 def fisher_loss(gap: Tensor, score: Tensor, noise: Tensor, gradient: str) -> Tensor:

@@ -46,6 +46,7 @@ DIFFUSION = {"unit": 2.0, "sigma_min": 0.05, "sde_steps": 100, "mc_samples": 150
              "clip": 20.0, "width": 64, "embedding": 32}
 TRANSPORT = {"particles": 2000, "step_size": 0.02, "start_updates": 200, "learning_rate": 2e-3,
              "layers": 2, "width": 64}
+PAIR = {"width": 64, "layers": 3, "learning_rate": 5e-4, "score_learning_rate": 2e-3}
 SETTINGS = {
     "exact": Setting(0),
     "prior": Setting(0),
@@ -74,6 +75,22 @@ SETTINGS = {
                    "sigma x scale = .15", slow=True,
                    parameters={"batch": 1024, "width": 64, "layers": 3, "score_updates": 9,
                                "learning_rate": 3e-4, "score_learning_rate": 2e-3}),
+    "kl_ns": Setting(5000, 0.1, "narrower by the noise's variance, as dft", slow=True,
+                     parameters={**PAIR, "batch": 512, "score_updates": 9}),
+    "fisher_ns": Setting(5000, 0.1, "f lags behind the generator: means wander by a tenth",
+                         slow=True, parameters={**PAIR, "batch": 256, "layers": 2,
+                                                "learning_rate": 2e-4}),
+    "ksd_ns": Setting(1500, 0.05, "means wander with the noise of batches of 256", slow=True,
+                      parameters={"batch": 256, "width": 64, "layers": 3,
+                                  "learning_rate": 1e-3}),
+    "steingan": Setting(1200, 0.05, "each point is in its own sum, which narrows the law, and "
+                        "means wander with the noise of the batch", slow=True,
+                        parameters={"batch": 512, "width": 64, "layers": 3,
+                                    "learning_rate": 5e-4}),
+    "dikl": Setting(2000, 0.2, "400 updates of the generator, with noisy scores of 128 points: "
+                    "means are off by up to .2 sd", slow=True,
+                    parameters={**PAIR, "batch": 128, "score_updates": 4, "score_batch": 256,
+                                "embedding": 16, "temperatures": 5, "candidates": 6}),
     "idem": Setting(3000, 0.2, "starts centred, and 150 samples estimate the score with bias: "
                     "means are off by up to .2 sd in so short a training", slow=True,
                     parameters={**DIFFUSION, "learning_rate": 5e-4, "warm_start": "prior",
