@@ -71,6 +71,8 @@ class Metric(ABC):
       is dear, or made for a single question.
     - ``floor_draws``: how many draws a committed floor holds at least.
     - ``signed``: an unbiased estimator of something that is zero at p, so it may be negative.
+    - ``trains``: it fits a network at every call; too dear for the audits of all metrics, it has
+      tests of its own, and the order of points matters to it.
     - ``own_ruler``: a bandwidth taken from the tested samples, kept for a paper's sake; no other
       metric may have one, and the audit checks it.
     """
@@ -85,6 +87,7 @@ class Metric(ABC):
     default: ClassVar[bool] = True
     floor_draws: ClassVar[int] = 1000
     signed: ClassVar[bool] = False
+    trains: ClassVar[bool] = False
     own_ruler: ClassVar[bool] = False
 
     @abstractmethod

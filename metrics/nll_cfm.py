@@ -35,6 +35,7 @@ class NllCfm(Metric):
     default = False
     packages = ("torchdiffeq",)
     floor_draws = 20
+    trains = True
     blind = "detail finer than the network fits; the tails, where few reference points lie"
     reference = "T. Akhound-Sadegh et al., arXiv 2402.06121, table 2 and its appendix"
 
