@@ -225,10 +225,9 @@ class Nested(Sampler):
 
     def weigh(self, target: Density, state: NestedState, n: int, points: Tensor | None,
               rng: torch.Generator) -> Weighing:
-        """The weights of all points, and log Z with dynesty's error."""
+        """log Z with dynesty's error; the law of the dead points is no proposal to be weighed."""
         _, log_w, se = self.weighted(state)
-        return Weighing(at_draws=log_w + math.log(len(log_w)),
-                        log_z=(float(log_w.logsumexp(0)), se))
+        return Weighing(log_z=(float(log_w.logsumexp(0)), se))
 
     def renewal(self, state: NestedState) -> tuple[int, float]:
         """(points a draw can give, the steps of the whole run: a fresh set is a fresh run)."""

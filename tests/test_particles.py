@@ -340,8 +340,9 @@ def test_log_z_of_the_case_within_its_error(sampler: Sampler, steps: int, right:
     run = Trial(sampler, target, steps).run()
     said = sampler.weigh(target, run.state, 100, None, run.rng)
     assert within(said, LOG_Z) == right
-    assert said is not None and said.at_draws is not None and said.log_z is not None
-    assert float(log_mean_exp(said.at_draws)) == pytest.approx(said.log_z[0])
+    assert said is not None and said.log_z is not None
+    if said.at_draws is not None:
+        assert float(log_mean_exp(said.at_draws)) == pytest.approx(said.log_z[0])
 
 
 def test_a_draw_is_distinct_and_follows_uneven_weights() -> None:
@@ -394,7 +395,6 @@ def test_nested_runs_merge_to_the_right_log_z_and_a_smaller_error() -> None:
     one = run.sampler.weigh(run.target, first, 1, None, run.rng)
     assert run.state.runs >= 3 and within(said, CORRELATED_LOG_Z)
     assert said.log_z[1] < 0.65 * one.log_z[1]
-    assert float(log_mean_exp(said.at_draws)) == pytest.approx(said.log_z[0])
     bad = replace(run.state, runs=2 * run.state.runs)  # known bad: too many taken to be alive
     assert not within(run.sampler.weigh(run.target, bad, 1, None, run.rng), CORRELATED_LOG_Z)
 
