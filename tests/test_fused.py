@@ -28,6 +28,7 @@ from results.records import Job, parse
 from samplers.hmc import Hmc
 from samplers.mala import Mala
 from samplers.mh import Mh
+from samplers.parallel_tempering import ParallelTempering
 from samplers.svgd import Svgd
 from samplers.ula import Ula, euler
 from targets.base import Target
@@ -35,7 +36,9 @@ from targets.parts import fused as part
 from targets.parts.fused import Bill, bill, compiling, fused
 
 CHAINS = {"hmc": Hmc(chains=64, leapfrog_steps=3), "mala": Mala(chains=64), "ula": Ula(chains=64),
-          "mh": Mh(chains=64), "svgd": Svgd(particles=64, median_rows=8),
+          "mh": Mh(chains=64),
+          "parallel_tempering": ParallelTempering(replicas=4, chains=16, leapfrog_steps=2),
+          "svgd": Svgd(particles=64, median_rows=8),
           "svgd_fixed": Svgd(particles=64, bandwidth=0.5)}
 
 pytestmark = pytest.mark.filterwarnings("default")  # Dynamo trips over deprecations of torch's
