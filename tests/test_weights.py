@@ -160,9 +160,11 @@ def test_a_missing_package_is_listed_and_its_jobs_are_rows(
     plugin.write_text(PLUGIN)
     assert main(["list", "samplers", "--plugin", str(plugin)]) == 0
     assert "needs pip install no_such_package" in " ".join(capsys.readouterr().out.split())
-    folder = tmp_path / "run"
-    words = "run --suite smoke --samplers needy,ula --targets gaussian --seeds 1 --n 100 " \
-            f"--budget 1e4evals --plugin {plugin} --out {folder}"
+    folder, suite = tmp_path / "run", tmp_path / "suite.toml"
+    suite.write_text('targets = ["gaussian"]\nsamplers = ["needy", "ula"]\ncontrols = []\n'
+                     'seeds = 1\nn = 100\nn_curve = 100\nbudget = "1e4evals"\nmetrics = ["mmd"]\n'
+                     'floor_draws = 20\n')
+    words = f"run --suite {suite} --plugin {plugin} --out {folder}"
     assert main(words.split()) == 0
     jobs = {r.label: r for r in read(folder)[0] if isinstance(r, Job)}
     assert jobs["needy"].status == "unsupported"
