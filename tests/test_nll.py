@@ -8,6 +8,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+pytest.importorskip("torchdiffeq")
+
 from bench import registry
 from metrics.base import Evidence
 from metrics.parts.cnf import Velocity, fit, log_density

@@ -8,6 +8,7 @@ the systematic error that the method itself leaves, with its reason.
 from __future__ import annotations
 
 import io
+import math
 import random
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -347,6 +348,27 @@ def test_renewal_and_diagnostics_are_numbers(name: str) -> None:
         assert points >= 1 and steps >= 1
     if run.sampler.learned:
         assert run.state.updates <= 8
+
+
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_weighing_leaves_state_and_points_and_says_numbers(name: str) -> None:
+    run = trial(name).run()
+    before, points = save(run.state), law("skewed").sample(60, torch.Generator().manual_seed(4))
+    for given in (None, points):
+        kept = None if given is None else given.clone()
+        said, again = (run.sampler.weigh(run.target, run.state, 60, given,
+                                         torch.Generator().manual_seed(6)) for _ in range(2))
+        assert same(before, save(run.state))
+        assert given is None or torch.equal(given, kept)
+        if said is None or again is None:
+            assert again is None and said is None
+            continue
+        for part in (said.at_draws, said.at_target, said.gap):
+            assert part is None or (part.ndim == 1 and bool(torch.isfinite(part).all()))
+        assert said.at_target is None or (given is not None and len(said.at_target) == 60)
+        assert said.log_z is None or (math.isfinite(said.log_z[0]) and said.log_z[1] >= 0)
+        for one, two in zip(vars(said).values(), vars(again).values(), strict=True):
+            assert torch.equal(one, two) if isinstance(one, torch.Tensor) else one == two
 
 
 @pytest.mark.parametrize("name", SAMPLERS)
