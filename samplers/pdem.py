@@ -25,6 +25,7 @@ class PDEM(EnergyMatching):
 
     name = "pdem"
     kind = "amortised"
+    family = "diffusion"
     learned = True
     update = ("x_t = prior point + noise of variance h(t); Adam step on (h(t) + 1e-3) "
               "|s(x_t, t) - S_K(x_t, t)|^2; draws by the reverse SDE")

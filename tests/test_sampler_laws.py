@@ -110,6 +110,7 @@ SETTINGS = {
     "fab": Setting(1000, slow=True, parameters={"layers": 4, "width": 32, "learning_rate": 2e-3,
                                                 "buffer_batches": 8, "least": 1280}),
 }
+FAMILIES = ("mcmc", "particles", "diffusion", "flow", "one-step", "control")
 FINE = 0.1  # the bias up to which the kit tells the skewed law from a Gaussian of its moments
 SAMPLERS = sorted(catalogue()["samplers"])
 
@@ -254,7 +255,7 @@ def test_the_kit_s_own_targets_are_what_they_say(where: str) -> None:
 def test_declares_itself(name: str) -> None:
     said = catalogue()["samplers"][name].attributes
     assert said["kind"] in ("amortised", "continuing", "one-shot", "control")
-    assert said["update"] and said["reference"] and said["cannot"]
+    assert said["family"] in FAMILIES and said["update"] and said["reference"] and said["cannot"]
     if said["kind"] == "control":
         assert isinstance(said["steps"], int)
 
