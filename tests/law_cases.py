@@ -1,4 +1,4 @@
-"""The two cases that claims about log Z and weights of modes are held to, fixed before any of them was run.
+"""Two cases for claims about log Z and weights of modes, fixed before any sampler met them.
 
 ``log_z_case``: a mixture of four Gaussians in ten dimensions whose nearest centres lie four
 standard deviations apart, weights 1 : 2 : 3 : 4, raised so that log Z = 2.5 (a sampler that says
