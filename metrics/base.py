@@ -14,8 +14,8 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from samplers.base import Weighing
 from targets.base import Target
+from targets.parts.weighing import Weighing
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from metrics.base import Estimate, Evidence
 from metrics.parts.weighing import OfWeights, known_log_z, log_mean_exp, weights
-from samplers.base import Weighing
+from targets.parts.weighing import Weighing
 
 
 @dataclass(frozen=True)

@@ -8,35 +8,16 @@ a random generator: ``step`` is the paper's displayed update, once.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor
 
 from targets.base import Density
+from targets.parts.weighing import Weighing as Weighing
 
 Kind = Literal["amortised", "continuing", "one-shot", "control"]
 Family = Literal["mcmc", "particles", "diffusion", "flow", "one-step", "control"]
-
-
-@dataclass(frozen=True)
-class Weighing:
-    """What a sampler that knows its own law q says of it; p~ is exp(log_prob), Z its integral.
-
-    ``at_draws``: log w = log p~(x) - log q(x) at fresh draws x of q, shape (n,), so that
-    E exp = Z; of a sampler whose law is one of paths, the same ratio of the laws of paths; of
-    weighted particles their log-weights, scaled so that the mean of exp is the estimate of Z.
-    ``at_target``: log w at the given exact points of p, (n,); of paths, at paths drawn backward
-    from them. ``log_z``: the sampler's own estimate of log Z with its standard error, where it
-    has a better one than the log-mean-exp of ``at_draws``. ``gap``: |grad log q - grad log p|^2
-    at draws of q, (n,).
-    """
-
-    at_draws: Tensor | None = None
-    at_target: Tensor | None = None
-    log_z: tuple[float, float] | None = None
-    gap: Tensor | None = None
 
 
 class Sampler(ABC):

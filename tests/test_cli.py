@@ -185,8 +185,6 @@ def test_rooms_import_only_what_is_above_them() -> None:
                 names = [a.name for a in node.names] if isinstance(node, ast.Import) else \
                     [node.module or ""] if isinstance(node, ast.ImportFrom) else []
                 for name in names:
-                    if room == "metrics" and name == "samplers.base":
-                        continue  # what a sampler says of its own law is judged there
                     head = name.partition(".")[0]
                     assert head not in rooms - above, f"{path} imports {name}"
                     assert room != "results" or head != "torch", f"{path} imports torch"

@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 
 from metrics.base import Evidence, Metric
-from samplers.base import Weighing
 from targets.base import Target
+from targets.parts.weighing import Weighing
 
 
 class OfWeights(Metric):

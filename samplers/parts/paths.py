@@ -42,6 +42,7 @@ from torch import Tensor, nn
 from samplers.base import Sampler, Weighing, normal
 from samplers.parts.controls import Control
 from samplers.parts.dem import clipped
+from samplers.parts.implicit import scaled_score
 from samplers.parts.nets import adam, in_blocks
 from targets.base import Density
 
@@ -112,8 +113,7 @@ class ControlledPaths(Sampler):
                 when: tuple[Tensor, Tensor]) -> Tensor:
         """u(x, t), the score in it held fixed unless the exact gradient is asked for."""
         at = x if self.exact_gradient else x.detach()
-        score = target.scale * target.score(target.scale * at)
-        return net(x, clipped(score, self.clip), when)
+        return net(x, clipped(scaled_score(target, at), self.clip), when)
 
     def paths(self, target: Density, net: Control, n: int, rng: torch.Generator,
               fixed: bool = False) -> tuple[Tensor, Tensor]:
