@@ -3,9 +3,10 @@
     python -m bench.drills --seeds 200 --out DIR [--only NAME]
 
 Each drill copies the five packages into a temporary folder, makes its mistake there by replacing
-lines that must stand exactly once, and runs suite `smoke` for that sampler from the copy: names,
-settings, targets and metrics are unchanged, as in a change that goes wrong. DIR/NAME is a run like
-any other; ``python -m results.regression.calibration`` tells how often the check catches it.
+lines that must stand exactly once, and runs its gate's suite (`smoke` or `nightly`) for that
+sampler from the copy: names, settings, targets and metrics are unchanged, as in a change that goes
+wrong. DIR/NAME is a run like any other; ``python -m results.regression.calibration`` tells how
+often the check catches those of `smoke`.
 """
 
 from __future__ import annotations
@@ -28,13 +29,14 @@ PACKAGES = ("bench", "samplers", "targets", "metrics", "results")
 
 @dataclass(frozen=True)
 class Drill:
-    """A mistake: the sampler it is made in, what it is, and the lines that become others."""
+    """A mistake: its sampler, what it is, the lines that become others, its suite."""
 
     name: str
     sampler: str
     says: str
     file: str
     lines: tuple[tuple[str, str], ...]
+    suite: str = "smoke"
 
     def plant(self, root: Path) -> None:
         """Make the mistake in the copy at ``root``; raises UserError where a line has moved."""
@@ -82,6 +84,17 @@ DRILLS = (
             "        scores["),)),
     Drill("idem_samples", "idem", "a tenth of the K samples", "samplers/parts/dem.py",
           (("h.sqrt(), self.mc_samples, rng", "h.sqrt(), max(1, self.mc_samples // 10), rng"),)),
+    Drill("mh_uncorrected", "mh", "every proposal accepted", "samplers/mh.py",
+          (("    return moved(accepted, ",
+            "    accepted = torch.ones_like(accepted)\n    return moved(accepted, "),), "nightly"),
+    Drill("smc_unweighted", "smc", "populations resampled without their weights",
+          "samplers/smc.py",
+          (("        log_w = (beta - state.beta) * g\n", "        log_w = 0 * g\n"),), "nightly"),
+    Drill("dds_ratio", "dds", "half of the control's square lost", "samplers/dds.py",
+          (("self.decays[k] * x - shift / 2)", "self.decays[k] * x - shift)"),), "nightly"),
+    Drill("kl_ns_half", "kl_ns", "half of the sampler's own score", "samplers/kl_ns.py",
+          (("scaled_score(target, x) - score_net(x)",
+            "scaled_score(target, x) - 0.5 * score_net(x)"),), "nightly"),
 )
 
 
@@ -93,13 +106,13 @@ def copy_house(to: Path) -> None:
 
 
 def run_drill(drill: Drill, seeds: str, out: Path) -> int:
-    """Run `smoke` for the drill's sampler, without controls, from a copy with the mistake."""
+    """Run its suite for the drill's sampler, without controls, from a copy with the mistake."""
     with tempfile.TemporaryDirectory(prefix="drill-") as folder:
         root = Path(folder)
         copy_house(root)
         drill.plant(root)
-        suite = root / "smoke.toml"
-        text = suite_names()["smoke"].read_text(encoding="utf-8")
+        suite = root / f"{drill.suite}.toml"
+        text = suite_names()[drill.suite].read_text(encoding="utf-8")
         suite.write_text("controls = []\n" + text, encoding="utf-8")
         command = [sys.executable, "-m", "bench", "run", "--suite", str(suite), "--samplers",
                    drill.sampler, "--seeds", seeds, "--out", str(out.resolve()), "--no-report"]

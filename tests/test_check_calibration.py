@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from bench.suite_file import parse, suite_names
 from results.regression.calibration import (
     BASELINES,
     FILE,
@@ -87,3 +88,20 @@ def test_the_committed_calibration_keeps_what_the_check_promises() -> None:
     for name, drill in found["drills"].items():
         if drill["harmful"]:
             assert max(drill["caught"][str(k)] for k in SIZES) >= 0.9, name
+
+
+@pytest.mark.parametrize("suite", ["smoke", "nightly"])
+def test_whoever_is_gated_has_something_to_lose(suite: str) -> None:
+    """45 seeds of each sampler and control of the suite, well away from the prior by MMD^2."""
+    base, asked = read(BASELINES / f"{suite}.json"), parse(suite_names()[suite])
+    controls = {name for name, _ in base.by_name} - set(asked["samplers"])
+    assert controls == {"exact", "idle", "prior"}
+    assert len(base.by_name) == len(asked["targets"]) * (len(asked["samplers"]) + 3)
+    for (sampler, target), found in base.by_name.items():
+        assert len(found.seeds) >= 45
+        if sampler not in controls:
+            mine, prior = (c.values[c.metrics.index("mmd")]
+                           for c in (found, base.by_name["prior", target]))
+            gain = (prior.mean() - mine.mean()) / max(mine.std(ddof=1), prior.std(ddof=1))
+            least = 3.5 if (sampler, target) == ("dft", "squiggle") else 5.0
+            assert gain >= least, f"{sampler} on {target}: {gain:.1f}"

@@ -40,10 +40,12 @@ def test_every_drill_applies_to_the_code_as_it_stands(drill: Drill, tmp_path: Pa
     compile(after, drill.file, "exec")
 
 
-def test_drills_have_names_of_their_own_and_samplers_of_the_suite() -> None:
+def test_drills_have_names_of_their_own_and_samplers_of_their_suite() -> None:
     assert len(set(NAMES)) == len(DRILLS)
-    samplers = parse(suite_names()["smoke"])["samplers"]
-    assert {d.sampler for d in DRILLS} <= set(samplers) <= catalogue()["samplers"].keys()
+    for suite in ("smoke", "nightly"):
+        samplers = parse(suite_names()[suite])["samplers"]
+        planted = {d.sampler for d in DRILLS if d.suite == suite}
+        assert planted <= set(samplers) <= catalogue()["samplers"].keys()
 
 
 @pytest.mark.parametrize("copies", [0, 2])
