@@ -58,6 +58,10 @@ class Evidence:
         """A fresh generator for a metric's own randomness, on the CPU."""
         return torch.Generator().manual_seed(self.seed)
 
+    def on_host(self) -> Target:
+        """The target on the CPU, for exact points that are the same whatever the device."""
+        return self.target.to("cpu", self.target.dtype)
+
 
 class Metric(ABC):
     """An estimator. Class attributes are plain literals, read without importing the file.

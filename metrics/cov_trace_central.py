@@ -58,10 +58,9 @@ class CovTraceCentral(Metric):
 
     def _central(self, evidence: Evidence) -> tuple[Tensor, Tensor, float, float]:
         """Edges, shape (dim,) each, and the trace between them with its squared error."""
-        target = evidence.target
-        rng = torch.Generator(target.device).manual_seed(evidence.seed)
-        sets = target.blocks(self.reference_points // _PARTS, _PARTS, rng)
-        exact = torch.cat(sets).double().cpu()
+        sets = evidence.on_host().blocks(self.reference_points // _PARTS, _PARTS,
+                                         evidence.generator())
+        exact = torch.cat(sets).double()
         ordered = exact.sort(0).values
         cut = int(0.5 * (1.0 - self.keep) * len(ordered))
         low, high = ordered[cut], ordered[len(ordered) - 1 - cut]

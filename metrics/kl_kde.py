@@ -91,9 +91,8 @@ class KlKde(Metric):
 
     def _exact(self, evidence: Evidence) -> Tensor:
         """The exact points, (reference_points,), float64 on the CPU."""
-        target = evidence.target
-        rng = torch.Generator(target.device).manual_seed(evidence.seed)
-        return target.sample(self.reference_points, rng).double().cpu()[:, 0]
+        target = evidence.on_host()
+        return target.sample(self.reference_points, evidence.generator()).double()[:, 0]
 
 
 def _influence(points: Tensor, width: float, grid: Tensor, slope: Tensor) -> float:
