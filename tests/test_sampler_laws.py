@@ -2,13 +2,16 @@
 
 A new sampler is tested with its default hyperparameters and 1,000 steps. Those of this project
 that need other settings to be tested in seconds have them in the one table below, ``bias`` being
-the systematic error that the method itself leaves, with its reason.
+the systematic error that the method itself leaves, with its reason. A setting must hold whatever
+the seed: ``KIT_SEED=3 python -m pytest tests/test_sampler_laws.py -m "slow or not slow" -k
+recovers_law`` repeats the law at another than 0; docs/samplers.md says at which it was.
 """
 
 from __future__ import annotations
 
 import io
 import math
+import os
 import random
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -29,6 +32,7 @@ from samplers.svgd import Svgd, SvgdState
 from targets.base import Density
 from tests.laws import LAWS, Trial, law, verdict
 
+SEED = int(os.environ.get("KIT_SEED", "0"))  # of the trial that must recover the law
 USUAL_BUDGET = 1_000_000  # evaluations, on a toy target
 
 
@@ -44,7 +48,8 @@ class Setting:
 
 
 DIFFUSION = {"unit": 2.0, "sigma_min": 0.05, "sde_steps": 100, "mc_samples": 150, "batch": 128,
-             "clip": 20.0, "width": 64, "embedding": 32}
+             "clip": 20.0, "width": 64, "embedding": 32,
+             "ema": 0.995}  # without the average a mean wanders by half a deviation
 TRANSPORT = {"particles": 2000, "step_size": 0.02, "start_updates": 200, "learning_rate": 2e-3,
              "layers": 2, "width": 64}
 PAIR = {"width": 64, "layers": 3, "learning_rate": 5e-4, "score_learning_rate": 2e-3}
@@ -72,34 +77,34 @@ SETTINGS = {
                         parameters={"estimator": "second_order", "width": 128}),
     "drifting_multiscale": Setting(700, parameters={"codes": 64, "width": 64, "batch": 128,
                                                     "support": 256, "walkers": 32, "window": 50}),
-    "dft": Setting(6000, 0.1, "samples are narrower than the target by the noise's variance, "
+    "dft": Setting(12_000, 0.05, "samples are narrower than the target by the noise's variance, "
                    "sigma x scale = .15", slow=True,
                    parameters={"batch": 1024, "width": 64, "layers": 3, "score_updates": 9,
-                               "learning_rate": 3e-4, "score_learning_rate": 2e-3}),
+                               "learning_rate": 1e-3, "score_learning_rate": 2e-3}),
     "kl_ns": Setting(5000, 0.1, "narrower by the noise's variance, as dft", slow=True,
                      parameters={**PAIR, "batch": 512, "score_updates": 9}),
-    "fisher_ns": Setting(4000, 0.2, "f lags behind the generator: at three seeds means were off "
-                         "by up to .26 sd", slow=True,
+    "fisher_ns": Setting(4000, 0.2, "f lags behind the generator: means are off by up to .26 sd",
+                         slow=True,
                          parameters={**PAIR, "batch": 256, "layers": 2, "learning_rate": 1e-3,
                                      "score_learning_rate": 5e-3}),
-    "ksd_ns": Setting(1500, 0.05, "means wander with the noise of batches of 256", slow=True,
-                      parameters={"batch": 256, "width": 64, "layers": 3,
-                                  "learning_rate": 1e-3}),
+    "ksd_ns": Setting(2500, 0.1, "means and variances wander with the noise of batches of 256",
+                      slow=True, parameters={"batch": 256, "width": 64, "layers": 3,
+                                             "learning_rate": 3e-4}),
     "steingan": Setting(1200, 0.1, "each point is in its own sum, which narrows the law, and "
                         "means wander with the noise of the batch", slow=True,
                         parameters={"batch": 512, "width": 64, "layers": 3,
                                     "learning_rate": 5e-4}),
-    "dikl": Setting(4000, 0.2, "800 updates of the generator, with noisy scores of 128 points: "
-                    "means are off by up to .2 sd", slow=True,
+    "dikl": Setting(4000, 0.3, "noised scores by importance samples are biased: the first mean is "
+                    ".2 sd too large at every seed, a variance by up to .36", slow=True,
                     parameters={**PAIR, "batch": 128, "score_updates": 4, "score_batch": 256,
                                 "embedding": 16, "temperatures": 5, "candidates": 6}),
-    "idem": Setting(3000, 0.2, "starts centred, and 150 samples estimate the score with bias: "
-                    "means are off by up to .2 sd in so short a training", slow=True,
+    "idem": Setting(3000, 0.1, "150 samples estimate the score with bias", slow=True,
                     parameters={**DIFFUSION, "learning_rate": 5e-4, "warm_start": "prior",
                                 "outer_batch": 1024}),
-    "pdem": Setting(2500, 0.2, "as idem", slow=True,
+    "pdem": Setting(2500, 0.1, "as idem", slow=True,
                     parameters={**DIFFUSION, "learning_rate": 5e-4}),
-    "pis": Setting(400, slow=True, parameters={"loss": "log_variance", "learning_rate": 2e-3}),
+    "pis": Setting(400, 0.05, "so short a training leaves variances off by a tenth", slow=True,
+                   parameters={"loss": "log_variance", "learning_rate": 2e-3}),
     "dds": Setting(400, 0.2, "so short a training over 64 SDE steps leaves variances off by up to "
                    "a fifth", slow=True, parameters={"prior": 1.0, "noise": 3.0}),
     "dis": Setting(400, 0.2, "as dds", slow=True, parameters={"prior": 1.0}),
@@ -107,7 +112,7 @@ SETTINGS = {
                              parameters={"layers": 4, "width": 32, "learning_rate": 1e-3}),
     "boltzmann_generator": Setting(700, slow=True, parameters={
         "layers": 4, "width": 32, "learning_rate": 2e-3}),
-    "fab": Setting(1000, slow=True, parameters={"layers": 4, "width": 32, "learning_rate": 2e-3,
+    "fab": Setting(1500, slow=True, parameters={"layers": 4, "width": 32, "learning_rate": 1e-3,
                                                 "buffer_batches": 8, "least": 1280}),
 }
 FAMILIES = ("mcmc", "particles", "diffusion", "flow", "one-step", "control")
@@ -157,7 +162,7 @@ def marked(name: str) -> Any:
 @pytest.mark.parametrize("where", LAWS)
 def test_recovers_law(name: str, where: str) -> None:
     chosen = setting(name)
-    x = Trial(sampler(name), law(where), chosen.steps).run().draw(4000)
+    x = Trial(sampler(name), law(where), chosen.steps, SEED).run().draw(4000)
     wrong = verdict(x, where, chosen.bias)
     if (name, "recovers_law") in EXEMPTIONS:
         assert wrong, "an exempted sampler recovers the law: strike the exemption"
