@@ -191,7 +191,7 @@ class Trial:
     state: Any = field(init=False)
 
     def __post_init__(self) -> None:
-        self.rng = torch.Generator().manual_seed(self.seed)
+        self.rng = torch.Generator(self.target.device).manual_seed(self.seed)
         self.state = self.sampler.init(self.target, self.rng)
         self.made = 0
 
@@ -203,5 +203,5 @@ class Trial:
         return self
 
     def draw(self, n: int, seed: int = 1) -> Tensor:
-        rng = torch.Generator().manual_seed(seed)
+        rng = torch.Generator(self.target.device).manual_seed(seed)
         return self.sampler.draw(self.target, self.state, n, rng)

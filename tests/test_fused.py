@@ -57,10 +57,13 @@ def backend(request: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     bill()
 
 
-def run(sampler: Any, target: Target, seed: int = 0, evals: float = 64 * 60) -> tuple[Any, Run]:
-    """The whole loop on a budget of evaluations: final points, and the run."""
+SIXTY = Budget("evals", 64 * 60)  # steps of 64 chains
+
+
+def run(sampler: Any, target: Target, seed: int = 0, budget: Budget = SIXTY) -> tuple[Any, Run]:
+    """The whole loop: the last look, and the run."""
     looks: list[Any] = []
-    made = Run(sampler, target, "t", Budget("evals", evals), seed, 64, 64)
+    made = Run(sampler, target, "t", budget, seed, 64, 64)
     made.go(looks.append)
     return looks[-1], made
 
