@@ -15,8 +15,8 @@ from results.floors import Score
 from results.folder import Run
 from results.records import Checkpoint, Cost, Job, Measure
 
-_NESTED = ("train", "draw", "spent")
-_PACKED = ("params", "target_params", "ladder", "diagnostics", "renewal")
+_NESTED = ("train", "draw", "spent", "uncharged")
+_PACKED = ("params", "target_params", "ladder", "diagnostics", "renewal", "notes")
 
 
 def _flat(record: Job | Checkpoint) -> dict[str, Any]:

@@ -42,9 +42,13 @@ def judged(scores: Scores, metric: str) -> list[str]:
 
 
 def competes(scores: Scores, label: str, target: str) -> bool:
-    """Whether a sampler is ranked on a target: not where it was unaffordable or unsupported."""
+    """Whether a sampler is ranked on a target: not where it was unaffordable or unsupported.
+
+    Nor where the target raised on any seed: the seeds that are left would be a choice.
+    """
     found = scores.run.of(label, target)
-    return bool(found) and not all(job.status in UNRANKED for job in found)
+    return (bool(found) and not all(job.status in UNRANKED for job in found)
+            and not any(job.status == "target-failed" for job in found))
 
 
 def _standing(scores: Scores, label: str, target: str, metric: str) -> tuple[int, float]:

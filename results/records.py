@@ -17,7 +17,10 @@ VERSION = 1
 
 #: Every way a job can end. ``ok`` is the only one that is ranked.
 STATUSES = ("ok", "diverged", "failed", "timeout", "killed", "out-of-memory", "unaffordable",
-            "unsupported")
+            "unsupported", "target-failed")
+#: The sampler could not answer for a reason that is not its own: it declines the target, or the
+#: target raised while the sampler asked it. Shown, never ranked, never counted against it.
+UNANSWERED = ("unsupported", "target-failed")
 
 
 class BadRecord(ValueError):
@@ -86,6 +89,8 @@ class Job:
     graphs: int = 0  # compiled in this job; the seeds of a process share them
     compile_seconds: float = 0.0  # by the wall, on no clock
     compile_note: str = ""  # what was asked to be compiled and could not be
+    uncharged: Cost = field(default_factory=Cost)  # rows of warm-up, ladder and weighing
+    notes: tuple[str, ...] = ()  # what a reader of this job's numbers must know, a sentence each
     sort: str = "job"
 
 
@@ -133,7 +138,7 @@ class Measure:
 Record = Job | Checkpoint | Measure
 _SORTS: dict[str, type[Job] | type[Checkpoint] | type[Measure]] = {
     "job": Job, "checkpoint": Checkpoint, "measure": Measure}
-_COSTS = {"train", "draw", "spent"}
+_COSTS = {"train", "draw", "spent", "uncharged"}
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401
@@ -169,7 +174,7 @@ def parse(line: str) -> Record:
     try:
         for name in _COSTS & values.keys():
             values[name] = Cost(**values[name])
-        for name in ("probe", "renewal", "parts"):
+        for name in ("probe", "renewal", "parts", "notes"):
             if values.get(name) is not None:
                 values[name] = tuple(values[name])
         if "ladder" in values:

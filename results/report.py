@@ -28,6 +28,7 @@ from results.reproduction import (
     failures_table,
     metrics_table,
     missing_table,
+    notes_table,
     reproduction_table,
     samplers_table,
 )
@@ -155,7 +156,8 @@ def content(run: Run) -> dict[str, Any]:
         "curves": curve_groups(scores),
         "gallery": gallery.rows(run), "breakeven": breakeven_tables(scores, found),
         "failures": [t for t in (failures_table(run), missing_table(run)) if t],
-        "complaints": run.complaints, "reproduce": reproduction_table(run),
+        "job_notes": notes_table(run), "complaints": run.complaints,
+        "reproduce": reproduction_table(run),
         "samplers": samplers_table(run), "metrics": metrics_table(scores),
         "families": families(run),
         "legend_entries": [(label, colour(run, label), glyph(run, label), scores.anneals(label))

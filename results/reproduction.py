@@ -33,6 +33,20 @@ def failures_table(run: Run) -> Table | None:
     return Table("failures", "Jobs that did not end well", columns, rows)
 
 
+def notes_table(run: Run) -> Table | None:
+    """What the jobs' records note, each note once with its seeds; None where they note nothing."""
+    seeds: dict[tuple[str, str, str], list[int]] = {}
+    for job in run.jobs:
+        for note in job.notes:
+            seeds.setdefault((job.target, job.label, note), []).append(job.seed)
+    rows = tuple((Cell(t, float(run.targets.index(t))), name_cell(run, x, t),
+                  Cell(", ".join(map(str, sorted(found))), float(min(found))), Cell(note, note))
+                 for (t, x, note), found in sorted(seeds.items(), key=lambda item: (
+                     run.targets.index(item[0][0]), run.labels.index(item[0][1]), item[0][2])))
+    columns = tuple(Column(t, numeric=False) for t in ("target", "sampler", "seeds", "note"))
+    return Table("job-notes", "Notes about jobs", columns, rows) if rows else None
+
+
 def missing_table(run: Run) -> Table | None:
     """Pairs of the plan with fewer records than seeds; None where all are accounted for."""
     seeds = int(run.suite.get("seeds") or 0)

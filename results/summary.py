@@ -46,8 +46,12 @@ def warnings(scores: Scores) -> list[str]:
         counts = Counter((job.status, job.label) for job in bad)
         words = [f"{amount} {status} ({label})" for (status, label), amount in counts.items()]
         found.append(f"{len(bad)} of {plural(len(run.jobs), 'job')} did not end well: "
-                     f"{listing(words)}. They count against their sampler; their reasons stand "
-                     "under Failures.")
+                     f"{listing(words)}. They count against their sampler, but for "
+                     "unsupported and target-failed ones; their reasons stand under Failures.")
+    noted = sum(bool(job.notes) for job in run.jobs)
+    if noted:
+        found.append(f"{plural(noted, 'job')} of {len(run.jobs)} carry a note about how their "
+                     "numbers came about; the notes stand under Failures.")
     disturbed = sum(run.disturbed(job) for job in run.jobs)
     if disturbed:
         found.append(f"The machine was disturbed during {plural(disturbed, 'job')}: the probe "

@@ -14,11 +14,12 @@ from results.floors import Score, band
 from results.folder import Run
 from results.frames import Scores
 from results.palette import colour, glyph
+from results.records import UNANSWERED
 
 #: What the table of a target shows; everything else stands folded below it.
 MAIN = ("mmd", "w2", "ksd", "mode_tv", "missing_modes")
 #: Statuses that are shown and not ranked: the sampler was never in a position to answer.
-UNRANKED = ("unaffordable", "unsupported")
+UNRANKED = ("unaffordable", *UNANSWERED)
 
 
 def slug(*parts: str) -> str:

@@ -14,7 +14,7 @@ from results.folder import load
 from results.frames import Scores
 from results.glance import glance
 from results.ranking import primary, ranking_table
-from results.reproduction import failures_table, missing_table
+from results.reproduction import failures_table, missing_table, notes_table
 from results.summary import findings, verdict, warnings
 from results.tables import MAIN, target_metrics, target_table
 
@@ -79,7 +79,7 @@ def print_report(folder: Path, console: Console) -> None:
     console.print(Text("≈ cannot be told from exact samples of that size, ↓ below what they "
                        "score; means over seeds, whose values stand in the report.", style="dim"))
     console.print(grid(ranking_table(scores, metric)))
-    for table in (failures_table(scores.run), missing_table(scores.run)):
+    for table in (failures_table(scores.run), missing_table(scores.run), notes_table(scores.run)):
         if table is not None:
             console.print(grid(table))
     for line in _findings(scores):

@@ -14,6 +14,7 @@ from results.folder import Run
 from results.frames import Scores
 from results.ranking import primary
 from results.summary import unfinished
+from results.tables import UNRANKED
 
 
 def seeds_of(run: Run, target: str) -> frozenset[int]:
@@ -123,9 +124,8 @@ def left_out(runs: Sequence[Scores], targets: Sequence[str]) -> list[str]:
               f"{listing(names)}." for seeds, names in lost.items() if seeds]
     gone = list(dict.fromkeys(
         f"{x} ({s.run.of(x, t)[0].status} on {t})" for s in runs for x in s.run.ranked
-        for t in targets if any(j.status in ("unaffordable", "unsupported")
-                                for j in s.run.of(x, t))))
+        for t in targets if any(j.status in UNRANKED for j in s.run.of(x, t))))
     if gone:
         found.append("Unaffordable counts as failed, and leaves a sampler out that could run "
-                     f"nowhere; unsupported is left out: {listing(gone)}.")
+                     f"nowhere; unsupported and target-failed are left out: {listing(gone)}.")
     return found

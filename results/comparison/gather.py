@@ -19,7 +19,8 @@ from results.comparison.checks import (
 from results.comparison.paired import Cell
 from results.errors import ReportError
 from results.frames import Scores
-from results.tables import MAIN
+from results.records import UNANSWERED
+from results.tables import MAIN, UNRANKED
 
 
 @dataclass(frozen=True)
@@ -81,9 +82,9 @@ class Field:
 
 
 def _cell(entry: Entry, target: str, metric: str, seeds: frozenset[int]) -> Cell | None:
-    """None where the sampler does not compete on the target (unsupported, or no record)."""
+    """None where the sampler does not compete on the target (it could not answer, or no record)."""
     jobs = [j for j in entry.scores.run.of(entry.name, target)
-            if j.status != "unsupported" and j.seed in seeds]
+            if j.status not in UNANSWERED and j.seed in seeds]
     score = entry.scores.final(entry.name, target, metric)
     good = {} if score is None else dict(zip(score.seeds, score.values, strict=True))
     values = {}
@@ -148,7 +149,7 @@ def _entries(runs: Sequence[Scores], targets: Sequence[str]) -> tuple[Entry, ...
     for scores in runs:
         for name in scores.run.ranked:
             jobs = [j for t in targets for j in scores.run.of(name, t)]
-            if not any(j.status not in ("unaffordable", "unsupported") for j in jobs):
+            if not any(j.status not in UNRANKED for j in jobs):
                 continue
             label, stem = name, f"{name}@{scores.run.path.resolve().name}"
             for i in range(len(runs) + 1):
