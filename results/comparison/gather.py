@@ -82,7 +82,7 @@ class Field:
 
 
 def _cell(entry: Entry, target: str, metric: str, seeds: frozenset[int]) -> Cell | None:
-    """None where the sampler does not compete on the target (it could not answer, or no record)."""
+    """None where the sampler does not compete on the target (no answer, or no record)."""
     jobs = [j for j in entry.scores.run.of(entry.name, target)
             if j.status not in UNANSWERED and j.seed in seeds]
     score = entry.scores.final(entry.name, target, metric)
