@@ -23,6 +23,7 @@ from bench.meter import Ledger, MeteredTarget, MeterError, TruthfulTarget
 from bench.streams import stream
 from results.records import Cost
 from samplers.base import Sampler, Weighing
+from samplers.exact import Exact
 from targets.base import Target, sealed
 from targets.parts.fused import NOTHING, Bill, bill
 
@@ -77,7 +78,7 @@ class Run:
         self.sampler, self.target, self.budget = sampler, target, budget
         self.name, self.seed, self.n, self.n_curve = target_name, seed, n, n_curve
         self.ledger = Ledger(target.device)
-        face = TruthfulTarget if sampler.name == "exact" else MeteredTarget
+        face = TruthfulTarget if type(sampler) is Exact else MeteredTarget
         self.face = face(target, self.ledger)
         self.clock = Clock(target.device)
         self.drawing = Clock(target.device)

@@ -13,6 +13,7 @@ recompilation at each call).
 
 from __future__ import annotations
 
+import copy
 import itertools
 import threading
 import weakref
@@ -93,6 +94,16 @@ def _capturing(device: torch.device) -> bool:
 # graph node may still hold it.
 _behind: dict[int, tuple[Target, Ledger]] = {}
 _held: set[int] = set()
+
+
+def _answering(target: Target) -> Target:
+    """A copy that answers while targets are sealed, and so do the targets it is made of."""
+    inner = copy.copy(target)
+    for key, value in vars(target).items():
+        if isinstance(value, Target):
+            object.__setattr__(inner, key, _answering(value))
+    object.__setattr__(inner, "_behind_meter", True)
+    return inner
 
 
 def _release(handle: int) -> None:
@@ -193,7 +204,7 @@ class MeteredTarget:
 
     def __init__(self, target: Target, ledger: Ledger) -> None:
         self._handle = next(h for h in itertools.count(1) if h not in _behind)
-        _behind[self._handle] = (target.behind_meter(), ledger)
+        _behind[self._handle] = (_answering(target), ledger)
         weakref.finalize(self, _release, self._handle)
         self.dim = int(target.dim)
         self.scale = float(target.scale)

@@ -14,6 +14,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from types import FunctionType
 from typing import Any, ClassVar, Protocol, Self, runtime_checkable
 
 import torch
@@ -72,7 +73,8 @@ class SealedError(RuntimeError):
 
 
 _sealed = False
-_GUARDED = ("log_prob", "score", "log_prob_and_score", "hvp", "sample")
+#: What may be called on a bare target while a sampler runs: it makes copies and evaluates nothing.
+_OPEN = frozenset({"to", "declaring", "tempered"})
 
 
 @contextmanager
@@ -98,6 +100,7 @@ def _guarded(method: Callable[..., Any]) -> Callable[..., Any]:
                               "the target handed to init, step and draw")
         return method(self, *args, **kwargs)
 
+    del answer.__wrapped__  # type: ignore[attr-defined]  # it would lead past the seal
     return answer
 
 
@@ -118,9 +121,9 @@ class Target(ABC):
     _behind_meter: bool = False
 
     def __init_subclass__(cls) -> None:
-        for name in _GUARDED:
-            if name in cls.__dict__:
-                setattr(cls, name, _guarded(cls.__dict__[name]))
+        for name, item in list(vars(cls).items()):
+            if isinstance(item, FunctionType) and not name.startswith("_") and name not in _OPEN:
+                setattr(cls, name, _guarded(item))
 
     # ---- sampling face -------------------------------------------------------------------------
 
@@ -224,15 +227,6 @@ class Target(ABC):
         other = copy.copy(self)
         object.__setattr__(other, "scale", float(scale))
         return other
-
-    def behind_meter(self) -> Self:
-        """A copy that answers while targets are sealed; only a meter asks for it."""
-        inner = copy.copy(self)
-        for key, value in vars(self).items():
-            if isinstance(value, Target):
-                object.__setattr__(inner, key, value.behind_meter())
-        object.__setattr__(inner, "_behind_meter", True)
-        return inner
 
     def tempered(self, temperature: float) -> Target:
         """The target at energy E / temperature; overridden where a reference exists there too."""
