@@ -100,7 +100,7 @@ def _guarded(method: Callable[..., Any]) -> Callable[..., Any]:
                               "the target handed to init, step and draw")
         return method(self, *args, **kwargs)
 
-    del answer.__wrapped__  # type: ignore[attr-defined]  # it would lead past the seal
+    del answer.__wrapped__  # it would lead past the seal
     return answer
 
 
