@@ -83,9 +83,9 @@ def as_declared(target: Target, spec: dict[str, Any]) -> Target:
     return target if spec["scale"] is None else target.declaring(spec["scale"])
 
 
-def make_metrics(common: dict[str, Any]) -> list[Metric]:
-    """The metrics of the suite."""
-    return [load_plugged("metrics", m, common) for m in common["metrics"]]
+def make_metrics(common: dict[str, Any]) -> dict[str, Metric]:
+    """The metrics of the suite by their labels."""
+    return {m["label"]: load_plugged("metrics", m, common) for m in common["metrics"]}
 
 
 def run_job(spec: dict[str, Any], seed: int, tell: Tell) -> Job:

@@ -21,12 +21,16 @@ from targets.base import Target
 
 
 class Judge:
-    """Metrics on one target, for one seed; all samplers of a seed meet the same evidence."""
+    """Metrics on one target, for one seed; all samplers of a seed meet the same evidence.
 
-    def __init__(self, target: Target, name: str, metrics: list[Metric], seed: int, n: int,
+    ``metrics`` is by label; measures and floors carry the label.
+    """
+
+    def __init__(self, target: Target, name: str, metrics: dict[str, Metric], seed: int, n: int,
                  floors: Path) -> None:
-        self.metrics = [m for m in metrics if m.applies(target)]
-        self.weighers = [m for m in metrics if isinstance(m, OfWeights) and m.weighs(target)]
+        self.metrics = {label: m for label, m in metrics.items() if m.applies(target)}
+        self.weighers = {label: m for label, m in metrics.items()
+                         if isinstance(m, OfWeights) and m.weighs(target)}
         reference = reference_block(target, name, seed, n) if target.has_reference else None
         self.evidence = Evidence(target, reference, seed)
         self.floors = read_floors(floors)
@@ -35,7 +39,7 @@ class Judge:
         """Score a few points once, so that no job pays for what the metrics import."""
         if self.evidence.reference is not None:
             few = self.evidence.reference[:20]
-            for metric in self.metrics:
+            for metric in self.metrics.values():
                 metric.estimate(few, Evidence(self.evidence.target, few))
 
     def measures(self, key: str, look: Look, n_curve: int) -> list[Measure]:
@@ -48,13 +52,14 @@ class Judge:
         return curve + self._score(key, look, "final", look.points)
 
     def _score(self, key: str, look: Look, stage: str, points: Tensor) -> list[Measure]:
-        measures = [self._measure(key, look.index, stage, m, points[:m.points(len(points))],
-                                  self.evidence) for m in self.metrics]
+        measures = [self._measure(key, look.index, stage, label, m,
+                                  points[:m.points(len(points))], self.evidence)
+                    for label, m in self.metrics.items()]
         if not self.weighers:
             return measures
         evidence = self._weighed(look, len(points))
-        return measures + [self._measure(key, look.index, stage, m, points, evidence)
-                           for m in self.weighers if m.answered(evidence.weighing)]
+        return measures + [self._measure(key, look.index, stage, label, m, points, evidence)
+                           for label, m in self.weighers.items() if m.answered(evidence.weighing)]
 
     def _weighed(self, look: Look, n: int) -> Evidence:
         """The evidence with what the sampler says of its own law at n draws and n exact points."""
@@ -62,8 +67,8 @@ class Judge:
         return replace(self.evidence, weighing=look.weigh(
             n, None if exact is None else exact[:n].clone()))
 
-    def _measure(self, key: str, index: int, stage: str, metric: Metric, x: Tensor,
-                 evidence: Evidence) -> Measure:
+    def _measure(self, key: str, index: int, stage: str, label: str, metric: Metric,
+                 x: Tensor, evidence: Evidence) -> Measure:
         start = time.perf_counter()
         estimate, note = None, ""
         try:
@@ -72,13 +77,13 @@ class Judge:
                 estimate, note = None, "the metric is not finite on these points"
         except (ValueError, ArithmeticError, RuntimeError) as error:
             note = f"{type(error).__name__}: {error}"
-        floor = self.floors.get(f"{metric.name}/{len(x)}")
+        floor = self.floors.get(f"{label}/{len(x)}")
         facts: dict[str, Any] = {}
         if floor is not None:
             facts = {"floor_mean": float(floor.mean()), "floor_sd": float(floor.std(ddof=1))}
             if estimate is not None:
                 facts["p"] = p_value(estimate.value, floor)
-        return Measure(key, index, stage, metric.name, metric.version, len(x),
+        return Measure(key, index, stage, label, metric.version, len(x),
                        None if estimate is None else estimate.value,
                        None if estimate is None else estimate.se,
                        parts=() if estimate is None else estimate.parts,
@@ -91,7 +96,7 @@ def reference_block(target: Target, name: str, seed: int, n: int) -> Tensor:
 
 
 def read_floors(path: Path) -> dict[str, np.ndarray]:
-    """Null draws by ``metric/n``; empty where the target has no reference."""
+    """Null draws by ``label/n``; empty where the target has no reference."""
     if not path.exists():
         return {}
     with np.load(path, allow_pickle=False) as file:

@@ -19,6 +19,7 @@ from bench.pool import Task, machine_memory
 from bench.registry import ROOMS, ROOT, Entry, find
 from bench.suite_file import Spec
 from bench.suites import Suite
+from results.records import joined
 
 PACKAGES = ("torch", "numpy", "scipy", "pot", "pandas", "matplotlib")
 
@@ -73,7 +74,8 @@ def header(suite: Suite, command: str) -> dict[str, Any]:
         "samplers": {s.label: _sampler_facts(s, suite, plugin) for s in suite.samplers},
         "targets": {t.label: {"name": t.name, **_facts(find("targets", t.name, plugin))}
                     for t in suite.targets},
-        "metrics": {m.name: {**_facts(find("metrics", m.name, plugin)), "params": m.params}
+        "metrics": {m.label: {"name": m.name, **_facts(find("metrics", m.name, plugin)),
+                              "params": m.params}
                     for m in suite.metrics},
         "exemptions": {f"{s}: {law}": why for (s, law), why in EXEMPTIONS.items()},
     }
@@ -106,8 +108,8 @@ def _sampler_facts(spec: Spec, suite: Suite, plugin: Path | None) -> dict[str, A
 
 
 def job_key(sampler: str, target: str, seed: int) -> str:
-    """The key that joins the records of a job."""
-    return f"{sampler}--{target}--s{seed}"
+    """The key that joins the records of a job; no two jobs of a run share one."""
+    return joined(sampler, target, f"s{seed}")
 
 
 def _common(suite: Suite, folder: Path, threads: int) -> dict[str, Any]:
@@ -163,7 +165,7 @@ def cell_task(suite: Suite, common: dict[str, Any], target: Spec, sampler: Spec,
                         "learned": bool(attributes.get("learned")),
                         "anneals": bool(attributes.get("anneals")),
                         "preset": suite.preset if sampler.params else ""}}
-    return Task(f"{sampler.label}--{target.label}", spec, suite.wall_limit)
+    return Task(joined(sampler.label, target.label), spec, suite.wall_limit)
 
 
 def job_facts(spec: dict[str, Any], seed: int) -> dict[str, Any]:

@@ -54,14 +54,16 @@ def prepare_target(spec: dict[str, Any]) -> dict[str, Any]:
     return _facts(target, metrics, floors)
 
 
-def find_floors(target: Target, name: str, metrics: list[Metric],
+def find_floors(target: Target, name: str, metrics: dict[str, Metric],
                 common: dict[str, Any]) -> dict[str, np.ndarray]:
-    """Null draws of each metric at each number of points of the run."""
+    """Null draws of each metric, by ``label/n``, at each number of points of the run."""
     known = _committed(target, name, metrics)
     floors = {}
-    for metric in (m for m in metrics if m.applies(target)):
+    for label, metric in metrics.items():
+        if not metric.applies(target):
+            continue
         for n in sorted({metric.points(n) for n in _sizes(common)}):
-            key = f"{metric.name}/{n}"
+            key = f"{label}/{n}"
             with compiling(common["compile"]):
                 floors[key] = known[key] if key in known else null_draws(
                     target, metric, n, min(common["floor_draws"], metric.floor_draws), 0)
@@ -78,7 +80,8 @@ def _sizes(common: dict[str, Any]) -> set[int]:
     return sizes
 
 
-def _committed(target: Target, name: str, metrics: list[Metric]) -> dict[str, np.ndarray]:
+def _committed(target: Target, name: str, metrics: dict[str, Metric]) -> dict[str, np.ndarray]:
+    """Committed floors by ``label/n``: of metrics at their defaults, which is all they hold."""
     path = COMMITTED / f"{name}.npz"
     if not path.exists() or isinstance(target, Referenced):
         return {}
@@ -86,8 +89,10 @@ def _committed(target: Target, name: str, metrics: list[Metric]) -> dict[str, np
         if not same(file["fingerprint"].tolist(), fingerprint(target)):
             return {}
         versions = json.loads(str(file["versions"]))
-    current = {m.name for m in metrics if versions.get(m.name) == m.version}
-    return {k: v for k, v in read_floors(path).items() if k.partition("/")[0] in current}
+    known = read_floors(path)
+    return {f"{label}/{k.partition('/')[2]}": draws for label, m in metrics.items()
+            if versions.get(m.name) == m.version and m == type(m)()
+            for k, draws in known.items() if k.partition("/")[0] == m.name}
 
 
 def density_grid(target: Target) -> dict[str, np.ndarray]:
@@ -137,7 +142,7 @@ def _check_reference(target: Referenced, common: dict[str, Any]) -> None:
                         f"{float(z.abs().max()):.1f} standard errors); use a longer run")
 
 
-def _facts(target: Target, metrics: list[Metric],
+def _facts(target: Target, metrics: dict[str, Metric],
            floors: dict[str, np.ndarray]) -> dict[str, Any]:
     weights, identity = target.mode_weights, fingerprint(target)
     return {"dim": target.dim, "scale": target.scale, "log_z": target.log_z,
@@ -146,7 +151,7 @@ def _facts(target: Target, metrics: list[Metric],
             "mode_weights": None if weights is None else [float(w) for w in weights],
             "fingerprint": digest(identity),
             "behaviour": [v if math.isfinite(v) else None for v in identity],
-            "metric_behaviour": {m.name: behaviour(m, target) for m in metrics
+            "metric_behaviour": {label: behaviour(m, target) for label, m in metrics.items()
                                  if m.applies(target)},
             "floor_draws": {k: len(v) for k, v in floors.items()}}
 

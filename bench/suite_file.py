@@ -10,17 +10,23 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from bench.budget import Budget, parse_budget
 from bench.errors import UserError, nearest, unknown
-from bench.registry import check_parameters, find
+from bench.registry import catalogue, check_parameters, find
 
 HERE = Path(__file__).parent
 PUBLISHED = HERE.parent / "results" / "published"
-LABEL = re.compile(r"[A-Za-z0-9_.-]+")
+LABEL = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*")
+#: So long may a label be: two of them, a seed and a suffix make the name of a file.
+LONGEST = 80
+#: Names that some systems keep for devices, with any suffix.
+RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -41,7 +47,7 @@ KEYS: dict[str, tuple[type | tuple[type, ...], str]] = {
     "targets": (list, "a list of names or {name, label, params, temperature, scale}"),
     "samplers": (list, "a list of names or {name, label, params, budget}"),
     "controls": (list, "a list of control samplers"),
-    "metrics": (list, "a list of names or {name, params}"),
+    "metrics": (list, "a list of names or {name, label, params}"),
     "seeds": ((int, str), "a number of seeds, or \"first:last\" (last excluded)"),
     "budget": (str, "a budget such as \"5s\" or \"2e6evals\""),
     "n": (int, "a number of points"),
@@ -155,19 +161,37 @@ def read_specs(path: Path, key: str, items: list[Any], plugin: Path | None) -> t
         if not isinstance(raw, dict) or "name" not in raw or set(raw) - allowed:
             raise UserError(f"{where(path, key)}: an item of '{key}' must be a name or a table "
                             f"with {', '.join(sorted(allowed))}, not {item!r}")
-        label = raw.get("label", raw["name"])
-        if not isinstance(label, str) or not LABEL.fullmatch(label):
-            raise UserError(f"{where(path, key)}: label {label!r} must be of letters, digits, "
-                            "'_', '.' and '-'")
         check_parameters(find(room, raw["name"], plugin), raw.get("params", {}))
+        label = raw["label"] if "label" in raw else raw["name"]
         specs.append(Spec(raw["name"], label, raw.get("params", {}),
                           **{k: raw[k] for k in extra & raw.keys()}))
         _check_spec(path, key, specs[-1])
-    doubles = {s.label for s in specs if [t.label for t in specs].count(s.label) > 1}
-    if doubles:
-        raise UserError(f"{where(path, key)}: '{min(doubles)}' stands twice in '{key}'; give the "
-                        "variant its own label")
+    try:
+        check_labels(room, specs, plugin)
+    except UserError as error:
+        raise UserError(f"{where(path, key)}: {error}") from None
     return tuple(specs)
+
+
+def check_labels(room: str, specs: Sequence[Spec], plugin: Path | None) -> None:
+    """Refuse labels that cannot name files, that differ by case alone or mean something else."""
+    seen: dict[str, str] = {}
+    for spec in specs:
+        label = spec.label
+        if (not isinstance(label, str) or not LABEL.fullmatch(label) or len(label) > LONGEST
+                or RESERVED.fullmatch(label)):
+            raise UserError(
+                f"label {label!r} of {room[:-1]} '{spec.name}' is not usable; write at most "
+                f"{LONGEST} letters, digits, '_', '-' and '.', not beginning with '.', and no "
+                f"device's name: {{name = \"{spec.name}\", label = \"...\"}}")
+        if label != spec.name and label in catalogue(plugin)[room]:
+            raise UserError(f"label '{label}' of {room[:-1]} '{spec.name}' is the name of another "
+                            f"{room[:-1]}; choose another label")
+        if (other := seen.setdefault(label.casefold(), label)) != label:
+            raise UserError(f"the {room} '{other}' and '{label}' differ by case alone, which not "
+                            "every file system tells apart; choose another label")
+    if doubles := [x for x, count in Counter(s.label for s in specs).items() if count > 1]:
+        raise UserError(f"'{doubles[0]}' stands twice in '{room}'; give the variant its own label")
 
 
 def parse_seeds(value: int | str) -> tuple[int, ...]:

@@ -18,6 +18,7 @@ from bench.suite_file import (
     HERE,
     Spec,
     check_keys,
+    check_labels,
     find_file,
     parse,
     parse_seeds,
@@ -91,6 +92,7 @@ def read_suite(name: str, plugin: Path | None = None, only_samplers: str | None 
     named = raw.get("controls", ["exact", "prior", "idle"])
     controls = read_specs(path, "controls", named, plugin)
     controls = tuple(c for c in controls if c.label not in {s.label for s in samplers})
+    check_labels("samplers", controls + samplers, plugin)
     samplers, preset, note = _with_preset(path, samplers, raw.get("preset", {}), plugin)
     metrics = raw.get("metrics", default_metrics(plugin))
     try:
@@ -134,6 +136,7 @@ def _choose(room: str, have: tuple[Spec, ...], wanted: str | None,
         if label not in by_label:
             find(room, label, plugin)
         chosen[label] = by_label.get(label, Spec(label, label))
+    check_labels(room, list(chosen.values()), plugin)
     return tuple(chosen.values())
 
 

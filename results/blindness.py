@@ -249,13 +249,17 @@ def blind_sentences(run: Run, known: dict[str, Audit] | None = None) -> list[str
                 for m in dict.fromkeys(x.metric for x in run.measures)}
     held = of_run(run, known)
     said = []
-    for metric, version in versions.items():
+    for label, version in versions.items():
+        info = run.metric(label)
+        if info["params"]:
+            continue  # the audits are of the defaults
+        metric = str(info["name"])
         places: dict[int, dict[str, list[Spot]]] = {}
         for name, audit in held.items():
             n = _size(audit, metric, offered)
             if n is not None and audit.metrics[metric]["version"] == version:
                 places.setdefault(n, {})[name] = blind_spots(audit, metric, n)
-        said += [_grouped(str(run.metric(metric)["title"]), n, spots)
+        said += [_grouped(str(info["title"]), n, spots)
                  for n, spots in places.items() if any(spots.values())]
     return said
 

@@ -109,10 +109,14 @@ class Run:
         return bool(self.median_probe) and max(job.probe) > DISTURBED * self.median_probe
 
     def metric(self, name: str) -> dict[str, Any]:
-        """What the run says of a metric: title, what it is blind to, its reference."""
-        info = {"title": name, "blind": "", "reference": "", "signed": False,
-                **((self.header.get("metrics") or {}).get(name) or {})}
-        return info | {"title": str(info["title"]).replace("^2", "²")}
+        """What the run says of a metric by its label: title, what it is blind to, its reference.
+
+        Under a label of its own it is a variant, and its title says so.
+        """
+        info = {"name": name, "title": name, "blind": "", "reference": "", "signed": False,
+                "params": {}, **((self.header.get("metrics") or {}).get(name) or {})}
+        title = str(info["title"]).replace("^2", "²")
+        return info | {"title": title if info["name"] == name else f"{title} ({name})"}
 
     def target(self, name: str) -> dict[str, Any]:
         """What the run says of a target: summary, dimension, mode weights, its reference."""

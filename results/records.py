@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,6 +22,16 @@ STATUSES = ("ok", "diverged", "failed", "timeout", "killed", "out-of-memory", "u
 #: The sampler could not answer for a reason that is not its own: it declines the target, or the
 #: target raised while the sampler asked it. Shown, never ranked, never counted against it.
 UNANSWERED = ("unsupported", "target-failed")
+
+
+def joined(*names: str) -> str:
+    """Names as one, ``a--b``: different names give different ones, also where they hold hyphens.
+
+    A hyphen at an end of a name or beside another is written ``+``, which no label may hold; so no
+    part holds ``--`` or touches one with a hyphen of its own, and the whole can be taken apart.
+    """
+    return "--".join(re.sub(r"^-+|-+$|-{2,}", lambda run: "+" * len(run[0]), name)
+                     for name in names)
 
 
 class BadRecord(ValueError):
@@ -121,7 +132,7 @@ class Measure:
     key: str
     index: int
     stage: str
-    metric: str
+    metric: str  # its label in the suite: one metric can be taken in two settings
     version: int
     n: int
     value: float | None

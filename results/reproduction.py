@@ -136,7 +136,9 @@ def metrics_table(scores: Scores) -> Table:
     for metric in scores.metrics:
         info = run.metric(metric)
         sizes = sorted({len(d) for (_, m, _), d in run.draws.items() if m == metric})
-        rows.append((Cell(str(info["title"]), seeds=metric if metric != info["title"] else ""),
+        settings = ", ".join(f"{k} = {v}" for k, v in info["params"].items())
+        names = [x for x in (str(info["name"]), settings) if x and x != info["title"]]
+        rows.append((Cell(str(info["title"]), seeds="\n".join(names)),
                      Cell(str(info["blind"]) or "not stated"), Cell(str(info["reference"]) or "–"),
                      Cell(str(info.get("version", 1)), float(info.get("version", 1))),
                      Cell(" or ".join(map(str, sizes)) or "none",

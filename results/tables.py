@@ -14,7 +14,7 @@ from results.floors import Score, band
 from results.folder import Run
 from results.frames import Scores
 from results.palette import colour, glyph
-from results.records import UNANSWERED
+from results.records import UNANSWERED, joined
 
 #: What the table of a target shows; everything else stands folded below it.
 MAIN = ("mmd", "w2", "ksd", "mode_tv", "missing_modes")
@@ -24,8 +24,8 @@ UNRANKED = ("unaffordable", *UNANSWERED)
 
 def slug(*parts: str) -> str:
     """An id for HTML from names a user chose; different names keep different ids."""
-    return "--".join("".join(c if c.isascii() and (c.isalnum() or c in "_-") else f"_{ord(c):x}_"
-                             for c in part) for part in parts)
+    return "".join(c if c.isascii() and (c.isalnum() or c in "_-") else f".{ord(c):x}."
+                   for c in joined(*parts))
 
 
 def exponent(scores: Scores, metric: str) -> int:

@@ -125,7 +125,7 @@ class Knowing(Sampler):
 def test_the_harness_asks_and_nobody_pays(tmp_path: Path) -> None:
     target = registry.load("targets", "gaussian").to("cpu", torch.float32)
     names = ("elbo", "eubo", "log_z_error", "fisher_relative", "mmd")
-    judge = Judge(target, "gaussian", [registry.load("metrics", m) for m in names], 0, 100,
+    judge = Judge(target, "gaussian", {m: registry.load("metrics", m) for m in names}, 0, 100,
                   tmp_path / "none")
     looks = []
     run = Run(Knowing(), target, "gaussian", Budget("evals", 1000), 0, 100, 50)

@@ -137,7 +137,7 @@ class Snapshot:
 def freeze(run: Run) -> Snapshot:
     """A run as a snapshot; raises ReportError where it holds nothing to keep."""
     scores = Scores(run)
-    gated = tuple(m for m in scores.metrics if m not in UNGATED)
+    gated = tuple(m for m in scores.metrics if run.metric(m)["name"] not in UNGATED)
     lead = primary(scores)
     cells = tuple(cell for label in run.labels for target in run.targets
                   if (cell := _cell(scores, label, target, gated, lead)) is not None)

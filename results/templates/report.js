@@ -34,8 +34,9 @@
       const name = part.dataset.sampler;
       part.hidden = all.has(name) && !wanted.has(name);
     });
-    const slug = (name) => [...name].map((c) => /[A-Za-z0-9_-]/.test(c) ? c
-      : `_${c.codePointAt(0).toString(16)}_`).join("");
+    const joined = (name) => name.replace(/^-+|-+$|-{2,}/g, (run) => "+".repeat(run.length));
+    const slug = (name) => [...joined(name)].map((c) => /[A-Za-z0-9_-]/.test(c) ? c
+      : `.${c.codePointAt(0).toString(16)}.`).join("");
     all.forEach((name) => {
       document.querySelectorAll(`g[id*="-of-${slug(name)}-"]`).forEach((line) => {
         line.style.display = wanted.has(name) ? "" : "none";
