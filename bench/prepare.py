@@ -25,6 +25,7 @@ from metrics.floors import null_draws
 from metrics.parts.identity import fingerprint as behaviour
 from results.store import write_atomically
 from targets.base import Target
+from targets.parts import agreement, contract
 from targets.parts.fused import compiling
 from targets.parts.identity import digest, fingerprint, same
 from targets.parts.reference import Referenced
@@ -43,15 +44,15 @@ def prepare_target(spec: dict[str, Any]) -> dict[str, Any]:
     target = make_target(spec["target"], {**common, "device": "cpu"})
     _check_contract(target, spec["target"]["name"])
     metrics = make_metrics(common)
-    if isinstance(target, Referenced):
-        _check_reference(target, common)
+    note = _check_reference(target, common) if isinstance(target, Referenced) else ""
     if target.dim == 2:
         _save(folder / "density" / f"{label}.npz", density_grid(target))
     floors: dict[str, np.ndarray] = {}
     if target.has_reference:
         floors = find_floors(target, spec["target"]["name"], metrics, common)
         _save(folder / "floors" / f"{label}.npz", floors)
-    return _facts(target, metrics, floors)
+    facts = _facts(target, metrics, floors)
+    return {**facts, "reference_note": "; ".join(filter(None, [facts["reference_note"], note]))}
 
 
 def find_floors(target: Target, name: str, metrics: dict[str, Metric],
@@ -105,48 +106,34 @@ def density_grid(target: Target) -> dict[str, np.ndarray]:
 
 
 def _check_contract(target: Target, name: str) -> None:
-    """A target whose outputs have the wrong shape would give wrong numbers later on."""
-    x = target.scale * torch.randn(7, target.dim, generator=torch.Generator().manual_seed(0))
-    x = x.to(target.dtype)
+    """A target that breaks its contract would give wrong numbers later on."""
     try:
-        value, score = target.log_prob_and_score(x)
-    except Exception as error:
-        raise UserError(f"target '{name}' cannot be evaluated: {type(error).__name__}: "
-                        f"{error}") from error
-    for what, got, want in (("log_prob", value.shape, (7,)), ("score", score.shape, x.shape)):
-        if tuple(got) != tuple(want):
-            raise UserError(f"target '{name}' breaks the contract: {what} of points of shape "
-                            f"{tuple(x.shape)} has shape {tuple(got)}, expected {tuple(want)}")
-    if not bool(torch.isfinite(value).all()):
-        raise UserError(f"target '{name}' breaks the contract: log_prob is not finite at points "
-                        "drawn from N(0, scale^2 I)")
+        contract.check(target)
+    except contract.Breach as error:
+        raise UserError(f"target '{name}' breaks the contract: {error}") from error
 
 
-def _check_reference(target: Referenced, common: dict[str, Any]) -> None:
-    """A reference named by the user must be long enough and agree with the score (Stein).
+def _check_reference(target: Referenced, common: dict[str, Any]) -> str:
+    """A reference named by the user must be long enough and agree with the target.
 
     Blocks of different seeds are drawn from one pool: ten times the points keep them apart.
+    Returns what a reader must know of it.
     """
-    pool = target.pool
-    if len(pool) < 10 * common["n"]:
-        raise UserError(f"a reference for {common['n']} points must hold at least "
-                        f"{10 * common['n']} rows, not {len(pool)}; run longer, or judge fewer "
-                        "points with --n")
-    score = target.score(pool)
-    # E[score] = 0 and E[x . score] = -dim under p; five standard errors are far outside chance.
-    checks = torch.cat([score, ((pool - pool.mean(0)) * score).sum(1, keepdim=True) + target.dim],
-                       dim=1)
-    z = checks.mean(0) / (checks.std(0) / len(pool) ** 0.5)
-    if float(z.abs().max()) > 5:
-        raise UserError(f"the reference disagrees with the target's score (Stein identity off by "
-                        f"{float(z.abs().max()):.1f} standard errors); use a longer run")
+    least = agreement.ENOUGH * common["n"]
+    if len(target.pool) < least:
+        raise UserError(f"a reference for {common['n']} points must hold at least {least} rows, "
+                        f"not {len(target.pool)}; run longer, or judge fewer points with --n")
+    try:
+        return agreement.check(target, common["n"])
+    except agreement.Disagreement as error:
+        raise UserError(str(error)) from None
 
 
 def _facts(target: Target, metrics: dict[str, Metric],
            floors: dict[str, np.ndarray]) -> dict[str, Any]:
     weights, identity = target.mode_weights, fingerprint(target)
     return {"dim": target.dim, "scale": target.scale, "log_z": target.log_z,
-            "has_reference": target.has_reference,
+            "has_reference": target.has_reference, "has_score": target.has_score,
             "reference_note": target.reference_note if target.has_reference else "none",
             "mode_weights": None if weights is None else [float(w) for w in weights],
             "fingerprint": digest(identity),

@@ -72,6 +72,17 @@ class SealedError(RuntimeError):
     """A bare target was evaluated while a sampler ran: an evaluation nobody would have counted."""
 
 
+class NoGradient(NotImplementedError):
+    """A derivative was asked of a target that gives none; what needs it is unsupported there."""
+
+
+_LEAVES = "leaves torch's graph (NumPy, .detach() or no_grad inside)"
+_NO_SCORE = (f"the target gives no gradient: its log_prob {_LEAVES}; write it with torch "
+             "operations, or give the target a score method")
+_NO_HESSIAN = (f"the target gives no Hessian-vector products: its score {_LEAVES}; write it with "
+               "torch operations, or override hvp")
+
+
 _sealed = False
 #: What may be called on a bare target while a sampler runs: it makes copies and evaluates nothing.
 _OPEN = frozenset({"to", "declaring", "tempered"})
@@ -144,13 +155,12 @@ class Target(ABC):
     def score(self, x: Tensor) -> Tensor:
         """Gradient of ``log_prob``: (n, dim) -> (n, dim); by autograd unless overridden.
 
-        An override must be differentiable, since ``hvp`` goes backward through it.
+        An override must be differentiable, since ``hvp`` goes backward through it. Raises
+        NoGradient where ``log_prob`` cannot be differentiated.
         """
         with torch.enable_grad():
             leaf = x if x.requires_grad else x.detach().requires_grad_()
-            total = self.log_prob(leaf).sum()
-            (gradient,) = torch.autograd.grad(total, leaf, create_graph=x.requires_grad)
-        return gradient
+            return _gradient(_in_graph(self, leaf), leaf, create_graph=x.requires_grad)
 
     def log_prob_and_score(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """``(log_prob(x), score(x))`` in one pass, shapes (n,) and (n, dim)."""
@@ -158,8 +168,8 @@ class Target(ABC):
             return self.log_prob(x), self.score(x)
         with torch.enable_grad():
             leaf = x.detach().requires_grad_()
-            value = self.log_prob(leaf)
-            (gradient,) = torch.autograd.grad(value.sum(), leaf)
+            value = _in_graph(self, leaf)
+            gradient = _gradient(value, leaf)
         return value.detach(), gradient
 
     def hvp(self, x: Tensor, v: Tensor) -> Tensor:
@@ -167,12 +177,23 @@ class Target(ABC):
         with torch.enable_grad():
             leaf = x.detach().requires_grad_()
             score = self.score(leaf)
-            if not score.requires_grad:  # a constant score has no Hessian
-                return torch.zeros_like(v)
+            if not score.requires_grad:
+                if type(self).score is not Target.score:
+                    raise NoGradient(_NO_HESSIAN)
+                return torch.zeros_like(v)  # autograd found a constant score
             (product,) = torch.autograd.grad(score, leaf, v, allow_unused=True)
         return torch.zeros_like(v) if product is None else product
 
     # ---- judging face --------------------------------------------------------------------------
+
+    @property
+    def has_score(self) -> bool:
+        """Whether ``score`` answers; found by asking it at one point."""
+        try:
+            self.score(torch.zeros((1, self.dim), device=self.device, dtype=self.dtype))
+        except NoGradient:
+            return False
+        return True
 
     #: True where ``sample`` gives points to judge against.
     has_reference: bool = False
@@ -233,12 +254,35 @@ class Target(ABC):
         return Tempered(self, temperature)
 
 
+def _in_graph(target: Target, leaf: Tensor) -> Tensor:
+    """``log_prob`` at points that want a gradient, which NumPy refuses: that is no gradient."""
+    try:
+        return target.log_prob(leaf)
+    except RuntimeError as error:
+        if "numpy() on Tensor that requires grad" in str(error):
+            raise NoGradient(_NO_SCORE) from None
+        raise
+
+
+def _gradient(value: Tensor, leaf: Tensor, create_graph: bool = False) -> Tensor:
+    """Gradient of the summed values, (n, dim); NoGradient where no graph leads to the points."""
+    if not value.requires_grad:
+        raise NoGradient(_NO_SCORE)
+    (gradient,) = torch.autograd.grad(value.sum(), leaf, create_graph=create_graph,
+                                      allow_unused=True)
+    if gradient is None:
+        raise NoGradient(_NO_SCORE)
+    return gradient
+
+
 def _moved(value: Any, device: str | torch.device, dtype: torch.dtype) -> Any:  # noqa: ANN401
-    """A constant of a target elsewhere: a tensor, a target, a tuple of these, or anything else."""
+    """A constant of a target elsewhere: a tensor, target, module, tuple of these, or another."""
     if isinstance(value, Tensor):
         return value.to(device, dtype if value.is_floating_point() else value.dtype)
     if isinstance(value, Target):
         return value.to(device, dtype)
+    if isinstance(value, torch.nn.Module):  # its ``to`` moves in place
+        return copy.deepcopy(value).to(device, dtype)
     if type(value) is tuple:
         return tuple(_moved(v, device, dtype) for v in value)
     return value

@@ -29,14 +29,13 @@ def fingerprint(target: Target) -> list[float]:
     """Dimension, scale, then log-densities and scores at the probes, in float64 on the CPU.
 
     Log-densities are taken relative to the first, so that a constant does not count; scores are
-    times the scale, so that they have no unit.
+    times the scale, so that they have no unit, and left out where the target gives none.
     """
     home = target.to("cpu", torch.float64)
     x = probes(home.dim, home.scale)
     value = home.log_prob(x).detach()
-    score = home.score(x).detach() * home.scale
-    return [float(home.dim), float(home.scale), *(value[1:] - value[0]).tolist(),
-            *score.flatten().tolist()]
+    score = (home.score(x).detach() * home.scale).flatten().tolist() if home.has_score else []
+    return [float(home.dim), float(home.scale), *(value[1:] - value[0]).tolist(), *score]
 
 
 def same(a: list[float], b: list[float], rtol: float = 1e-6) -> bool:
