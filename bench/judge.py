@@ -15,6 +15,7 @@ from bench.loop import Look
 from bench.streams import stream
 from metrics.base import Evidence, Metric
 from metrics.parts.weighing import OfWeights
+from results.arrays import read_arrays
 from results.floors import p_value
 from results.records import Measure
 from targets.base import Target
@@ -99,5 +100,4 @@ def read_floors(path: Path) -> dict[str, np.ndarray]:
     """Null draws by ``label/n``; empty where the target has no reference."""
     if not path.exists():
         return {}
-    with np.load(path, allow_pickle=False) as file:
-        return {key: file[key].astype(np.float64) for key in file.files if "/" in key}
+    return {k: v.astype(np.float64) for k, v in read_arrays(path).items() if "/" in k}

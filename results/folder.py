@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from results.arrays import read_arrays
 from results.families import CROWDED, FAMILIES
 from results.families import known as known_family
 from results.records import Checkpoint, Job, Measure
-from results.store import read, read_header
+from results.store import StoreError, read, read_header
 
 Array = NDArray[np.float64]
 
@@ -153,13 +154,12 @@ def _floors(path: Path) -> tuple[dict[tuple[str, str, int], Array], list[str]]:
     complaints = []
     for file in sorted((path / "floors").glob("*.npz")):
         try:
-            with np.load(file, allow_pickle=False) as data:
-                for key in data.files:
-                    metric, _, n = key.rpartition("/")
-                    if metric and n.isdigit():
-                        values = np.asarray(data[key], dtype=np.float64)
-                        draws[file.stem, metric, int(n)] = np.sort(values[np.isfinite(values)])
-        except (OSError, ValueError) as error:
+            for key, law in read_arrays(file).items():
+                metric, _, n = key.rpartition("/")
+                if metric and n.isdigit():
+                    values = np.asarray(law, dtype=np.float64)
+                    draws[file.stem, metric, int(n)] = np.sort(values[np.isfinite(values)])
+        except (StoreError, TypeError, ValueError) as error:
             complaints.append(f"floors/{file.name} skipped: {error}")
     return {key: values for key, values in draws.items() if len(values)}, complaints
 
@@ -167,7 +167,20 @@ def _floors(path: Path) -> tuple[dict[tuple[str, str, int], Array], list[str]]:
 def arrays(run: Run, kind: str, name: str) -> dict[str, NDArray[Any]] | None:
     """The arrays of ``kind/name.npz`` (kinds: density, samples); None where there are none."""
     try:
-        with np.load(run.path / kind / f"{name}.npz", allow_pickle=False) as data:
-            return {key: data[key] for key in data.files}
-    except (OSError, ValueError):
+        return read_arrays(run.path / kind / f"{name}.npz")
+    except StoreError:
         return None
+
+
+def with_pictures(run: Run) -> Run:
+    """The run with a complaint for each file that its pictures want and cannot have."""
+    found = []
+    wanted = [("density", t) for t in run.targets if run.target(t).get("dim") == 2]
+    wanted += [("samples", c.key) for c in run.checkpoints if c.final]
+    for kind, name in wanted:
+        try:
+            if (run.path / kind).is_dir():  # an archive leaves them out
+                read_arrays(run.path / kind / f"{name}.npz")
+        except StoreError as error:
+            found.append(_relative(str(error), run.path))
+    return replace(run, complaints=(*run.complaints, *found))

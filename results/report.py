@@ -14,7 +14,7 @@ from results.content import Table, power
 from results.costing import cost_tables
 from results.families import FAMILIES
 from results.floors import INTERVAL_FROM
-from results.folder import Run, load
+from results.folder import Run, load, with_pictures
 from results.frames import Scores
 from results.glance import glance
 from results.oracle import oracle_table
@@ -173,4 +173,4 @@ def render(run: Run) -> tuple[str, str]:
 
 def write(folder: Path) -> tuple[Path, Path]:
     """Write report.html and report.md into a run's folder; returns their paths."""
-    return save_pages(render(load(Path(folder))), Path(folder), "report")
+    return save_pages(render(with_pictures(load(Path(folder)))), Path(folder), "report")

@@ -20,12 +20,14 @@ import gzip
 import json
 import os
 import uuid
+import zlib
 from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from results.records import BadRecord, Job, Record, dump, parse
+from results.lines import assemble, ordered
+from results.records import Job, Record, dump
 
 RECORDS = "records.jsonl"
 #: The records of an archived run, which is read and never written to again.
@@ -51,35 +53,25 @@ def write_atomically(path: Path, data: bytes) -> None:
         raise
 
 
-def read(folder: Path) -> tuple[list[Record], list[str]]:
-    """Records of finished jobs, each once, and a complaint for each line that had to be skipped.
+def aside(path: Path) -> Path:
+    """Rename a damaged file, so that nothing reads it and it is not lost; returns its new path."""
+    for name in (f"{path.name}.damaged", f"{path.name}.{uuid.uuid4().hex[:8]}.damaged"):
+        if not (to := path.with_name(name)).exists():
+            break
+    path.rename(to)
+    return to
 
-    Lines of a job whose own ``job`` line is missing belong to a run that was cut off: left out.
-    """
+
+def read(folder: Path) -> tuple[list[Record], list[str]]:
+    """Records of finished jobs, each once, and a complaint for each line that was skipped."""
     path = folder / (RECORDS if (folder / RECORDS).exists() else PACKED)
     if not path.exists():
         raise StoreError(f"'{folder}' holds no {RECORDS}: name the folder of a run")
-    records: list[Record] = []
-    complaints: list[str] = []
-    with gzip.open(path) if path.name == PACKED else open(path, "rb") as file:
-        for number, line in enumerate(file, 1):
-            if not line.strip():
-                continue
-            try:
-                records.append(parse(line.decode("utf-8")))
-            except (BadRecord, UnicodeDecodeError) as error:
-                complaints.append(f"{path}, line {number} skipped: {error}")
-    finished = {r.key for r in records if isinstance(r, Job)}
-    unique: dict[tuple[object, ...], Record] = {}
-    for record in records:
-        if record.key in finished:
-            unique[_identity(record)] = record
-    return list(unique.values()), complaints
-
-
-def _identity(record: Record) -> tuple[object, ...]:
-    parts = ("key", "index", "stage", "metric", "version")
-    return (record.sort, *(getattr(record, part, None) for part in parts))
+    try:
+        with gzip.open(path) if path.name == PACKED else open(path, "rb") as file:
+            return assemble(file, str(path))
+    except (OSError, EOFError, zlib.error) as error:
+        raise StoreError(f"'{path}' cannot be read ({error}); restore it from a copy") from None
 
 
 def read_header(folder: Path) -> dict[str, Any]:
@@ -101,6 +93,7 @@ class Store:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.set_aside: list[Path] = []  # damaged files of the inbox, under their new names
 
     def __enter__(self) -> Self:
         if (self.folder / PACKED).exists():
@@ -139,15 +132,25 @@ class Store:
 
     def append(self, records: Iterable[Record]) -> None:
         """Add records durably, in one write."""
-        self._file.write("".join(dump(r) + "\n" for r in records).encode())
+        self._file.write("".join(dump(r) + "\n" for r in ordered(records)).encode())
         self._file.flush()
         os.fsync(self._file.fileno())
 
     def collect(self) -> list[Record]:
-        """Append what finished jobs left in the inbox; returns the new records."""
+        """Append what finished jobs left in the inbox; returns the new records.
+
+        A file that is damaged is set aside, so that its job counts as unfinished.
+        """
         new: list[Record] = []
         for path in sorted((self.folder / "inbox").glob("*.jsonl")):
-            records = [parse(line) for line in path.read_text(encoding="utf-8").splitlines()]
+            try:
+                records, damaged = assemble(path.read_bytes().splitlines(), path.name)
+            except OSError as error:
+                raise StoreError(f"'{path}' cannot be read ({error.strerror}); make it readable "
+                                 "or move it away, then go on with --resume") from None
+            if damaged or not records:
+                self.set_aside.append(aside(path))
+                continue
             self.append(records)
             path.unlink()
             new += records
@@ -160,5 +163,5 @@ class Store:
 
 def submit(folder: Path, key: str, records: Iterable[Record]) -> None:
     """A child's side of the store: leave a job's records for the writer, all or none."""
-    lines = "".join(dump(r) + "\n" for r in records)
+    lines = "".join(dump(r) + "\n" for r in ordered(records))
     write_atomically(folder / "inbox" / f"{key}.jsonl", lines.encode())

@@ -77,7 +77,7 @@ def test_a_corrupt_line_in_the_middle(tmp_path: Path) -> None:
     broken[1] = b"\xff\xfe garbage"
     path.write_bytes(b"\n".join(broken))
     records, complaints = read(tmp_path)
-    assert len(records) == 5
+    assert {r.key for r in records} == {"b"} and len(records) == 3, "a is not finished"
     assert len(complaints) == 1 and "line 2" in complaints[0]
 
 
