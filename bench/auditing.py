@@ -119,12 +119,12 @@ def load_entry(plugin: str | None, room: str, name: str) -> Any:  # noqa: ANN401
 
 def audit(options: argparse.Namespace) -> int:
     """Print powers, smallest defects seen, blind spots and the calibration; 1 where it fails."""
-    from rich.console import Console
+    from results.console import open_console
 
     asked = _checked(options)
     if options.out and len(asked.targets) != 1:
         raise UserError("--out keeps the audit of one target; name it with --target")
-    console = Console()
+    console = open_console()
     contents = {name: _content(name, asked, console) for name in asked.targets}
     if options.out:
         from metrics.audit import write
@@ -155,7 +155,8 @@ def _content(name: str, asked: Asked, console: Console) -> dict[str, Any]:
         raise UserError(f"of the metrics asked for none applies to '{name}': "
                         f"{', '.join(asked.metrics)}")
     path = ROOT / "audit" / f"{name}.json"
-    stored = json.loads(path.read_text()) if path.exists() and not asked.fresh else None
+    stored = (json.loads(path.read_text(encoding="utf-8"))
+              if path.exists() and not asked.fresh else None)
     effort = Effort(asked.draws or 100, 10 * (asked.draws or 100), content=asked.draws is None)
 
     def say(line: str) -> None:
@@ -203,7 +204,7 @@ def _show(content: dict[str, Any], asked: Asked, console: Console) -> None:
     from rich.text import Text
 
     from results.blindness import blind_sentence, parse, power_table, smallest_table
-    from results.terminal import grid
+    from results.console import grid
 
     found = parse(content)
     metrics = [m for m in asked.metrics if m in found.metrics]

@@ -11,13 +11,12 @@ from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 
-from rich.console import Console
-
 from bench.errors import UserError, nearest
 from bench.plan import suite_facts
 from bench.runner import run_suite
 from bench.suite_file import parse_seeds
 from bench.suites import Suite, from_facts
+from results.console import open_console
 from results.errors import ReportError
 from results.folder import load
 from results.regression.file import read, save
@@ -102,7 +101,7 @@ def check(options: argparse.Namespace) -> int:
     made = _judged(read(Path(options.baseline)), Path(options.dir), _rule(options),
                    options.samplers, options.targets)
     if options.format == "text":
-        print_text(made, Console())
+        print_text(made, open_console())
     else:
         print({"markdown": markdown, "junit": junit, "json": as_json}[options.format](made),
               end="")
@@ -159,7 +158,7 @@ def run_checked(options: argparse.Namespace, folder: Path, workers: int, command
             return code
         made = _judged(base, folder, rule, samplers, targets)
     print()
-    print_text(made, Console())
+    print_text(made, open_console())
     for suffix, text in (("md", markdown), ("xml", junit), ("json", as_json)):
         write_atomically(folder / f"check.{suffix}", text(made).encode())
     print(f"check: {folder / 'check.md'} (also .xml, .json)")
@@ -184,7 +183,7 @@ def history(options: argparse.Namespace) -> int:
 
     made = page.history([Path(f) for f in options.file])
     paths = page.save(made, Path(options.out))
-    console = Console()
+    console = open_console()
     page.print_history(made, console)
     console.print(f"history: {paths[0]} and {paths[1]}", markup=False, highlight=False,
                   soft_wrap=True)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import signal
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
@@ -22,6 +20,7 @@ from bench.comparing import compare
 from bench.errors import UserError, nearest
 from bench.running import add_options as run_options
 from bench.running import plugin_file, run
+from results.command import MISTAKE, say_error
 from results.errors import ReportError
 from results.store import StoreError
 
@@ -35,6 +34,9 @@ EPILOG = """examples:
   python -m bench compare runs/toy2d-20260101-120000 --against hmc
   python -m bench audit --metric ksd
   python -m bench run --suite smoke --check results/baselines/smoke.json
+
+exit codes: 0 done, 1 a regression, 2 a mistake or nothing to judge by, 3 a mistake of this
+program, 130 interrupted
 """
 
 
@@ -91,13 +93,12 @@ def _show(options: argparse.Namespace) -> int:
 
 
 def _report(options: argparse.Namespace) -> int:
-    from rich.console import Console
-
+    from results.console import open_console
     from results.report import write
     from results.terminal import print_report
 
     html, markdown = write(Path(options.dir))
-    console = Console()
+    console = open_console()
     print_report(Path(options.dir), console)
     console.print(f"report: {html} and {markdown}", markup=False, highlight=False,
                   soft_wrap=True)
@@ -140,19 +141,16 @@ def _terminated(number: int, frame: object) -> NoReturn:
 def main(arguments: Sequence[str]) -> int:
     """Parse and do; returns the exit code.
 
-    0 done, 1 a regression, 2 a mistake of the user or nothing to judge by, 130 interrupted.
+    0 done, 1 a regression, 2 a mistake of the user or nothing to judge by; what else may end a
+    command is ``results.command.answer``'s.
     """
     signal.signal(signal.SIGTERM, _terminated)
     try:
         options = _parse(arguments)
         return _COMMANDS[options.command](options)
     except (UserError, StoreError, ReportError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except BrokenPipeError:
-        with contextlib.suppress(OSError):
-            sys.stdout.close()
-        return 0
+        say_error(str(error))
+        return MISTAKE
 
 
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:

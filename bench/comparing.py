@@ -17,14 +17,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def compare(options: argparse.Namespace) -> int:
     """Print the comparison and write its page; raises ReportError or StoreError."""
-    from rich.console import Console
-
     from results.comparison import page
+    from results.console import open_console
 
     folders = [Path(d) for d in options.dir]
     made = page.compare(folders, options.against, options.metric)
     paths = page.save(made, Path(options.out or folders[0]))
-    console = Console()
+    console = open_console()
     page.print_comparison(made, console)
     console.print(f"comparison: {paths[0]} and {paths[1]}", markup=False, highlight=False,
                   soft_wrap=True)

@@ -23,6 +23,7 @@ from pathlib import Path
 from bench.errors import UserError, unknown
 from bench.registry import ROOT
 from bench.suite_file import suite_names
+from results.command import MISTAKE, answer, say_error
 
 PACKAGES = ("bench", "samplers", "targets", "metrics", "results")
 
@@ -116,7 +117,8 @@ def run_drill(drill: Drill, seeds: str, out: Path) -> int:
         suite.write_text("controls = []\n" + text, encoding="utf-8")
         command = [sys.executable, "-m", "bench", "run", "--suite", str(suite), "--samplers",
                    drill.sampler, "--seeds", seeds, "--out", str(out.resolve()), "--no-report"]
-        return subprocess.run(command, cwd=root, check=False).returncode
+        code = subprocess.run(command, cwd=root, check=False).returncode
+        return code if code >= 0 else 128 - code  # a shell's code for one that was killed
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -133,9 +135,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise unknown("drill", options.only, [d.name for d in DRILLS])
         return max(run_drill(d, options.seeds, options.out / d.name) for d in chosen)
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+        say_error(str(error))
+        return MISTAKE
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(answer(main))

@@ -6,13 +6,12 @@ import json
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.table import Table
-
 from bench.errors import UserError, nearest
 from bench.exemptions import EXEMPTIONS
 from bench.registry import ROOMS, Entry, catalogue, missing
 from bench.suite_file import describe, suite_names
+from results.console import grid, open_console
+from results.content import Cell, Column, Table
 
 SORTS = (*ROOMS, "suites")
 _SHOWN = ("kind", "family", "update", "reference", "blind", "needs", "cannot", "learned",
@@ -44,19 +43,16 @@ def print_list(what: str | None, as_json: bool, plugin: Path | None) -> None:
     """All entries of one sort, or of all."""
     tables = _tables(what, plugin)
     if as_json:
-        print(json.dumps(tables[what] if what else tables, indent=1, ensure_ascii=False))
+        print(json.dumps(tables[what] if what else tables, indent=1))
         return
-    console = Console()
+    console = open_console()
+    columns = (Column("name", numeric=False), Column("what it is", numeric=False))
     for sort, rows in tables.items():
-        table = Table(title=sort, title_justify="left", title_style="bold", box=None,
-                      show_header=False, padding=(0, 2, 0, 0))
-        for row in rows:
-            table.add_row(row["name"], row["summary"] + _remarks(row))
-        console.print(table)
+        cells = tuple((Cell(row["name"]), Cell(row["summary"] + _remarks(row))) for row in rows)
+        console.print(grid(Table(sort, sort, columns, cells)))
     if what in (None, "samplers"):
         console.print("exemptions from laws of the conformance kit: " + ("; ".join(
-            f"{sampler}, {law}: {why}" for (sampler, law), why in EXEMPTIONS.items()) or "none"),
-            markup=False, highlight=False)
+            f"{sampler}, {law}: {why}" for (sampler, law), why in EXEMPTIONS.items()) or "none"))
 
 
 def _remarks(row: dict[str, Any]) -> str:
@@ -75,7 +71,8 @@ def print_entry(name: str, plugin: Path | None) -> None:
     for entry in entries:
         _print(entry)
     if name in suites:
-        print(f"{name} (suite): {describe(suites[name])}\n\n{suites[name].read_text()}")
+        text = suites[name].read_text(encoding="utf-8")
+        print(f"{name} (suite): {describe(suites[name])}\n\n{text}")
 
 
 def _print(entry: Entry) -> None:

@@ -9,11 +9,12 @@ from typing import Any, Self
 
 from rich.console import Console, Group
 from rich.live import Live
-from rich.table import Table
 from rich.text import Text
 
 from bench.pool import Task
 from bench.suites import Suite
+from results.console import grid, is_live, shown
+from results.content import Cell, Column, Table
 from results.records import Job
 
 #: The metric the live table shows; the report shows all.
@@ -26,7 +27,7 @@ class Progress:
     def __init__(self, suite: Suite, console: Console) -> None:
         self.suite, self.console = suite, console
         self._live = Live(console=console, refresh_per_second=4, transient=True) \
-            if console.is_terminal else None
+            if is_live(console) else None
         self._running: dict[str, float] = {}
         self._values: dict[str, float] = {}
         self._cells: dict[tuple[str, str], list[str | float]] = {}
@@ -45,7 +46,7 @@ class Progress:
 
     def say(self, text: str) -> None:
         """A line above the display."""
-        self.console.print(text, style="dim", markup=False, highlight=False)
+        self.console.print(shown(text), style="dim")
 
     def begin(self, total: int, done: int, slots: int) -> None:
         """The jobs start now; ``done`` of them were done by an earlier session."""
@@ -82,7 +83,7 @@ class Progress:
     def tick(self) -> None:
         """Redraw."""
         if self._live and self._total:
-            self._live.update(Group(self._table(), self._line()))
+            self._live.update(Group(grid(self._table()), self._line()))
 
     def _line(self) -> Text:
         left = self._total - self._before - self._done
@@ -90,19 +91,16 @@ class Progress:
         eta = f", about {left * elapsed / self._done / 60:.1f} min left" if self._done else ""
         running = "  ".join(f"{name.replace('--', ' on ')} {progress:.0%}"
                             for name, progress in self._running.items())
-        return Text(f"{self._before + self._done} of {self._total} jobs done, {left} left{eta}\n"
-                    f"running: {running}", style="dim")
+        done = f"{self._before + self._done} of {self._total} jobs done, {left} left{eta}"
+        return Text(shown(f"{done}\nrunning: {running}"), style="dim")
 
     def _table(self) -> Table:
-        table = Table(title=f"{self.suite.name}: median {SHOWN} so far, lower is better",
-                      title_style="bold", caption_justify="left")
-        table.add_column("sampler")
-        for target in self.suite.targets:
-            table.add_column(target.label, justify="right")
-        for sampler in self.suite.samplers:
-            table.add_row(sampler.label, *(self._cell(sampler.label, t.label)
-                                           for t in self.suite.targets))
-        return table
+        columns = (Column("sampler", numeric=False),
+                   *(Column(t.label) for t in self.suite.targets))
+        rows = tuple((Cell(s.label), *(Cell(self._cell(s.label, t.label))
+                                       for t in self.suite.targets)) for s in self.suite.samplers)
+        return Table("progress", f"{self.suite.name}: median {SHOWN} so far, lower is better",
+                     columns, rows)
 
     def _cell(self, sampler: str, target: str) -> str:
         values = self._cells.get((sampler, target), [])

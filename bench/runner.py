@@ -16,6 +16,7 @@ from bench.plan import code_hash, header, job_facts, job_tasks, prepare_tasks, s
 from bench.pool import End, Pool, Task
 from bench.progress import Progress
 from bench.suites import Suite
+from results.console import open_console
 from results.records import Job
 from results.store import Store, StoreError, read_header, write_atomically
 
@@ -138,7 +139,7 @@ def default_folder(suite: str) -> Path:
 def run_suite(suite: Suite, folder: Path, workers: int, command: str,
               allow_changed_code: bool = False, report: bool = True) -> int:
     """Run, then show the tables and where the report lies; 0 when every job is accounted for."""
-    console = Console()
+    console = open_console()
     try:
         with Progress(suite, console) as progress:
             Runner(suite, folder, workers, command, progress, allow_changed_code).go()

@@ -37,7 +37,7 @@ import numpy as np
 import metrics
 import targets
 from metrics.base import Metric
-from metrics.floors import _kept, _named, _names
+from metrics.floors import _kept, _named, _names, named_targets, numbers
 from metrics.parts.calibration import LEVEL, null_of, ruler, threshold
 from metrics.parts.defect import Defect
 from metrics.parts.defects import Duplicates, Nothing, defects
@@ -228,29 +228,30 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m metrics.audit", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--targets", required=True, help="names, separated by commas")
-    parser.add_argument("--n", default="1000,5000", help="numbers of points")
+    parser.add_argument("--targets", required=True, type=named_targets,
+                        help="names, separated by commas")
+    parser.add_argument("--n", default="1000,5000", type=numbers, help="numbers of points")
     parser.add_argument("--draws", type=int, default=Effort.draws, help="draws with each defect")
     parser.add_argument("--null", type=int, default=Effort.null, help="draws without a defect")
     parser.add_argument("--floors", type=Path, default=Path("results/floors"))
     parser.add_argument("--out", type=Path, default=Path("results/audit"))
     parser.add_argument("--jobs", type=int, default=1, help="processes")
     options = parser.parse_args(arguments)
-    for name in options.targets.split(","):
+    for name in options.targets:
         target: Target = load("targets", name)
         path = options.out / f"{name}.json"
         laws = committed_floors(options.floors / f"{name}.npz", target,
                                 [load("metrics", m) for m in _names(metrics)])
         if not laws:
-            raise SystemExit(f"target '{name}' has no floors in {options.floors}; draw them with "
-                             f"python -m metrics.floors --targets {name}")
-        stored = json.loads(path.read_text()) if path.exists() else None
+            parser.error(f"target '{name}' has no floors in {options.floors}; draw them with "
+                         f"python -m metrics.floors --targets {name}")
+        stored = json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
         try:
-            content = audit(name, [int(n) for n in options.n.split(",")],
+            content = audit(name, options.n,
                             Effort(options.draws, options.null), laws, stored, jobs=options.jobs,
                             say=lambda line: print(line, file=sys.stderr, flush=True))
         except CannotJudge as error:
-            raise SystemExit(f"the audit of '{name}' stops: {error}") from None
+            parser.error(f"the audit of '{name}' stops: {error}")
         write(path, content)
 
 

@@ -74,7 +74,7 @@ def _named(room: Any, name: str) -> Any:  # noqa: ANN401
     for item in vars(module).values():
         if isinstance(item, type) and vars(item).get("name") == name:
             return item()
-    raise SystemExit(f"{room.__name__}/{name}.py holds no class named '{name}'")
+    raise ValueError(f"{room.__name__}/{name}.py holds no class named '{name}'")
 
 
 def _names(room: Any) -> list[str]:  # noqa: ANN401
@@ -167,20 +167,35 @@ def floors(name: str, ns: Sequence[int], draws: int, out: Path, jobs: int = 1,
     return path
 
 
+def numbers(text: str) -> list[int]:
+    """Numbers separated by commas, for argparse."""
+    return [int(n) for n in text.split(",")]
+
+
+def named_targets(text: str) -> list[str]:
+    """Names of targets separated by commas, for argparse, each of which must exist."""
+    names = text.split(",")
+    for name in names:
+        if name not in _names(targets):
+            raise argparse.ArgumentTypeError(f"there is no target '{name}'")
+    return names
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m metrics.floors", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--targets", required=True, help="names, separated by commas")
-    parser.add_argument("--n", default="1000,5000", help="numbers of points")
+    parser.add_argument("--targets", required=True, type=named_targets,
+                        help="names, separated by commas")
+    parser.add_argument("--n", default="1000,5000", type=numbers, help="numbers of points")
     parser.add_argument("--draws", type=int, default=1000)
     parser.add_argument("--out", type=Path, default=Path("results/floors"))
     parser.add_argument("--metrics", default="", help="only these, separated by commas "
                         "(default: all but those with default = False)")
     parser.add_argument("--jobs", type=int, default=1, help="processes")
     options = parser.parse_args(arguments)
-    for name in options.targets.split(","):
-        floors(name, [int(n) for n in options.n.split(",")], options.draws, options.out,
+    for name in options.targets:
+        floors(name, options.n, options.draws, options.out,
                options.jobs, [m for m in options.metrics.split(",") if m])
 
 

@@ -33,8 +33,14 @@ def archive(folder: Path, to: Path) -> int:
     lines = (folder / RECORDS) if (folder / RECORDS).exists() else None
     if lines is None:
         raise ReportError(f"'{folder}' is an archive already; copy it")
-    to.mkdir(parents=True, exist_ok=True)
-    write_atomically(to / "run.json", json.dumps(head, indent=1).encode())
-    shutil.copytree(folder / "floors", to / "floors", dirs_exist_ok=True)
-    write_atomically(to / PACKED, gzip.compress(lines.read_bytes(), 9, mtime=0))
+    part = to.absolute().with_name(f".{to.name}.part")
+    try:
+        write_atomically(part / "run.json", json.dumps(head, indent=1).encode())
+        shutil.copytree(folder / "floors", part / "floors", dirs_exist_ok=True)
+        write_atomically(part / PACKED, gzip.compress(lines.read_bytes(), 9, mtime=0))
+        part.replace(to)
+    except OSError as error:
+        shutil.rmtree(part, ignore_errors=True)
+        raise ReportError(f"cannot write '{to}': {error.strerror or error}; make room there, or "
+                          "choose another folder with --to") from None
     return sum(path.stat().st_size for path in to.rglob("*") if path.is_file())

@@ -9,6 +9,7 @@ import pandas as pd
 from results.errors import ReportError
 from results.folder import load
 from results.frames import measures
+from results.store import write_atomically
 
 SUFFIXES = (".csv", ".parquet", ".json")
 
@@ -26,18 +27,20 @@ def export(folder: Path, path: Path) -> int:
         raise ReportError(f"cannot export to '{path.name}': name a file that ends in "
                           f"{', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}")
     frame = measures(load(Path(folder)))
+    if not path.parent.is_dir():
+        raise ReportError(f"cannot write '{path}': there is no folder '{path.parent}'; choose "
+                          "another path with --to")
     try:
-        _write(frame, path, suffix)
+        write_atomically(path, _content(frame, suffix))
     except OSError as error:
         raise ReportError(f"cannot write '{path}': {error.strerror or error}; choose another "
                           "path with --to") from None
     return len(frame)
 
 
-def _write(frame: pd.DataFrame, path: Path, suffix: str) -> None:
-    if suffix == ".csv":
-        frame.to_csv(path, index=False)
-    elif suffix == ".parquet":
-        frame.to_parquet(path, index=False)
-    else:
-        frame.to_json(path, orient="records", indent=1, double_precision=15)
+def _content(frame: pd.DataFrame, suffix: str) -> bytes:
+    if suffix == ".parquet":
+        return bytes(frame.to_parquet(index=False))
+    text = (frame.to_csv(index=False) if suffix == ".csv" else
+            frame.to_json(orient="records", indent=1, double_precision=15))
+    return str(text).encode("utf-8", "replace")

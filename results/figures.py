@@ -10,15 +10,19 @@ import io
 import re
 from collections import Counter
 from dataclasses import dataclass
-from typing import Any
 
-import matplotlib as mpl
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from results.content import count, duration, number, power
+from results.drawing import (
+    Axes,
+    Figure,
+    FuncFormatter,
+    LogLocator,
+    NullFormatter,
+    drawn,
+    salted,
+)
 from results.floors import band
 from results.folder import Array
 from results.frames import Point, Scores
@@ -27,11 +31,6 @@ from results.tables import exponent, slug
 
 ROWS, SECONDS = "evaluations", "seconds"
 SIZE = (4.3, 3.1)
-STYLE: Any = {"svg.fonttype": "none", "font.size": 9.0, "axes.spines.top": False,
-         "axes.spines.right": False, "axes.edgecolor": GREY, "text.color": GREY,
-         "axes.labelcolor": GREY, "xtick.color": GREY, "ytick.color": GREY,
-         "axes.linewidth": 0.7, "xtick.major.width": 0.7, "ytick.major.width": 0.7,
-         "font.family": "DejaVu Sans"}
 
 
 @dataclass(frozen=True)
@@ -47,7 +46,7 @@ class Image:
 def svg(figure: Figure, key: str, alt: str) -> str:
     """A figure as an inline SVG element with its alternative text; ids are made unique by key."""
     buffer = io.StringIO()
-    with mpl.rc_context({"svg.hashsalt": key}):
+    with salted(key):
         figure.savefig(buffer, format="svg", transparent=True,
                        metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
     text = buffer.getvalue()
@@ -162,7 +161,7 @@ def curve(scores: Scores, target: str, metric: str, unit: str) -> Image | None:
     curves = _curves(scores, target, metric)
     if not curves:
         return None
-    with mpl.rc_context(STYLE):
+    with drawn():
         figure = Figure(figsize=SIZE, layout="constrained")
         axes = figure.add_subplot()
         floor = draw_curves(axes, scores, target, metric, unit)

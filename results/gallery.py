@@ -7,13 +7,12 @@ import io
 from dataclasses import dataclass
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from results.content import plural
-from results.figures import STYLE, Image
+from results.drawing import Figure, drawn
+from results.figures import Image
 from results.folder import Run, arrays
 from results.palette import GREY, colour
 from results.records import Job
@@ -70,7 +69,7 @@ def panel(run: Run, job: Job, back: Grid) -> Image | None:
 
 
 def _png(cloud: NDArray[Any], back: Grid, tint: str) -> str:
-    with mpl.rc_context(STYLE):
+    with drawn():
         figure = Figure(figsize=(1.9, 1.9), dpi=110)
         axes = figure.add_axes((0.01, 0.01, 0.98, 0.98))
         axes.contour(back.x, back.y, back.density, levels=back.levels, colors=GREY,

@@ -65,10 +65,10 @@ def save_pages(texts: tuple[str, str], out: Path, name: str) -> tuple[Path, Path
     try:
         out.mkdir(parents=True, exist_ok=True)
         for path, text in zip(paths, texts, strict=True):
-            write_atomically(path, text.encode("utf-8"))
+            write_atomically(path, text.encode("utf-8", "replace"))  # a name of strange bytes
     except OSError as error:
-        raise ReportError(f"cannot write into '{out}': {error.strerror or error}; make it "
-                          "writable, or choose another folder with --out") from None
+        raise ReportError(f"cannot write into '{out}': {error.strerror or error}; make "
+                          "room there and make it writable, or choose another folder") from None
     return paths
 
 

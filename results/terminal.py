@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rich import box
 from rich.console import Console, Group, RenderableType
-from rich.table import Table as Grid
 from rich.text import Text
 
-from results.content import Cell, Table
+from results.console import grid, shown
 from results.folder import load
 from results.frames import Scores
 from results.glance import glance
@@ -18,39 +16,10 @@ from results.reproduction import failures_table, missing_table, notes_table
 from results.summary import findings, verdict, warnings
 from results.tables import MAIN, target_metrics, target_table
 
-_STYLES = {"floor": "green", "below": "magenta", "good": "green", "warn": "yellow", "fail": "red"}
-_SIGNS = {"floor": " ≈", "below": " ↓"}
-
-
-def _cell(cell: Cell, below: bool, numeric: bool) -> Text:
-    # In a column of numbers the word of a failure costs width; the column of jobs spells it out.
-    short = numeric and cell.mark == "fail" and not below and not cell.text[:1].isdigit()
-    shown = "✗" if short else cell.text + _SIGNS.get(cell.mark, "")
-    text = Text(shown, style=_STYLES.get(cell.mark, ""))
-    if below and cell.seeds:
-        text.append("\n" + cell.seeds.replace("\n", ", "), style="dim")
-    return text
-
-
-def grid(table: Table, below: bool = False) -> Grid:
-    """A table as rich shows it; ``below`` adds the second line of each cell."""
-    made = Grid(title=Text(table.caption, style="bold"), title_justify="left", box=box.SIMPLE_HEAD,
-                pad_edge=False)
-    for column in table.columns:
-        head = Text(column.title)
-        if column.sub:
-            head.append("\n" + column.sub.replace(", ", "\n"), style="dim")
-        made.add_column(head, justify="right" if column.numeric else "left", overflow="fold")
-    for kind, _, row in table.lines:
-        cells = (_cell(c, below, column.numeric)
-                 for c, column in zip(row, table.columns, strict=True))
-        made.add_row(*cells, style="dim" if kind else "")
-    return made
-
 
 def _sentences(scores: Scores) -> list[RenderableType]:
-    lines: list[RenderableType] = [Text(verdict(scores), style="bold")]
-    return lines + [Text("! " + w, style="yellow") for w in warnings(scores)]
+    lines: list[RenderableType] = [Text(shown(verdict(scores)), style="bold")]
+    return lines + [Text("! " + shown(w), style="yellow") for w in warnings(scores)]
 
 
 def summary(folder: Path) -> RenderableType:
@@ -61,7 +30,7 @@ def summary(folder: Path) -> RenderableType:
 
 
 def _findings(scores: Scores) -> list[RenderableType]:
-    return [Text(f"{target}: ", style="bold").append(Text(text, style="not bold"))
+    return [Text(f"{target}: ", style="bold").append(Text(shown(text), style="not bold"))
             for target, text in findings(scores)]
 
 

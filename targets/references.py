@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import importlib.util
 import math
 import sys
 from collections.abc import Sequence
@@ -149,7 +150,8 @@ def make(name: str, out: Path, steps: int = STEPS) -> None:
     for what, (value, limit) in found.items():
         sys.stdout.write(f"{name}: {what} {value:.4g} (limit {limit:.4g})\n")
     if not all(value <= limit for value, limit in found.values()):
-        raise SystemExit(f"the runs of '{name}' failed a check, so nothing was written")
+        sys.stderr.write(f"error: the runs of '{name}' failed a check, so nothing was written\n")
+        raise SystemExit(2)  # 1 is kept for regressions
     d, identity = target.dim, fingerprint(target.declaring(1.0))
     mean, se = averaged(runs)
     second = slice(d, d + d * d)
@@ -167,7 +169,11 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=STEPS, help="transitions of a run")
     parser.add_argument("--out", type=Path, default=DATA)
     options = parser.parse_args()
-    for name in options.targets.split(","):
+    names = options.targets.split(",")
+    for name in names:
+        if importlib.util.find_spec(f"targets.{name}") is None:
+            parser.error(f"there is no target '{name}'")
+    for name in names:
         make(name, options.out, options.steps)
 
 

@@ -7,17 +7,16 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.console import Console
-
 from results.bars.file import read_bars
 from results.bars.judge import MISSED, Judge
 from results.bars.picture import picture
 from results.bars.view import headline, table, warnings
+from results.command import MISTAKE, answer, say_error
+from results.console import grid, open_console
 from results.errors import ReportError
 from results.folder import load
 from results.rendering import markdown_table
 from results.store import StoreError
-from results.terminal import grid
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -40,14 +39,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.picture:
             picture(judge.run, judge.sampler, Path(options.picture))
     except (ReportError, StoreError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+        say_error(str(error))
+        return MISTAKE
     judged = judge.all()
     first, shown = headline(judge, judged), table(judge, judged)
     if options.format == "markdown":
         print("\n\n".join([first, *warnings(judge), markdown_table(shown)]), end="")
     else:
-        console = Console()
+        console = open_console()
         for line in (first, *warnings(judge)):
             console.print(line, markup=False, highlight=False)
         console.print(grid(shown, below=True))
@@ -57,4 +56,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(answer(main))

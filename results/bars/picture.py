@@ -13,15 +13,19 @@ import math
 from dataclasses import replace
 from pathlib import Path
 
-import matplotlib as mpl
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
-
 from results.breakeven import GRID, Case, case, whole_price
+from results.drawing import (
+    Axes,
+    Figure,
+    FuncFormatter,
+    Line2D,
+    LogLocator,
+    NullFormatter,
+    drawn,
+    salted,
+)
 from results.errors import ReportError
-from results.figures import SECONDS, STYLE, draw_curves
+from results.figures import SECONDS, draw_curves
 from results.folder import Run
 from results.frames import Scores
 from results.palette import GREY, colour, marker
@@ -39,7 +43,7 @@ def picture(run: Run, sampler: str, path: Path) -> None:
         raise ReportError(f"a picture ends in {', '.join(FORMATS)}, not '{path.name}'")
     if not path.parent.is_dir():
         raise ReportError(f"'{path}' cannot be written: there is no folder '{path.parent}'")
-    with mpl.rc_context({**STYLE, "svg.hashsalt": "bars"}):
+    with drawn(), salted("bars"):
         undated = {"Date": None} if path.suffix == ".svg" else None
         drawing(run, sampler).savefig(path, dpi=100, facecolor="white", metadata=undated)
 
@@ -52,7 +56,7 @@ def drawing(run: Run, sampler: str) -> Figure:
     if not shown:
         raise ReportError(f"the run has no {metric} of {sampler} to draw")
     bands = math.ceil((len(shown) + 1) / COLUMNS)  # a place more, for the legend
-    with mpl.rc_context(STYLE):
+    with drawn():
         figure = Figure(figsize=(COLUMNS * WIDTH, bands * HEIGHT), layout="constrained")
         grid = figure.subplots(2 * bands, COLUMNS, squeeze=False)
         for i in range(bands * COLUMNS):

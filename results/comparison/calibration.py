@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
+from results.command import answer
 from results.comparison.judge import Cells, judge
 from results.comparison.paired import Cell
 from results.floors import LEVEL
@@ -182,12 +184,13 @@ def lines(found: Mapping[str, Any]) -> list[str]:
         f"{100 * r['critical difference']:9.2f}" for r in found["family"]]
 
 
-def main() -> None:
+def main() -> int:
     """Measure, print, write."""
     found = measure()
     FILE.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     print("\n".join(lines(found)))
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(answer(main))

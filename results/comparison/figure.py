@@ -5,14 +5,11 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import matplotlib as mpl
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-
 from results.comparison.found import Judgement
 from results.comparison.gather import Field
 from results.content import listing, number, plural
-from results.figures import STYLE, Image, svg
+from results.drawing import Axes, Figure, drawn
+from results.figures import Image, svg
 from results.palette import COLOURS, GLYPHS, GREY, MARKERS, colour, marker
 from results.tables import slug
 
@@ -64,8 +61,7 @@ def mean_rank_figure(field: Field, found: Judgement, key: str, title: str) -> Im
     if len(names) < 3 or not math.isfinite(found.distance):
         return None
     alt = _alt(found, names, title)
-    style: Any = STYLE
-    with mpl.rc_context(style):
+    with drawn():
         figure = Figure(figsize=(WIDTH, ROW * len(names) + 0.95), layout="constrained")
         axes = figure.add_subplot()
         for y, name in enumerate(names):

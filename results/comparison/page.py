@@ -11,11 +11,11 @@ from rich.text import Text
 from results.comparison import calibration
 from results.comparison.gather import gather
 from results.comparison.parts import Comparison
+from results.console import grid
 from results.content import Cell, Column, Table
 from results.folder import load
 from results.frames import Scores
 from results.rendering import page_and_twin, save_pages
-from results.terminal import grid
 
 
 def compare(folders: Sequence[Path], against: str | None = None,

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from results.command import answer
 from results.comparison.statistics import holm
 from results.regression.file import read
 from results.regression.judge import CHECK_SEEDS, FRESH_SEEDS
@@ -173,7 +175,7 @@ def calibrate(comparisons: int = COMPARISONS, trials: int = TRIALS) -> dict[str,
         "false_alarms": alarm_counts, "drills": drills}
 
 
-def main() -> None:
+def main() -> int:
     """Calibrate, write and print."""
     from results.regression.calibration_view import tables
     from results.rendering import markdown_table
@@ -187,7 +189,8 @@ def main() -> None:
     FILE.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     for table in tables(found):
         print(markdown_table(table))
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(answer(main))

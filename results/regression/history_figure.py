@@ -5,16 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-import matplotlib as mpl
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from results.content import number, plural, power
-from results.figures import STYLE, Image, svg
+from results.drawing import (
+    Axes,
+    Figure,
+    FuncFormatter,
+    LogLocator,
+    NullFormatter,
+    drawn,
+)
+from results.figures import Image, svg
 from results.folder import Array
 from results.palette import COLOURS, GREY
 from results.regression.history import Change, Name
@@ -72,8 +75,7 @@ def panel(entries: Sequence[Entry], name: Name, changes: Sequence[Change],
     series = _series(entries, name)
     if series is None:
         return None
-    style: Any = {**STYLE, "path.simplify": False}
-    with mpl.rc_context(style):
+    with drawn({"path.simplify": False}):
         figure = Figure(figsize=SIZE, layout="constrained")
         axes = figure.add_subplot()
         _floor(axes, series)

@@ -11,6 +11,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
+from results.console import grid
 from results.content import Cell, Column, Table, count, listing, number, plural
 from results.figures import Image
 from results.regression.history import Change, Movement, Name, changes
@@ -18,7 +19,6 @@ from results.regression.history_entries import Entry, entries
 from results.regression.history_figure import ARROWS, panel
 from results.regression.scores import COST, Rule
 from results.rendering import page_and_twin, save_pages
-from results.terminal import grid
 
 MARKS = {"worse": "fail", "better": "good"}
 
