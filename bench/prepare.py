@@ -134,6 +134,7 @@ def _facts(target: Target, metrics: dict[str, Metric],
     weights, identity = target.mode_weights, fingerprint(target)
     return {"dim": target.dim, "scale": target.scale, "log_z": target.log_z,
             "has_reference": target.has_reference, "has_score": target.has_score,
+            "finite_variance": target.finite_variance,
             "reference_note": target.reference_note if target.has_reference else "none",
             "mode_weights": None if weights is None else [float(w) for w in weights],
             "fingerprint": digest(identity),

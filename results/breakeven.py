@@ -17,6 +17,7 @@ import numpy as np
 
 from results.content import Cell, Column, Table, duration, points
 from results.costing import ROWS, SECONDS, Price, drawn_points, price
+from results.endings import ending
 from results.folder import Array
 from results.frames import Scores
 from results.ranking import primary
@@ -113,7 +114,7 @@ def _first(scores: Scores, job: Job, metric: str, limit: float) -> Cost | None:
         return None
     kept = None
     for point in reversed(curve):
-        if point.score.excess > limit:
+        if point.score.excess is None or point.score.excess > limit:
             break
         kept = point
     return kept.spent.get(job.seed) if kept is not None else None
@@ -124,7 +125,7 @@ def _prices(scores: Scores, label: str, target: str, unit: str, metric: str,
     """Prices by seed; with a limit, from the first checkpoint that is no worse than it."""
     found = {}
     for job in scores.run.of(label, target):
-        if job.status != "ok":
+        if ending(job) != "ok":
             continue
         first = None if limit is None else _first(scores, job, metric, limit)
         if first is not None and job.kind == "amortised":
@@ -148,32 +149,36 @@ def _training(scores: Scores, job: Job, spent: Cost) -> Cost:
     return spent
 
 
+def _end(scores: Scores, label: str, target: str, metric: str, earliest: bool) -> float:
+    """The excess at the end, of the curve where the first checkpoint is asked; inf without one."""
+    curve = scores.curve(label, target, metric) if earliest else ()
+    score = curve[-1].score if curve else scores.final(label, target, metric)
+    excess = None if score is None else score.excess
+    return math.inf if excess is None else excess
+
+
 def _rivals(scores: Scores, label: str, target: str, metric: str, earliest: bool) -> list[str]:
     """Samplers that are not amortised, have no failed job and are no worse at the end."""
-    def end(x: str) -> float:
-        if earliest and (curve := scores.curve(x, target, metric)):
-            return curve[-1].score.excess
-        score = scores.final(x, target, metric)
-        return math.inf if score is None else score.excess
-    limit = end(label)
+    limit = _end(scores, label, target, metric, earliest)
     return [x for x in scores.run.ranked
             if x != label and scores.run.of(x, target) and not scores.failed(x, target)
-            and scores.run.of(x, target)[0].kind != "amortised" and end(x) <= limit < math.inf]
+            and scores.run.of(x, target)[0].kind != "amortised"
+            and not scores.left_out(x, target, metric)
+            and _end(scores, x, target, metric, earliest) <= limit < math.inf]
 
 
 def case(scores: Scores, label: str, target: str, metric: str, unit: str,
          earliest: bool) -> Case:
     """The break-even of a sampler on a target."""
     limit = None
-    curve = scores.curve(label, target, metric)
-    if earliest and curve:
-        limit = curve[-1].score.excess
+    if earliest and scores.curve(label, target, metric):
+        limit = _end(scores, label, target, metric, earliest)
     mine = _prices(scores, label, target, unit, metric, limit)
     names = _rivals(scores, label, target, metric, earliest)
     by_seed = {r: _prices(scores, r, target, unit, metric, limit) for r in names}
     pooled = {r: p for r in names if (p := _pooled(list(by_seed[r].values()))) is not None}
     own = _pooled(list(mine.values()))
-    if own is None:
+    if own is None or math.isinf(_end(scores, label, target, metric, earliest)):
         return Case(label, target, unit, earliest, Answer("unknown"), (), None, pooled)
     seeds = tuple(answer(p, rivals) for seed, p in mine.items()
                   if (rivals := [r[seed] for r in by_seed.values() if seed in r]))
@@ -185,8 +190,8 @@ def cases(scores: Scores) -> list[Case]:
     """Every amortised sampler on every target with a floor: two currencies, two first sets."""
     run, metric = scores.run, primary(scores)
     pairs = [(x, t) for t in run.targets for x in run.ranked
-             if any(j.kind == "amortised" and j.status == "ok" for j in run.of(x, t))
-             and (s := scores.final(x, t, metric)) is not None and s.draws is not None]
+             if any(j.kind == "amortised" and ending(j) == "ok" for j in run.of(x, t))
+             and (s := scores.final(x, t, metric)) is not None and s.floor is not None]
     return [case(scores, label, target, metric, unit, earliest) for label, target in pairs
             for unit in (SECONDS, ROWS) for earliest in (True, False)]
 

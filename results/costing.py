@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from results.content import Cell, Column, Table, count, duration, number
+from results.endings import OVERSHOOT
 from results.folder import Array, Run
 from results.frames import Scores
 from results.records import Cost, Job
@@ -131,7 +132,8 @@ def _cells(run: Run, jobs: list[Job]) -> tuple[Cell, ...]:
             _order(duration(fresh), fresh),
             _order(count(_median([float(j.steps) for j in shown])),
                    _median([float(j.steps) for j in shown])),
-            Cell(f"{number(100 * over, 2)} %", over, mark="warn" if over > 0.05 else ""),
+            Cell(f"{number(100 * over, 2)} %", over,
+                 mark="fail" if over > OVERSHOOT else "warn" if over > 0.05 else ""),
             _warm_up(shown),
             _order(number(m := _median([j.peak_memory_mb for j in shown])), m))
 

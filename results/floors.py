@@ -3,10 +3,15 @@
 The draws of a floor are values of the same estimator on exact samples at the same n, each against
 a fresh reference. A single value has p = (1 + #{draws at least as bad}) / (R + 1). A mean over S
 seeds is compared with the law of means of S such draws, by resampling S of the R draws.
+
+R draws reach no p below 1 / (R + 1): where that is above a level no value whatever can be rejected
+at it, and nothing is said. Means resampled from few draws reach smaller numbers, but know no more
+of the law's tail than the draws do: R decides for them too.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
@@ -21,6 +26,17 @@ LEVEL_BELOW = 0.025
 RESAMPLES = 10_000
 #: From this many seeds on a mean carries a t-interval; below, the points themselves are shown.
 INTERVAL_FROM = 6
+
+
+def least_draws(level: float = LEVEL) -> int:
+    """Draws of a floor from which on some value can be rejected at a level."""
+    return math.ceil(1 / level) - 1
+
+
+def usable(draws: Array | None) -> Array | None:
+    """The floor's draws; None where they cannot reject any value: too few, or no numbers."""
+    enough = draws is not None and len(draws) >= least_draws() and np.isfinite(draws).all()
+    return draws if enough else None
 
 
 def p_value(value: float, draws: Array) -> float:
@@ -42,7 +58,7 @@ def _means(draws: bytes, size: int) -> Array:
 def mean_law(draws: Array, size: int) -> Array:
     """Sorted draws of the law of a mean over ``size`` seeds under exact sampling."""
     ordered = np.sort(draws)
-    return ordered if size == 1 else _means(ordered.tobytes(), size)
+    return ordered if size == 1 or not len(draws) else _means(ordered.tobytes(), size)
 
 
 def p_mean(values: Array | list[float], draws: Array) -> float:
@@ -79,17 +95,25 @@ def half_width(values: Array | list[float]) -> float | None:
 
 
 def standing(values: Array | list[float], draws: Array | None) -> str:
-    """Where a mean lies: ``floor`` (cannot be told from it), ``below``, ``above``, ``unknown``."""
-    if draws is None:
+    """Where a mean lies: ``floor`` (cannot be told from it), ``below``, ``above``, ``unknown``.
+
+    ``unknown`` where no value could be rejected: a test that cannot fail says nothing.
+    """
+    floor = usable(draws)
+    if floor is None or not np.isfinite(np.mean(values)):
         return "unknown"
-    if p_mean(values, draws) <= LEVEL:
+    if p_mean(values, floor) <= LEVEL:
         return "above"
-    return "below" if p_mean_below(values, draws) <= LEVEL_BELOW else "floor"
+    seen = len(floor) >= least_draws(LEVEL_BELOW)
+    return "below" if seen and p_mean_below(values, floor) <= LEVEL_BELOW else "floor"
 
 
 @dataclass(frozen=True)
 class Score:
-    """A sampler's values of one metric on one target, over seeds, against the floor."""
+    """A sampler's values of one metric on one target, over seeds, against the floor.
+
+    All values are of the same ``n``. ``draws`` are the floor's at that n, however few.
+    """
 
     label: str
     target: str
@@ -110,9 +134,14 @@ class Score:
         return half_width(list(self.values))
 
     @cached_property
+    def floor(self) -> Array | None:
+        """The floor's draws at this n, where they are able to tell anything."""
+        return usable(self.draws)
+
+    @cached_property
     def p(self) -> float | None:
         """Chance of a mean at least as large from exact samples; None without a floor."""
-        return None if self.draws is None else p_mean(list(self.values), self.draws)
+        return None if self.floor is None else p_mean(list(self.values), self.floor)
 
     @cached_property
     def verdict(self) -> str:
@@ -120,11 +149,11 @@ class Score:
         return standing(list(self.values), self.draws)
 
     @cached_property
-    def excess(self) -> float:
+    def excess(self) -> float | None:
         """How far the mean lies over the floor's mean; 0 where it cannot be told from it or less.
 
-        Without a floor it is the mean itself: an order, not a distance.
+        None without a floor: a raw value is no excess, and may never stand among them.
         """
-        if self.draws is None:
-            return self.mean
-        return max(self.mean - float(np.mean(self.draws)), 0.0) if self.verdict == "above" else 0.0
+        if self.floor is None:
+            return None
+        return max(self.mean - float(np.mean(self.floor)), 0.0) if self.verdict == "above" else 0.0

@@ -122,7 +122,7 @@ class Run:
     def target(self, name: str) -> dict[str, Any]:
         """What the run says of a target: summary, dimension, mode weights, its reference."""
         return {"summary": "", "reference": "", "mode_weights": None, "has_reference": True,
-                "reference_note": "", "log_prob_only": False,
+                "reference_note": "", "log_prob_only": False, "finite_variance": True,
                 **((self.header.get("targets") or {}).get(name) or {})}
 
     def sampler(self, label: str) -> dict[str, Any]:

@@ -11,10 +11,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from results.floors import Score
+from results.endings import UNRANKED, ending
+from results.floors import LEVEL, Score, least_draws, usable
 from results.folder import Run
-from results.records import Checkpoint, Cost, Job, Measure
+from results.records import UNANSWERED, Checkpoint, Cost, Job, Measure
 
+NOT_FINITE = "not finite"
 _NESTED = ("train", "draw", "spent", "uncharged")
 _PACKED = ("params", "target_params", "ladder", "diagnostics", "renewal", "notes")
 
@@ -71,6 +73,17 @@ class Point:
     score: Score
 
 
+def _finite(value: float | None) -> bool:
+    return value is not None and bool(np.isfinite(value))
+
+
+def _why(found: Measure | None) -> str:
+    """Why a seed that ended well is in no mean."""
+    if found is None:
+        return "not scored"
+    return f"n = {found.n}" if _finite(found.value) else NOT_FINITE
+
+
 class Scores:
     """Scores of a run by label, target and metric, computed once."""
 
@@ -79,49 +92,88 @@ class Scores:
         self._jobs = {job.key: job for job in run.jobs}
         self._looks = {(c.key, c.index): c for c in run.checkpoints}
         self._values: dict[tuple[str, str, str, str], list[Measure]] = {}
-        self._lost: Counter[tuple[str, str, str]] = Counter()
         for m in run.current:
-            job = self._jobs[m.key]
-            if m.value is None or not np.isfinite(m.value):
-                self._lost[job.label, job.target, m.metric] += m.stage == "final"
-            else:
-                self._values.setdefault((job.label, job.target, m.metric, m.stage), []).append(m)
+            if (job := self._jobs.get(m.key)) is not None:
+                place = job.label, job.target, m.metric, m.stage
+                self._values.setdefault(place, []).append(m)
         known = dict.fromkeys(m.metric for m in run.measures)
         self.metrics = tuple(sorted(known, key=list(run.header.get("metrics") or known).index
                                     if set(known) <= set(run.header.get("metrics") or known)
                                     else str))
         self.final = lru_cache(maxsize=None)(self._final)
         self.curve = lru_cache(maxsize=None)(self._curve)
+        self.left_out = lru_cache(maxsize=None)(self._left_out)
+
+    def floored(self, target: str, metric: str) -> bool:
+        """Whether the metric has a floor on the target that can tell, at some number of points."""
+        return any(key[:2] == (target, metric) and usable(draws) is not None
+                   for key, draws in self.run.draws.items())
+
+    def no_floor(self, target: str, metric: str, n: int) -> str:
+        """Why nothing can be told at n points, where a floor was drawn; empty where it can."""
+        draws = self.run.draws.get((target, metric, n))
+        if usable(draws) is not None:
+            return ""
+        if draws is not None:
+            return (f"{len(draws)} floor draws cannot reject at {LEVEL:g}: draw at least "
+                    f"{least_draws()}")
+        drawn = any(key[:2] == (target, metric) for key in self.run.draws)
+        return f"no floor at n = {n}" if drawn else ""
 
     def lost(self, label: str, target: str, metric: str) -> int:
-        """Final scores of a pair that were no number, or not finite."""
-        return self._lost[label, target, metric]
+        """Final scores of jobs that ended well and were no number, or not finite."""
+        return sum(why == NOT_FINITE for why in self.left_out(label, target, metric).values())
 
     def _score(self, label: str, target: str, metric: str, found: list[Measure]) -> Score | None:
-        if not found:
+        """The score at the number of points that most seeds have; others are never mixed in."""
+        good = {self._jobs[m.key].seed: m for m in found if _finite(m.value)}
+        if not good:
             return None
-        found = sorted(found, key=lambda m: self._jobs[m.key].seed)
-        n = Counter(m.n for m in found).most_common(1)[0][0]
-        found = [m for m in found if m.n == n]
-        return Score(label, target, metric, n, tuple(self._jobs[m.key].seed for m in found),
-                     tuple(float(m.value or 0.0) for m in found),
+        counts = Counter(m.n for m in good.values())
+        n = max(counts, key=lambda n: (counts[n], not self.no_floor(target, metric, n), n))
+        kept = {seed: float(m.value or 0.0) for seed, m in sorted(good.items()) if m.n == n}
+        return Score(label, target, metric, n, tuple(kept), tuple(kept.values()),
                      self.run.draws.get((target, metric, n)))
 
+    def _finals(self, label: str, target: str, metric: str) -> dict[int, Measure]:
+        """The final measures by seed of those jobs that the table's score is made of.
+
+        Jobs that ended well; where there is none, those that are shown and not ranked.
+        """
+        found = [(self._jobs[m.key], m)
+                 for m in self._values.get((label, target, metric, "final"), [])]
+        for wanted in (("ok",), UNRANKED):
+            if kept := {j.seed: m for j, m in found if ending(j) in wanted}:
+                return kept
+        return {}
+
     def _final(self, label: str, target: str, metric: str) -> Score | None:
-        """The table's score: last state, full n, jobs that ended well; None where none is.
+        """The table's score: last state, full n; None where no job left any.
 
         An unaffordable job is shown by its score too; that it does not rank is the ranking's.
         """
-        found = self._values.get((label, target, metric, "final"), [])
-        kept = [m for m in found if self._jobs[m.key].status in ("ok", "unaffordable")]
-        return self._score(label, target, metric, kept)
+        found = self._finals(label, target, metric)
+        return self._score(label, target, metric, list(found.values()))
+
+    def _left_out(self, label: str, target: str, metric: str) -> dict[int, str]:
+        """Seeds that ended well and are not in the final score, with the reason.
+
+        Empty where the metric was not asked of the sampler at all.
+        """
+        found, score = self._finals(label, target, metric), self.final(label, target, metric)
+        if not found and not self.floored(target, metric):
+            return {}
+        kept = score.seeds if score else ()
+        return {job.seed: _why(found.get(job.seed)) for job in self.run.of(label, target)
+                if ending(job) == "ok" and job.seed not in kept}
 
     def _curve(self, label: str, target: str, metric: str) -> tuple[Point, ...]:
         """Scores along the run. Failed jobs count as far as they came."""
-        found = self._values.get((label, target, metric, "curve"), [])
+        found = [m for m in self._values.get((label, target, metric, "curve"), [])
+                 if (m.key, m.index) in self._looks]
         points = []
         for index in sorted({m.index for m in found}):
-            here = [m for m in found if m.index == index and (m.key, index) in self._looks]
+            here = [m for m in found if m.index == index and _finite(m.value)]
             score = self._score(label, target, metric, here)
             if score is None:
                 continue
@@ -131,9 +183,25 @@ class Scores:
             points.append(Point(index, progress, spent, score))
         return tuple(points)
 
+    def unranked(self, label: str, target: str, metric: str) -> str:
+        """Why a sampler has no rank on a target by a metric; empty where it has one."""
+        endings = Counter(ending(job) for job in self.run.of(label, target))
+        if not endings:
+            return "no record"
+        if "target-failed" in endings:  # the seeds that are left would be a choice
+            return "target-failed"
+        if all(e in UNRANKED for e in endings):
+            return endings.most_common(1)[0][0]
+        score = self.final(label, target, metric)
+        return "" if score is None else self.no_floor(target, metric, score.n)
+
+    def blamed(self, label: str, target: str) -> int:
+        """Jobs of a pair whose end counts against their sampler."""
+        return sum(ending(job) not in ("ok", *UNANSWERED) for job in self.run.of(label, target))
+
     def failed(self, label: str, target: str) -> int:
-        """Jobs of a pair that did not end well, whatever the reason."""
-        return sum(job.status != "ok" for job in self.run.of(label, target))
+        """Jobs of a pair that did not end well within their budget, whatever the reason."""
+        return sum(ending(job) != "ok" for job in self.run.of(label, target))
 
     def anneals(self, label: str) -> bool:
         """Whether intermediate points belong to one run, not to smaller budgets."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from results.content import Cell, Column, Table, number
-from results.frames import Scores
-from results.tables import failure_word, name_cell
+from results.endings import ending
+from results.frames import NOT_FINITE, Scores
+from results.tables import failure_word, idle_words, left_words, name_cell
 
 #: What a cell says where a score cannot be told from the floor, or lies below it.
 MARK_TEXT = {"floor": "≈ floor", "below": "≤ floor"}
@@ -15,7 +16,7 @@ def share_left(scores: Scores, label: str, target: str, metric: str) -> float | 
     score = scores.final(label, target, metric)
     ceilings = [s for c in scores.run.labels if scores.run.sampler(c)["name"] == "prior"
                 and (s := scores.final(c, target, metric))]
-    if score is None or score.draws is None or not ceilings or ceilings[0].excess <= 0:
+    if score is None or score.excess is None or not ceilings or not ceilings[0].excess:
         return None
     return score.excess / ceilings[0].excess
 
@@ -35,24 +36,35 @@ def glance(scores: Scores, metric: str) -> Table:
 def _glance_cell(scores: Scores, label: str, target: str, metric: str) -> Cell:
     run = scores.run
     score = scores.final(label, target, metric)
-    bad = scores.failed(label, target)
-    lost = [f"{bad} of {len(run.of(label, target))} failed"] if bad else []
-    missing = scores.final(label, target, "missing_modes")
-    if missing is not None and missing.verdict in ("above", "unknown") and missing.mean > 0:
-        lost.append(f"misses {number(missing.mean, 2)} {'mode' if missing.mean == 1 else 'modes'}")
-    if not any(j.status == "ok" for j in run.of(label, target)):
-        return Cell(failure_word(run, label, target), 1e9, mark="fail")
+    bad, lost = scores.failed(label, target), _remarks(scores, label, target, metric)
+    said = "; ".join(lost)
+    if not any(ending(j) == "ok" for j in run.of(label, target)):
+        return Cell(failure_word(run, label, target), 1e9, "; ".join(lost[1:]), "fail")
     if scores.lost(label, target, metric):
-        return Cell("not finite", 1e9, "; ".join(lost), "fail")
-    if score is None or score.draws is None:
-        known = score is not None and any(k[:2] == (target, metric) for k in run.draws)
-        return Cell(f"no floor at n = {score.n}" if score and known else "no floor", 1e9,
-                    "; ".join(lost))
-    if score.verdict == "floor" or score.verdict == "below":
-        return Cell(MARK_TEXT[score.verdict], 0.0, "; ".join(lost),
-                    "warn" if lost else "good")
+        return Cell(NOT_FINITE, 1e9, said, "fail")
+    if score is None:
+        left = scores.left_out(label, target, metric)
+        return Cell("not scored" if left else "no floor", 1e9, said, "fail" if left else "")
+    if score.floor is None:
+        why = scores.no_floor(target, metric, score.n)
+        return Cell(why or "no floor", 1e9, said, "warn" if why else "")
+    if score.verdict in MARK_TEXT:
+        return Cell(MARK_TEXT[score.verdict], 0.0, said, "warn" if lost else "good")
     share = share_left(scores, label, target, metric)
     if share is None:
-        return Cell("above floor", score.mean, "; ".join(lost))
-    return Cell(f"{number(100 * share, 2)} %", share, "; ".join(lost),
+        return Cell("above floor", score.mean, said)
+    return Cell(f"{number(100 * share, 2)} %", share, said,
                 "fail" if bad else "warn" if lost else "")
+
+
+def _remarks(scores: Scores, label: str, target: str, metric: str) -> list[str]:
+    """What a cell's number hides: failed jobs first, seeds left out, lost modes, idle jobs."""
+    bad, jobs = scores.failed(label, target), scores.run.of(label, target)
+    said = [f"{bad} of {len(jobs)} failed"] if bad else []
+    left = {s: why for s, why in scores.left_out(label, target, metric).items()
+            if why != NOT_FINITE}
+    said += [left_words(left)] if left else []
+    missing = scores.final(label, target, "missing_modes")
+    if missing is not None and missing.verdict in ("above", "unknown") and missing.mean > 0:
+        said.append(f"misses {number(missing.mean, 2)} {'mode' if missing.mean == 1 else 'modes'}")
+    return said + idle_words(jobs)

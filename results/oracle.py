@@ -11,12 +11,13 @@ for a sampler at the floor. Away from the floor noise may be larger.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.special import gammaln
 
 from results.content import MISSING, Cell, Column, Table, number, power
+from results.endings import ending
 from results.folder import Array
 from results.frames import Scores
 from results.tables import exponent, name_cell, slug
@@ -66,7 +67,7 @@ def gap(scores: Scores, label: str, target: str, metric: str) -> Gap | None:
     if not curve:
         return None
     n = curve[-1].score.n
-    ended = {job.seed for job in scores.run.of(label, target) if job.status == "ok"}
+    ended = {job.seed for job in scores.run.of(label, target) if ending(job) == "ok"}
     values: dict[int, list[float]] = {}
     for point in curve:
         if point.score.n == n:
@@ -77,7 +78,7 @@ def gap(scores: Scores, label: str, target: str, metric: str) -> Gap | None:
     if not kept:
         return None
     looks = round(float(np.median([len(v) for v in kept])))
-    draws = scores.run.draws.get((target, metric, n))
+    draws = curve[-1].score.floor
     return Gap(float(np.mean([v[-1] for v in kept])), float(np.mean([min(v) for v in kept])),
                len(kept), looks, math.nan if draws is None else selection_gap(draws, looks),
                _prior_excess(scores, target, metric))
@@ -89,7 +90,7 @@ def _prior_excess(scores: Scores, target: str, metric: str) -> float:
         curve = scores.curve(label, target, metric)
         if scores.run.sampler(label)["name"] == "prior" and curve:
             score = curve[-1].score
-            if score.draws is not None and score.excess > 0:
+            if score.excess:
                 return score.excess
     return math.nan
 
@@ -114,8 +115,7 @@ def oracle_table(scores: Scores, metric: str) -> Table | None:
         if any(mine):
             name = name_cell(run, label)
             anneals = "one run" if scores.anneals(label) else ""
-            rows.append((Cell(name.text, name.order, anneals, swatch=name.swatch,
-                              glyph=name.glyph),
+            rows.append((replace(name, seeds="\n".join(filter(None, (name.seeds, anneals)))),
                          *_mean_cells([g for g in mine if g], 10.0**scale),
                          *(_gap_cell(g, 10.0**scale) for g in mine)))
     return Table(slug("oracle", metric), "What choosing the best checkpoint would have gained: "

@@ -1,8 +1,11 @@
 """Who is better: at the budget, and at equal weighted evaluations.
 
 *Rank at the budget.* On each target a sampler's place is 1 + the number of samplers that did
-strictly better: fewer failed jobs first, then less excess over the floor. All that cannot be told
-from the floor share a place. The table shows the median place over targets.
+strictly better: fewer failed jobs first (seeds whose points cannot be set beside the others' count
+as failed), then less excess over the floor. All that cannot be told from the floor share a place.
+The table shows the median place over targets. Who has no rank on a target by the metric (nothing
+within its budget, no floor at its number of points) is last there, and has no place without a rank
+anywhere.
 
 *Place at equal evaluations.* Two samplers on a target are compared at E, the smaller of their two
 totals of weighted evaluations (training and draw): each by its last checkpoint within E, on the
@@ -23,8 +26,10 @@ from itertools import combinations
 import numpy as np
 
 from results.content import Cell, Column, Table, plural
+from results.endings import OVERSHOOT
 from results.frames import Point, Scores
-from results.tables import UNRANKED, name_cell, slug
+from results.records import UNANSWERED
+from results.tables import name_cell, slug
 
 Weights = tuple[float, float, float]
 WEIGHTS: tuple[Weights, ...] = ((1.0, 1.0, 1.0), (1.0, 2.0, 4.0))
@@ -37,38 +42,34 @@ def primary(scores: Scores) -> str:
 
 
 def judged(scores: Scores, metric: str) -> list[str]:
-    """Targets on which the metric has values; those without a floor cannot rank."""
-    return [t for t in scores.run.targets if any(k[:2] == (t, metric) for k in scores.run.draws)]
+    """Targets on which the metric has a floor that can tell; others cannot rank."""
+    return [t for t in scores.run.targets if scores.floored(t, metric)]
 
 
-def competes(scores: Scores, label: str, target: str) -> bool:
-    """Whether a sampler is ranked on a target: not where it was unaffordable or unsupported.
-
-    Nor where the target raised on any seed: the seeds that are left would be a choice.
-    """
-    found = scores.run.of(label, target)
-    return (bool(found) and not all(job.status in UNRANKED for job in found)
-            and not any(job.status == "target-failed" for job in found))
+def competes(scores: Scores, label: str, target: str, metric: str) -> bool:
+    """Whether a sampler is ranked on a target by a metric; ``Scores.unranked`` says why not."""
+    return not scores.unranked(label, target, metric)
 
 
 def _standing(scores: Scores, label: str, target: str, metric: str) -> tuple[int, float]:
     score = scores.final(label, target, metric)
-    failed = scores.failed(label, target) + scores.lost(label, target, metric)
-    return failed, math.inf if score is None else score.excess
+    failed = scores.blamed(label, target) + len(scores.left_out(label, target, metric))
+    excess = None if score is None else score.excess
+    return failed, math.inf if excess is None else excess
 
 
 def places(scores: Scores, target: str, metric: str) -> dict[str, int]:
     """Place of each competing sampler on a target; ties share the better place."""
     keys = {label: _standing(scores, label, target, metric) for label in scores.run.ranked
-            if competes(scores, label, target)}
+            if competes(scores, label, target, metric)}
     return {label: 1 + sum(other < mine for other in keys.values())
             for label, mine in keys.items()}
 
 
 def median_places(scores: Scores, metric: str) -> dict[str, float]:
-    """Median place over targets. Unaffordable on some targets means last there; on all, no place.
+    """Median place over targets. Without a rank on some means last there; on all, no place.
 
-    Where a sampler is unsupported it has no place on that target.
+    Where a sampler is unsupported, or its target failed, it has no place on that target.
     """
     found: dict[str, list[int]] = {}
     competed: set[str] = set()
@@ -76,10 +77,9 @@ def median_places(scores: Scores, metric: str) -> dict[str, float]:
         table = places(scores, target, metric)
         competed |= table.keys()
         for label in scores.run.ranked:
-            statuses = {job.status for job in scores.run.of(label, target)}
             if label in table:
                 found.setdefault(label, []).append(table[label])
-            elif "unaffordable" in statuses:
+            elif scores.unranked(label, target, metric) not in ("no record", *UNANSWERED):
                 found.setdefault(label, []).append(len(table) + 1)
     return {label: float(np.median(p)) for label, p in found.items() if label in competed}
 
@@ -117,7 +117,7 @@ def _ladder(scores: Scores, label: str, target: str, metric: str,
 def _duel(scores: Scores, pair: tuple[str, str], target: str, metric: str,
           weights: Weights) -> tuple[float, bool]:
     """Share of the first of a pair (1, 0.5 or 0), and whether the comparison was decided."""
-    failed = [scores.failed(label, target) for label in pair]
+    failed = [scores.blamed(label, target) for label in pair]
     if failed[0] != failed[1]:
         return float(failed[0] < failed[1]), True
     ladders = [_ladder(scores, label, target, metric, weights) for label in pair]
@@ -127,6 +127,8 @@ def _duel(scores: Scores, pair: tuple[str, str], target: str, metric: str,
     within = [[p for rows, p in ladder if rows <= limit] for ladder in ladders]
     one, two = ((w or [ladder[-1][1]])[-1].score.excess
                 for w, ladder in zip(within, ladders, strict=True))
+    if one is None or two is None:  # no floor at the curve's points: nothing can be told
+        return 0.5, False
     # A better end of the one that was not yet there says nothing about the smaller budget.
     if (not within[0] and one < two) or (not within[1] and two < one):
         return 0.5, False
@@ -137,7 +139,7 @@ def shares(scores: Scores, metric: str, weights: Weights) -> dict[str, Share]:
     """Comparisons each sampler won at equal weighted evaluations, over targets and rivals."""
     total = {label: Share() for label in scores.run.ranked}
     for target in judged(scores, metric):
-        able = [x for x in scores.run.ranked if competes(scores, x, target)]
+        able = [x for x in scores.run.ranked if competes(scores, x, target, metric)]
         for pair in combinations(able, 2):
             won, decided = _duel(scores, pair, target, metric, weights)
             for label, part in zip(pair, (won, 1 - won), strict=True):
@@ -153,14 +155,15 @@ def ranking_table(scores: Scores, metric: str, folded: bool = False) -> Table:
     won = [shares(scores, metric, w) for w in WEIGHTS]
     rows = []
     for label in sorted(run.ranked, key=lambda x: (medians.get(x, math.inf), run.labels.index(x))):
-        finals = [s for t in targets if competes(scores, label, t)
+        finals = [s for t in targets if competes(scores, label, t, metric)
                   and (s := scores.final(label, t, metric))]
         floor = sum(s.verdict in ("floor", "below") for s in finals)
         failed = sum(scores.failed(label, t) for t in run.targets)
         median = medians.get(label)
+        without = _without(scores, label, metric, targets)
         rows.append((name_cell(run, label),
                      Cell("not ranked" if median is None else f"{median:g}",
-                          math.inf if median is None else median),
+                          math.inf if median is None else median, without),
                      *(_share_cell(w, label) for w in won),
                      Cell(f"{floor} of {len(targets)}", -float(floor)),
                      Cell(str(failed), float(failed), mark="fail" if failed else "")))
@@ -171,6 +174,15 @@ def ranking_table(scores: Scores, metric: str, folded: bool = False) -> Table:
                Column("at the floor", "targets"), Column("not ok", "jobs"))
     return Table(slug("ranking", metric), f"Ranking by {run.metric(metric)['title']}", columns,
                  tuple(rows), notes=() if folded else RANKING_NOTES, folded=folded)
+
+
+def _without(scores: Scores, label: str, metric: str, targets: list[str]) -> str:
+    """Where and why a sampler has no rank."""
+    whys: dict[str, list[str]] = {}
+    for target in targets:
+        if why := scores.unranked(label, target, metric):
+            whys.setdefault(why, []).append(target)
+    return "\n".join(f"{why}: {', '.join(names)}" for why, names in whys.items())
 
 
 def _share_cell(won: dict[str, Share], label: str) -> Cell:
@@ -186,9 +198,11 @@ def _share_cell(won: dict[str, Share], label: str) -> Cell:
 
 RANKING_NOTES = (
     "Place at the budget: 1 + the number of samplers that did strictly better on a target (fewer "
-    "failed jobs, then less excess over the floor); all that cannot be told from the floor share "
-    "a place. An unaffordable sampler is last where it could not run, and has no place if it "
-    "could run nowhere.",
+    "failed jobs and fewer seeds left out, then less excess over the floor); all that cannot be "
+    "told from the floor share a place. An unaffordable sampler, one that spent more than "
+    f"{100 * OVERSHOOT:g} % beyond its budget, and one whose points have no floor at their number "
+    "is not ranked: last on that target, and without a place if it has a rank nowhere. The second "
+    "line says why.",
     "Place at equal evaluations: each pair of samplers on each target is compared at the smaller "
     "of their two totals of weighted evaluations, each by its last checkpoint within it, at the "
     "curves' number of points; a tie counts half, and the place is by the share won. Under a "

@@ -8,9 +8,11 @@ import shlex
 from typing import Any
 
 from results.content import Cell, Column, Table, duration, number
+from results.endings import OVER_BUDGET, ending
 from results.floors import Score
 from results.folder import Run
 from results.frames import Scores
+from results.records import Job
 from results.tables import name_cell, slug
 
 #: Options of the run's command that a row's own command replaces or leaves to the reader.
@@ -18,8 +20,8 @@ DROPPED = ("--samplers", "--targets", "--out", "--resume", "--workers")
 
 
 def failures_table(run: Run) -> Table | None:
-    """Every job that did not end well, with its reason; None where all did."""
-    bad = [job for job in run.jobs if job.status != "ok"]
+    """Every job that did not end well within its budget, with its reason; None where all did."""
+    bad = [job for job in run.jobs if ending(job) != "ok"]
     if not bad:
         return None
     columns = tuple(Column(t, numeric=t in ("seed", "steps", "time"))
@@ -27,7 +29,7 @@ def failures_table(run: Run) -> Table | None:
     bad.sort(key=lambda j: (run.targets.index(j.target), run.labels.index(j.label), j.seed))
     rows = tuple((Cell(j.target, float(run.targets.index(j.target))),
                   name_cell(run, j.label, j.target), Cell(str(j.seed), float(j.seed)),
-                  Cell(j.status, j.status, mark="fail"), Cell(j.reason or "not given", j.reason),
+                  Cell(ending(j), ending(j), mark="fail"), Cell(_reason(j), _reason(j)),
                   Cell(str(j.steps), float(j.steps)),
                   Cell(duration(j.train.wall), j.train.wall)) for j in bad)
     return Table("failures", "Jobs that did not end well", columns, rows)
@@ -45,6 +47,12 @@ def notes_table(run: Run) -> Table | None:
                      run.targets.index(item[0][0]), run.labels.index(item[0][1]), item[0][2])))
     columns = tuple(Column(t, numeric=False) for t in ("target", "sampler", "seeds", "note"))
     return Table("job-notes", "Notes about jobs", columns, rows) if rows else None
+
+
+def _reason(job: Job) -> str:
+    if ending(job) == OVER_BUDGET:
+        return f"spent {number(100 * job.overshoot, 3)} % more than its budget; not ranked"
+    return job.reason or "not given"
 
 
 def missing_table(run: Run) -> Table | None:

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import replace
 
 import numpy as np
 
 from results.content import Cell, Column, Table, chance, duration, number, plural, power
+from results.endings import OVER_BUDGET, ending, idle
 from results.families import FAMILIES
 from results.floors import Score, band
 from results.folder import Run
-from results.frames import Scores
+from results.frames import NOT_FINITE, Scores
+from results.notes import notes
 from results.palette import colour, glyph
-from results.records import UNANSWERED, joined
+from results.records import Job, joined
 
 #: What the table of a target shows; everything else stands folded below it.
 MAIN = ("mmd", "w2", "ksd", "mode_tv", "missing_modes")
-#: Statuses that are shown and not ranked: the sampler was never in a position to answer.
-UNRANKED = ("unaffordable", *UNANSWERED)
 
 
 def slug(*parts: str) -> str:
@@ -73,14 +74,31 @@ def score_cell(scores: Scores, score: Score | None, column_n: int | None) -> Cel
         score.half is None and len(score.values) > 1) else ""
     remarks = [f"n = {score.n}"] if score.n != column_n else []
     remarks += [chance(score.p)] if score.p is not None else []
-    known = any(k[:2] == (score.target, score.metric) for k in scores.run.draws)
-    if known and score.draws is None:
-        remarks.append("no floor at this n")
+    remarks += [why] if (why := scores.no_floor(score.target, score.metric, score.n)) else []
+    left = scores.left_out(score.label, score.target, score.metric)
     remarks += [f"{lost} not finite"] if lost else []
+    remarks += [left_words(left)] if len(left) > lost else []
     values = "\n".join(filter(None, (values, ", ".join(remarks))))
     hint = f"{plural(len(score.values), 'seed')}: {', '.join(map(str, score.seeds))}"
-    mark = "fail" if lost else score.verdict if score.verdict in ("floor", "below") else ""
+    mark = "fail" if lost else score.verdict if score.verdict in ("floor", "below") else (
+        "warn" if why else "")
     return Cell(text, score.mean, values, mark, hint)
+
+
+def left_words(left: dict[int, str]) -> str:
+    """Seeds that ended well and stand in no mean, by reason."""
+    whys: dict[str, list[int]] = {}
+    for seed, why in left.items():
+        whys.setdefault(why, []).append(seed)
+    return "; ".join(f"left out: seed{'s' if len(seeds) > 1 else ''} "
+                     f"{', '.join(map(str, seeds))} ({why})" for why, seeds in whys.items())
+
+
+def idle_words(jobs: Iterable[Job]) -> list[str]:
+    """How many of some jobs made no step, or evaluated nothing."""
+    jobs = list(jobs)
+    counts = Counter(why for job in jobs if (why := idle(job)))
+    return [f"{amount} of {len(jobs)} {why}" for why, amount in counts.items()]
 
 
 def status_cell(run: Run, label: str, target: str) -> Cell:
@@ -88,13 +106,16 @@ def status_cell(run: Run, label: str, target: str) -> Cell:
     found = run.of(label, target)
     if not found:
         return Cell("no record", 99.0, mark="fail")
-    counts = Counter(job.status for job in found)
+    counts = Counter(ending(job) for job in found)
     text = ", ".join(f"{amount} {status}" for status, amount in sorted(
         counts.items(), key=lambda item: (item[0] != "ok", item[0])))
     disturbed = sum(run.disturbed(job) for job in found)
     bad = len(found) - counts["ok"]
-    return Cell(text, float(bad), f"{disturbed} disturbed" if disturbed else "",
-                "fail" if bad else "warn" if disturbed else "")
+    notes = [f"{disturbed} disturbed"] if disturbed else []
+    if counts[OVER_BUDGET]:
+        notes.append(f"up to {number(100 * max(j.overshoot for j in found), 2)} % over")
+    notes += idle_words(found)
+    return Cell(text, float(bad), ", ".join(notes), "fail" if bad else "warn" if notes else "")
 
 
 def _time_cell(scores: Scores, label: str, target: str) -> Cell:
@@ -107,19 +128,24 @@ def _time_cell(scores: Scores, label: str, target: str) -> Cell:
 
 
 def failure_word(run: Run, label: str, target: str) -> str:
-    """The status most jobs of a pair ended with."""
-    counts = Counter(job.status for job in run.of(label, target))
+    """The way most jobs of a pair ended."""
+    counts = Counter(ending(job) for job in run.of(label, target))
     return counts.most_common(1)[0][0] if counts else "no record"
 
 
 def name_cell(run: Run, label: str, target: str = "") -> Cell:
-    """A sampler's name with its colour, linked to how its row is reproduced."""
+    """A sampler's name with its colour, linked to how its row is reproduced.
+
+    Jobs that did not work (on the target, or on any) are marked here, so that all tables say so.
+    """
     role = {"exact": "floor", "prior": "ceiling", "idle": "overhead"}.get(
         str(run.sampler(label)["name"]), "control") if label in run.controls else ""
     if run.crowded and not role:
         role = FAMILIES[run.family(label)]
     link = slug("job", target, label) if target else ""
-    return Cell(label, float(run.labels.index(label)), role, link=link, swatch=colour(run, label),
+    still = idle_words(j for j in run.jobs if j.label == label and target in ("", j.target))
+    return Cell(label, float(run.labels.index(label)), "\n".join(filter(None, (role, *still))),
+                "warn" if still else "", link=link, swatch=colour(run, label),
                 glyph=glyph(run, label), sampler=label)
 
 
@@ -175,36 +201,20 @@ def target_table(scores: Scores, target: str, metrics: list[str], more: bool = F
         kinds.append("control" if label in run.controls else "")
     caption = f"{target}: {'other metrics' if more else 'quality at the end of the budget'}"
     return Table(slug("more" if more else "quality", target), caption, tuple(columns),
-                 tuple(rows), tuple(kinds), notes=tuple(_notes(scores, target, metrics)),
+                 tuple(rows), tuple(kinds), notes=tuple(notes(scores, target, metrics, sizes)),
                  folded=more)
 
 
 def _judged_cell(scores: Scores, label: str, target: str, metric: str, n: int | None) -> Cell:
     """The score; where no job ended well, its status, above a score that is not ranked."""
     cell = score_cell(scores, scores.final(label, target, metric), n)
-    if not any(j.status == "ok" for j in scores.run.of(label, target)):
+    if not any(ending(j) == "ok" for j in scores.run.of(label, target)):
         word = failure_word(scores.run, label, target)
         seeds = f"{cell.text}\n{cell.seeds}".strip() if cell.text != "–" else ""
         return replace(cell, text=word, order=math.inf, seeds=seeds, mark="fail")
-    if scores.lost(label, target, metric) and cell.text == "–":
-        return Cell("not finite", math.inf, mark="fail")
+    left = scores.left_out(label, target, metric)
+    if left and cell.text == "–":
+        lost = scores.lost(label, target, metric)
+        return Cell(NOT_FINITE if lost else "not scored", math.inf,
+                    left_words(left) if len(left) > lost else "", "fail")
     return cell
-
-
-def _notes(scores: Scores, target: str, metrics: list[str]) -> list[str]:
-    run = scores.run
-    sizes = {m: len(run.draws[target, m, n]) for m in metrics
-             if (n := _usual_n(scores, target, m)) and (target, m, n) in run.draws}
-    notes = []
-    if sizes:
-        by_count: dict[int, list[str]] = {}
-        for metric, size in sizes.items():
-            by_count.setdefault(size, []).append(str(run.metric(metric)["title"]))
-        notes.append("Floor draws: " + "; ".join(
-            f"{size} for {', '.join(names)}" for size, names in by_count.items()) + ".")
-    blind = [f"{run.metric(m)['title']}: {run.metric(m)['blind']}" for m in metrics
-             if run.metric(m)["blind"]]
-    if blind:
-        notes.append("What they cannot see. " + " ".join(
-            b if b.endswith(".") else b + "." for b in blind))
-    return notes

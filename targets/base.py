@@ -199,6 +199,8 @@ class Target(ABC):
     has_reference: bool = False
     #: How the reference was made, in a sentence.
     reference_note: str = "exact"
+    #: False where second moments do not exist: tables then say so beside W2 and covariances.
+    finite_variance: bool = True
     #: log of the integral of exp(log_prob), where known.
     log_z: float | None = None
     #: Shape (k,), the mass of each mode; None where modes mean nothing.

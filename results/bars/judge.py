@@ -18,12 +18,10 @@ from results.comparison.judge import standing
 from results.comparison.paired import Pair
 from results.content import listing, plural
 from results.errors import ReportError
-from results.floors import LEVEL
+from results.floors import LEVEL, usable
 from results.folder import Run
 
 REACHED, MISSED, NOT_MEASURED, REPORTED = "reached", "MISSED", "not measured", "reported"
-#: With fewer floor draws no p is as small as the level, and every value would pass.
-LEAST_DRAWS = math.ceil(1 / LEVEL) - 1
 
 
 @dataclass(frozen=True)
@@ -94,7 +92,7 @@ class Judge:
         if bar.statistic in ("mean_over_floor", "at_floor", "no_worse"):
             if seen.draws is None:
                 return f"no floor of {bar.metric} at {self.bars.n:,} points"
-            if len(seen.draws) < LEAST_DRAWS:
+            if usable(seen.draws) is None:
                 return f"a floor of {plural(len(seen.draws), 'draw')} tells nothing"
         if seen.seeds < self.bars.seeds:
             return f"{seen.seeds} of {plural(self.bars.seeds, 'seed')}"

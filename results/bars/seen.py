@@ -10,7 +10,8 @@ import numpy as np
 from results.bars.file import COSTS
 from results.comparison.paired import Cell
 from results.costing import amount
-from results.floors import p_value
+from results.endings import ending
+from results.floors import p_value, usable
 from results.folder import Array, Run
 from results.records import Measure
 
@@ -40,8 +41,8 @@ class Seen:
 
     @property
     def ps(self) -> Array:
-        """Each seed's own p against the floor, (S,); empty without a floor."""
-        draws = self.draws
+        """Each seed's own p against the floor, (S,); empty without one that can tell."""
+        draws = usable(self.draws)
         return np.array([] if draws is None else [p_value(v, draws) for v in self.array])
 
     def cell(self, n: int) -> Cell:
@@ -64,8 +65,8 @@ class Reader:
         failed: dict[int, str] = {}
         for job in self.run.of(label, target):
             found = self._found.get((job.key, metric))
-            if job.status != "ok":
-                failed[job.seed] = job.status
+            if ending(job) != "ok":
+                failed[job.seed] = ending(job)
             elif found is not None:
                 value = (found.parts or (None,))[0] if signed else found.value
                 if value is None or not math.isfinite(value):
@@ -80,8 +81,8 @@ class Reader:
         assert unit in COSTS
         jobs = [j for j in self.run.of(label, target)
                 if unit != "seconds" or j.device.startswith("cpu")]
-        return Seen({j.seed: amount(j.train + j.draw, unit) for j in jobs if j.status == "ok"},
-                    {j.seed: j.status for j in jobs if j.status != "ok"}, None,
+        return Seen({j.seed: amount(j.train + j.draw, unit) for j in jobs if ending(j) == "ok"},
+                    {j.seed: ending(j) for j in jobs if ending(j) != "ok"}, None,
                     self._budgets(label, target))
 
     def _budgets(self, label: str, target: str) -> frozenset[tuple[float, str]]:

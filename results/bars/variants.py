@@ -38,7 +38,7 @@ def _cell(reader: Reader, label: str, target: str, metric: str, title: str, fact
     mean = float(seen.array.mean()) * factor
     text = f"{mean:{'+' if signed else ''}.{decimals}f}" if abs(mean) < 1000 else number(mean)
     notes = [f"{len(seen.failed)} failed"] if seen.failed else []
-    if metric == "mmd" and seen.draws is not None:
+    if metric == "mmd" and len(seen.ps):
         notes.insert(0, str(int((seen.ps > LEVEL).sum())))
     if metric == "mode_tv":
         lost = int((reader.metric(label, target, "missing_modes").array > 0).sum())

@@ -9,12 +9,16 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from results.content import listing, plural
+from results.endings import UNRANKED, ending
 from results.errors import ReportError
 from results.folder import Run
 from results.frames import Scores
 from results.ranking import primary
+from results.records import UNANSWERED
 from results.summary import unfinished
-from results.tables import UNRANKED
+
+#: Endings that count against a sampler though they are not ranked.
+OUT = tuple(x for x in UNRANKED if x not in UNANSWERED)
 
 
 def seeds_of(run: Run, target: str) -> frozenset[int]:
@@ -123,9 +127,10 @@ def left_out(runs: Sequence[Scores], targets: Sequence[str]) -> list[str]:
     found += [f"Not in every run and left out: seeds {', '.join(map(str, seeds))} of "
               f"{listing(names)}." for seeds, names in lost.items() if seeds]
     gone = list(dict.fromkeys(
-        f"{x} ({s.run.of(x, t)[0].status} on {t})" for s in runs for x in s.run.ranked
-        for t in targets if any(j.status in UNRANKED for j in s.run.of(x, t))))
+        f"{x} ({end} on {t})" for s in runs for x in s.run.ranked for t in targets
+        for end in dict.fromkeys(ending(j) for j in s.run.of(x, t)) if end in UNRANKED))
     if gone:
-        found.append("Unaffordable counts as failed, and leaves a sampler out that could run "
-                     f"nowhere; unsupported and target-failed are left out: {listing(gone)}.")
+        found.append(f"Jobs that are {listing(OUT)} count as failed, and a sampler that ended in "
+                     f"no other way is left out; so is what is {listing(UNANSWERED)}: "
+                     f"{listing(gone)}.")
     return found

@@ -17,10 +17,11 @@ from results.comparison.checks import (
     unequal,
 )
 from results.comparison.paired import Cell
+from results.endings import UNRANKED, ending
 from results.errors import ReportError
 from results.frames import Scores
 from results.records import UNANSWERED
-from results.tables import MAIN, UNRANKED
+from results.tables import MAIN
 
 
 @dataclass(frozen=True)
@@ -65,10 +66,11 @@ class Field:
                 for t in self.targets}
 
     def cells(self, metric: str) -> dict[tuple[str, str], Cell]:
-        """Values by (sampler, target); inf where a job failed or left no finite value.
+        """Values by (sampler, target); inf where a job failed or left no value beside others'.
 
         Targets without a floor are left out where others have one: a lower number need not be
-        better there.
+        better there. So are samplers without a floor at their number of points on a target that
+        has one: what they reach cannot be set beside an excess.
         """
         made = {}
         for entry in self.entries:
@@ -78,7 +80,9 @@ class Field:
                     made[entry.label, target] = cell
         judged = {t for (_, t), cell in made.items() if len(cell.good)}
         floored = {t for (_, t), cell in made.items() if cell.draws is not None}
-        return {k: cell for k, cell in made.items() if k[1] in (judged & floored or judged)}
+        kept = judged & floored or judged
+        return {k: cell for k, cell in made.items() if k[1] in kept
+                and (cell.draws is not None or not len(cell.good) or k[1] not in floored)}
 
 
 def _cell(entry: Entry, target: str, metric: str, seeds: frozenset[int]) -> Cell | None:
@@ -87,17 +91,16 @@ def _cell(entry: Entry, target: str, metric: str, seeds: frozenset[int]) -> Cell
             if j.status not in UNANSWERED and j.seed in seeds]
     score = entry.scores.final(entry.name, target, metric)
     good = {} if score is None else dict(zip(score.seeds, score.values, strict=True))
+    left = entry.scores.left_out(entry.name, target, metric)
     values = {}
     for job in jobs:
-        if job.status != "ok":
-            values[job.seed] = math.inf
-        elif job.seed in good:
+        if ending(job) == "ok" and job.seed in good:
             values[job.seed] = good[job.seed]
-        elif entry.scores.lost(entry.name, target, metric):
+        elif ending(job) != "ok" or job.seed in left:
             values[job.seed] = math.inf
     if not values:
         return None
-    return Cell(score.n if score else 0, values, score.draws if score else None)
+    return Cell(score.n if score else 0, values, score.floor if score else None)
 
 
 def gather(runs: Sequence[Scores], metric: str | None = None,
@@ -116,11 +119,14 @@ def gather(runs: Sequence[Scores], metric: str | None = None,
     if clash := clash_of(runs, targets, metric):
         raise ReportError(clash)
     entries = _entries(runs, targets)
+    apart = [f"Left out, no floor to judge by: {e.label} on {t}: {why}." for e in entries
+             for t in targets if (score := e.scores.final(e.name, t, metric))
+             and (why := e.scores.no_floor(t, metric, score.n))]
     others = [m for m in MAIN if m != metric and all(m in s.metrics for s in runs)]
     left = {m: clash for m in others if (clash := clash_of(runs, targets, m))}
     warnings = unequal(runs) + [f"{text.partition(';')[0]}: left out." for text in left.values()]
     field = Field(entries, targets, metric, tuple(m for m in others if m not in left),
-                  tuple(warnings), tuple(left_out(runs, targets)))
+                  tuple(warnings), tuple(left_out(runs, targets) + apart))
     if against is not None and against not in field.labels:
         raise ReportError(f"--against {against}: no such sampler in the comparison"
                           f"{nearest(against, field.labels)}")
@@ -134,8 +140,8 @@ def _enough(field: Field) -> Field:
     for label, target in cells:
         here.setdefault(target, set()).add(label)
     if cells and not any(cell.draws is not None for cell in cells.values()):
-        text = (f"No floor is stored for {field.metric}: nobody knows which numbers exact samples "
-                "would have, and lower need not be better.")
+        text = (f"No floor is stored for {field.metric} that can tell anything: nobody knows which "
+                "numbers exact samples would have, and lower need not be better.")
         field = replace(field, warnings=(*field.warnings, text))
     if all(len(labels) < 2 for labels in here.values()):
         raise ReportError("nothing to compare: fewer than two samplers have a record by "
@@ -149,7 +155,7 @@ def _entries(runs: Sequence[Scores], targets: Sequence[str]) -> tuple[Entry, ...
     for scores in runs:
         for name in scores.run.ranked:
             jobs = [j for t in targets for j in scores.run.of(name, t)]
-            if not any(j.status not in UNRANKED for j in jobs):
+            if all(ending(j) in UNRANKED for j in jobs):
                 continue
             label, stem = name, f"{name}@{scores.run.path.resolve().name}"
             for i in range(len(runs) + 1):

@@ -43,11 +43,15 @@ HALF = 0.5
 
 
 def standing(cell: Cell, metric: str = "") -> tuple[float, float]:
-    """What ranks a sampler on a target: share of failed seeds, then excess over the floor."""
+    """What ranks a sampler on a target: share of failed seeds, then excess over the floor.
+
+    Where a target has no floor, which is so for all samplers on it, their means stand in order.
+    """
     if not len(cell.good):
         return 1.0, math.inf
     score = Score("", "", metric, cell.n, (), tuple(cell.good.tolist()), cell.draws)
-    return cell.failed / len(cell.values), score.excess
+    excess = score.excess
+    return cell.failed / len(cell.values), score.mean if excess is None else excess
 
 
 def _ranks(cells: Cells, labels: Sequence[str], targets: Sequence[str]) -> Array:

@@ -6,12 +6,15 @@ import math
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
+
 from results.comparison.figure import mean_rank_figure
 from results.comparison.gather import Field, gather
 from results.comparison.judge import judge
+from results.comparison.statistics import friedman
 from results.comparison.view import duels_table, groups_table, matrix, targets_table
 from results.comparison.words import Part, sentence
-from results.content import Table, chance, listing
+from results.content import Table, chance, listing, plural
 from results.errors import ReportError
 from results.figures import Image
 from results.floors import LEVEL
@@ -78,9 +81,14 @@ class Comparison:
 
     def friedman(self) -> str:
         """What Friedman's test says of the main metric's ranks; empty where it does not apply."""
-        p = self.main.found.friedman
+        found = self.main.found
+        p = found.friedman
         if math.isnan(p):
             return ""
+        clear = np.tile(np.arange(found.ranks.shape[1], dtype=float), (len(found.ranks), 1))
+        if friedman(clear) > LEVEL:  # even samplers that stand alike on every target
+            return (f"Over targets like these nothing can be shown: {plural(len(clear), 'target')} "
+                    "are too few for Friedman's test to reject.")
         word = "differ" if p <= LEVEL else "are not shown to differ"
         return (f"Over targets like these, the samplers {word} in mean rank (Friedman's test, "
                 f"{chance(p)}).")

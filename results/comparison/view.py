@@ -16,15 +16,18 @@ from results.comparison.words import Part
 from results.content import MISSING, Cell, Column, Table, chance, number, plural, power
 from results.families import CROWDED
 from results.floors import INTERVAL_FROM, LEVEL
-from results.tables import decimals, exponent, slug
+from results.tables import decimals, exponent, idle_words, slug
 
 MARK = {"better": "good", "worse": "fail"}
 PLACE = {"better": 0.0, "tie": 1.0, "not shown": 2.0, "worse": 3.0}
 
 
 def _name(field: Field, label: str) -> Cell:
-    return Cell(label, float(field.labels.index(label)), swatch=tint(field, label),
-                glyph=sign(field, label), sampler=label)
+    entry = field.entries[field.labels.index(label)]
+    still = idle_words(j for t in field.targets for j in entry.scores.run.of(entry.name, t))
+    return Cell(label, float(field.labels.index(label)), "\n".join(still),
+                "warn" if still else "", swatch=tint(field, label), glyph=sign(field, label),
+                sampler=label)
 
 
 def _target(field: Field, target: str) -> Cell:

@@ -27,6 +27,7 @@ class StudentMixture(Target):
     coordinate above zero.
     """
 
+    finite_variance = False
     has_reference = True
     reference_note = "exact: a component, then a normal over the root of an exponential variable"
     log_z = 0.0
