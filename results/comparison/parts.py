@@ -87,8 +87,8 @@ class Comparison:
             return ""
         clear = np.tile(np.arange(found.ranks.shape[1], dtype=float), (len(found.ranks), 1))
         if friedman(clear) > LEVEL:  # even samplers that stand alike on every target
-            return (f"Over targets like these nothing can be shown: {plural(len(clear), 'target')} "
-                    "are too few for Friedman's test to reject.")
+            return ("Over targets like these nothing can be shown: "
+                    f"{plural(len(clear), 'target')} are too few for Friedman's test to reject.")
         word = "differ" if p <= LEVEL else "are not shown to differ"
         return (f"Over targets like these, the samplers {word} in mean rank (Friedman's test, "
                 f"{chance(p)}).")
