@@ -140,7 +140,7 @@ def _enough(field: Field) -> Field:
     for label, target in cells:
         here.setdefault(target, set()).add(label)
     if cells and not any(cell.draws is not None for cell in cells.values()):
-        text = (f"No floor of {field.metric} can tell anything here: nobody knows which numbers "
+        text = (f"No floor is stored for {field.metric} that can tell: nobody knows which numbers "
                 "exact samples would have, and lower need not be better.")
         field = replace(field, warnings=(*field.warnings, text))
     if all(len(labels) < 2 for labels in here.values()):
