@@ -67,8 +67,9 @@ def save_pages(texts: tuple[str, str], out: Path, name: str) -> tuple[Path, Path
         for path, text in zip(paths, texts, strict=True):
             write_atomically(path, text.encode("utf-8", "replace"))  # a name of strange bytes
     except OSError as error:
-        raise ReportError(f"cannot write into '{out}': {error.strerror or error}; make "
-                          "room there and make it writable, or choose another folder") from None
+        other = "copy the run to" if name == "report" else "with --out choose"
+        raise ReportError(f"cannot write into '{out}': {error.strerror or error}; make it "
+                          f"writable, or {other} another folder") from None
     return paths
 
 
