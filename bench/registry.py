@@ -25,6 +25,7 @@ from bench.errors import MissingPackage, UserError, nearest, unknown
 ROOT = Path(__file__).resolve().parent.parent
 ROOMS = ("samplers", "targets", "metrics")
 GROUP = "sampler_bench"
+Parameters = dict[str, tuple[str, str]]  # name: (type, default)
 _BASES = {"Sampler": "samplers", "Target": "targets", "Metric": "metrics"}
 
 
@@ -40,7 +41,7 @@ class Entry:
     doc: str
     module_doc: str
     attributes: dict[str, Any] = field(default_factory=dict)
-    parameters: dict[str, tuple[str, str]] = field(default_factory=dict)  # name: (type, default)
+    parameters: Parameters = field(default_factory=dict)
 
     @property
     def summary(self) -> str:
@@ -55,7 +56,14 @@ class _Class:
     node: ast.ClassDef
     bases: list[str]
     attributes: dict[str, Any]
-    parameters: dict[str, tuple[str, str]]
+    parameters: Parameters
+    arguments: Parameters | None  # of its own __init__; None where it has none
+    passes_on: bool  # that __init__ takes **kwargs as well
+
+    @property
+    def is_dataclass(self) -> bool:
+        """Whether ``@dataclass``, with arguments or without, stands above it."""
+        return any("dataclass" in ast.unparse(d) for d in self.node.decorator_list)
 
 
 @dataclass
@@ -77,7 +85,8 @@ def _literal(node: ast.expr | None) -> Any:  # noqa: ANN401
 
 def _read_class(node: ast.ClassDef) -> _Class:
     attributes: dict[str, Any] = {}
-    parameters: dict[str, tuple[str, str]] = {}
+    parameters: Parameters = {}
+    arguments, passes_on = None, False
     for item in node.body:
         if isinstance(item, ast.AnnAssign) and isinstance(item.target, ast.Name):
             annotation = ast.unparse(item.annotation)
@@ -88,10 +97,32 @@ def _read_class(node: ast.ClassDef) -> _Class:
                 parameters[item.target.id] = (annotation, default)
         elif isinstance(item, ast.Assign):
             for assigned in item.targets:
-                if isinstance(assigned, ast.Name):
-                    attributes[assigned.id] = _literal(item.value)
-    bases = [base.id for base in node.bases if isinstance(base, ast.Name)]
-    return _Class(node, bases, attributes, parameters)
+                attributes |= _assigned(assigned, item.value)
+        elif isinstance(item, ast.FunctionDef) and item.name == "__init__":
+            arguments, passes_on = _arguments(item.args), item.args.kwarg is not None
+    bases = [base.attr if isinstance(base, ast.Attribute) else base.id for base in node.bases
+             if isinstance(base, ast.Name | ast.Attribute)]
+    return _Class(node, bases, attributes, parameters, arguments, passes_on)
+
+
+def _assigned(to: ast.expr, value: ast.expr) -> dict[str, Any]:
+    """What ``to = value`` gives: a name, or a tuple of names item by item."""
+    if isinstance(to, ast.Name):
+        return {to.id: _literal(value)}
+    if isinstance(to, ast.Tuple) and isinstance(value, ast.Tuple):
+        pairs = zip(to.elts, value.elts, strict=False)
+        return {k: v for one in pairs for k, v in _assigned(*one).items()}
+    return {}
+
+
+def _arguments(of: ast.arguments) -> Parameters:
+    """The arguments of an ``__init__`` that may be given by name, ``self`` left out."""
+    named = [*of.posonlyargs, *of.args][1:] + of.kwonlyargs
+    given = of.defaults[-len(of.args):] if of.args else []
+    defaults = [None] * (len(named) - len(of.kwonlyargs) - len(given)) + given + of.kw_defaults
+    return {a.arg: (ast.unparse(a.annotation) if a.annotation else "",
+                    ast.unparse(d) if d is not None else "")
+            for a, d in zip(named, defaults, strict=True)}
 
 
 @cache
@@ -119,7 +150,8 @@ def _lineage(module: _Module, cls: str) -> list[tuple[_Module, _Class]]:
 
 
 def _room(module: _Module, cls: str) -> str:
-    names = {base for _, c in _lineage(module, cls) for base in c.bases} & _BASES.keys()
+    names = {m.imports.get(base, ("", base))[1] for m, c in _lineage(module, cls)
+             for base in c.bases} & _BASES.keys()
     return _BASES[min(names)] if names else ""
 
 
@@ -132,14 +164,28 @@ def _entries(path: Path, module_name: str) -> list[Entry]:
         if not isinstance(name, str) or not room:
             continue
         attributes: dict[str, Any] = {}
-        parameters: dict[str, tuple[str, str]] = {}
-        for _, ancestor in reversed(_lineage(module, cls)):
+        lineage = [c for _, c in reversed(_lineage(module, cls))]
+        for ancestor in lineage:
             attributes |= ancestor.attributes
-            parameters |= ancestor.parameters
+        parameters = _constructor(lineage)
         parameters = {k: v for k, v in parameters.items() if k not in info.attributes}
         found.append(Entry(room, name, cls, path, module_name, ast.get_docstring(info.node) or "",
                            module.doc, attributes, parameters))
     return found
+
+
+def _constructor(lineage: list[_Class]) -> Parameters:
+    """What the last class of a lineage takes: fields of a dataclass, or arguments of __init__."""
+    fields: Parameters = {}
+    taken: Parameters = {}
+    for cls in lineage:
+        if cls.is_dataclass:
+            fields |= cls.parameters
+        if cls.arguments is not None:
+            taken = (taken if cls.passes_on else {}) | cls.arguments
+        elif cls.is_dataclass:
+            taken = dict(fields)
+    return taken
 
 
 def _installed_plugins() -> list[tuple[Path, str]]:
@@ -151,16 +197,31 @@ def _installed_plugins() -> list[tuple[Path, str]]:
     return found
 
 
+def unnamed(path: Path) -> list[tuple[str, int]]:
+    """Classes of a room, with their lines, that have no readable name and serve no other class."""
+    module = _read(path)
+    bases = {base for c in module.classes.values() for base in c.bases}
+    return [(cls, info.node.lineno) for cls, info in module.classes.items()
+            if _room(module, cls) and cls not in bases and not cls.startswith("_")
+            and not isinstance(info.attributes.get("name"), str)]
+
+
 def read_plugin(path: Path) -> list[Entry]:
     """The entries of a plugin file; a file without any is a user's mistake."""
     try:
         entries = _entries(path.resolve(), "")
+        lost = unnamed(path.resolve())
     except FileNotFoundError:
         raise UserError(f"plugin file '{path}' does not exist") from None
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"plugin file '{path}' cannot be read: {error}") from None
     except SyntaxError as error:
         raise UserError(f"plugin file '{path}', line {error.lineno}: {error.msg}") from None
+    if lost:
+        cls, line = lost[0]
+        raise UserError(f"plugin file '{path}', line {line}: class {cls} has no name that can be "
+                        "read; give it a literal name = \"...\" (or an underscore in front, if "
+                        "it is only a part of others)")
     if not entries:
         raise UserError(
             f"plugin file '{path}' registers nothing: give it a class derived from Sampler, "

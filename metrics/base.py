@@ -66,8 +66,8 @@ class Evidence:
 class Metric(ABC):
     """An estimator. Class attributes are plain literals, read without importing the file.
 
-    - ``needs``: any of ``"reference"``, ``"modes"``, ``"truths"``; without them the metric does
-      not apply. Every metric may use the target's density and score.
+    - ``needs``: any of ``"reference"``, ``"modes"``, ``"truths"``, ``"score"``; without them the
+      metric does not apply. Every metric may use the target's density.
     - ``blind``: what it cannot see, in a sentence that the report repeats.
     - ``packages``: optional packages it imports; a suite that names it needs them.
     - ``version``: raised with every change that moves numbers; floors of another version are void.
@@ -106,4 +106,5 @@ class Metric(ABC):
         """Whether points, with what the target provides, are all that the metric needs."""
         return not (("reference" in self.needs and not target.has_reference)
                     or ("modes" in self.needs and target.mode_weights is None)
-                    or ("truths" in self.needs and not target.truths()))
+                    or ("truths" in self.needs and not target.truths())
+                    or ("score" in self.needs and not target.has_score))

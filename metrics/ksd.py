@@ -24,7 +24,7 @@ class Ksd(Metric):
 
     name = "ksd"
     title = "KSD^2 (unbiased)"
-    needs = ()
+    needs = ("score",)
     signed = True
     blind = ("the weights of modes that are far apart, and whole missing modes: it sees the shape "
              "inside each mode only")

@@ -24,7 +24,7 @@ class KsdDft(Metric):
 
     name = "ksd_dft"
     title = "KSD (DFT paper)"
-    needs = ()
+    needs = ("score",)
     blind = ("the weights of modes that are far apart, and whole missing modes; and its own bias, "
              "which only the floor shows")
     reference = ("Denoising Fisher Training, table 1, as SGMCMCJax computes it (imq_KSD); Gorham, "
