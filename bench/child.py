@@ -49,6 +49,7 @@ def main() -> int:
     from bench.errors import UserError
     from bench.execute import run_job, steady_torch
     from bench.prepare import prepare_target
+    from results.store import StoreError
 
     try:
         steady_torch(task["common"]["threads"])
@@ -59,7 +60,7 @@ def main() -> int:
         else:
             for seed in task["seeds"]:
                 run_job(task, seed, _tell)
-    except UserError as error:
+    except (UserError, StoreError) as error:
         _tell({"event": "error", "message": str(error)})
         return 2
     return 0

@@ -6,36 +6,34 @@ of it. A child leaves each result in the run's inbox, whole or not at all.
 
 from __future__ import annotations
 
-import io
 import os
 import resource
 import shutil
 import sys
-import time
-import traceback
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
+from bench.border import hyperparameters, settled
 from bench.budget import Budget
+from bench.declared import undeclared
 from bench.errors import MissingPackage, UserError
-from bench.judge import Judge
 from bench.loop import Look, Run, probe
 from bench.plan import job_facts
-from bench.registry import defaults, load
+from bench.registry import load
+from bench.scoring import Scorer, Tell
 from metrics.base import Metric
-from results.records import Checkpoint, Job, Record
-from results.store import submit, write_atomically
+from results.records import Job
+from results.store import StoreError, submit
 from samplers.base import Sampler
 from targets.base import Target
 from targets.parts.fused import compiling
 from targets.parts.identity import digest, fingerprint
 from targets.parts.reference import Referenced
-
-Tell = Callable[[dict[str, Any]], None]
 
 
 def steady_torch(threads: int) -> None:
@@ -59,10 +57,18 @@ def load_plugged(room: str, spec: dict[str, Any], common: dict[str, Any]) -> Any
 
 
 def make_target(spec: dict[str, Any], common: dict[str, Any]) -> Target:
-    """The judged target of a job, on its device and in its dtype."""
-    target: Target = load_plugged("targets", spec, common)
-    if not isinstance(target.dim, int) or not target.scale > 0:
-        raise UserError(f"target '{spec['name']}' must declare dim (a whole number) and scale > 0")
+    """The judged target of a job, on its device and in its dtype; UserError where that fails."""
+    try:
+        return _make_target(spec, common)
+    except UserError:
+        raise
+    except Exception as error:
+        raise UserError(f"target '{spec['name']}' cannot be made: {type(error).__name__}: {error}"
+                        ) from error
+
+
+def _make_target(spec: dict[str, Any], common: dict[str, Any]) -> Target:
+    target = settled(load_plugged("targets", spec, common), spec["name"])
     if spec["temperature"] != 1.0:
         target = target.tempered(spec["temperature"])
     reference = common["references"].get(spec["label"])
@@ -89,81 +95,51 @@ def make_metrics(common: dict[str, Any]) -> dict[str, Metric]:
 
 
 def run_job(spec: dict[str, Any], seed: int, tell: Tell) -> Job:
-    """Run one seed of a sampler on a target; every failure becomes the status of its record."""
+    """Run one seed of a sampler on a target and leave its records; whatever it does has a status.
+
+    What is not the sampler's (a target that cannot be made, a damaged file, a full disk) is a
+    UserError or a StoreError: nothing is recorded then, so that the job can be run again.
+    """
     common, key = spec["common"], spec["keys"][str(seed)]
-    records: list[Record] = []
-    facts = job_facts(spec, seed)
     tell({"event": "start", "key": key})
     try:
-        job = _run(spec, seed, key, facts, records, tell)
-    except (NotImplementedError, MissingPackage) as error:
-        job = Job(**facts, status="unsupported", reason=str(error))
-    except MemoryError as error:
-        job = Job(**facts, status="out-of-memory", reason=str(error) or "memory is exhausted")
-    except UserError:
-        raise
-    except Exception as error:
-        status = "out-of-memory" if _is_memory(error) else "failed"
-        traceback.print_exc()
-        job = Job(**facts, status=status, reason=f"{type(error).__name__}: {error}"[:500])
-    submit(Path(common["folder"]), key, [*records, job])
+        target = make_target(spec["target"], common)
+        scorer = Scorer(spec, seed, target, make_metrics(common), tell)
+        job = sample(spec, seed, target, scorer.see, bool(scorer.judge.weighers))
+        job = replace(job, scoring_seconds=scorer.seconds, fingerprint=digest(fingerprint(target)))
+        submit(Path(common["folder"]), key, [*scorer.records, job])
+    except OSError as error:
+        raise StoreError(f"a file cannot be read or written ({error}); nothing was recorded of "
+                         "this job: mend that and go on with --resume") from error
     tell({"event": "end", "key": key, "status": job.status})
     return job
 
 
-def _is_memory(error: Exception) -> bool:
-    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
-
-
-def _run(spec: dict[str, Any], seed: int, key: str, facts: dict[str, Any],
-         records: list[Record], tell: Tell) -> Job:
-    common = spec["common"]
-    folder, label = Path(common["folder"]), spec["target"]["label"]
-    target = make_target(spec["target"], common)
-    sampler: Sampler = load_plugged("samplers", spec["sampler"], common)
-    judge = Judge(target, label, make_metrics(common), seed, common["n"],
-                  folder / "floors" / f"{label}.npz")
-    run = Run(sampler, as_declared(target, spec["target"]), label,
-              Budget(facts["currency"], facts["budget"]), seed, common["n"], common["n_curve"])
-    scoring = 0.0
-
-    def observe(look: Look) -> None:
-        nonlocal scoring
-        start = time.process_time()
-        records.append(Checkpoint(key, look.index, look.progress, look.steps, look.spent,
-                                  len(look.points), look.draw, look.final, look.diagnostics))
-        with compiling(False):  # a job scores too few sets for it to pay
-            measures = judge.measures(key, look, common["n_curve"])
-        records.extend(measures)
-        scoring += time.process_time() - start
-        shown = {m.metric: m.value for m in measures if m.value is not None}
-        tell({"event": "look", "key": key, "progress": look.progress, "values": shown})
-        if look.final:
-            _save_points(folder / "samples" / f"{key}.npz", look)
-
-    judge.warm_up()
+def sample(spec: dict[str, Any], seed: int, target: Target, observe: Callable[[Look], None],
+           weighed: bool) -> Job:
+    """The sampler's side of a job: run it while somebody observes; how it ended, what it cost."""
+    common, facts = spec["common"], job_facts(spec, seed)
+    try:
+        sampler: Sampler = load_plugged("samplers", spec["sampler"], common)
+    except MissingPackage as error:
+        return Job(**facts, status="unsupported", reason=str(error))
+    facts["params"] = hyperparameters(sampler)
+    if difference := undeclared(sampler, spec["sampler"]):
+        return Job(**facts, status="failed", reason=difference)
+    run = Run(sampler, as_declared(target, spec["target"]), spec["target"]["label"],
+              Budget(facts["currency"], facts["budget"]), seed, common["n"], common["n_curve"],
+              weighed)
     before = probe()
     with compiling(common["compile"]):
         outcome = run.go(observe, tuple(common["fractions"]))
-        done = outcome.state is not None and outcome.status != "diverged"
-        ladder = run.ladder(common["ladder_cap"]) if done and sampler.kind == "amortised" else ()
-    renewable = done and sampler.kind in ("continuing", "one-shot")
-    return Job(**{**facts, "params": defaults(sampler)}, status=outcome.status,
-               reason=outcome.reason, steps=outcome.steps, updates=outcome.updates,
-               train=outcome.train, draw=outcome.draw, overshoot=outcome.overshoot,
-               warmup_seconds=outcome.warmup_seconds, graphs=outcome.compiling.graphs,
-               compile_seconds=outcome.compiling.wall,
-               compile_note="; ".join(outcome.compiling.notes), scoring_seconds=scoring,
-               peak_memory_mb=_peak_memory_mb(target), probe=(before, probe()), ladder=ladder,
-               renewal=sampler.renewal(outcome.state) if renewable else None,
-               diagnostics=sampler.diagnostics(outcome.state) if done else {},
-               fingerprint=digest(fingerprint(target)))
-
-
-def _save_points(path: Path, look: Look) -> None:
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, points=look.points.float().cpu().numpy())
-    write_atomically(path, buffer.getvalue())
+        after = run.after(common["ladder_cap"])
+    return Job(**facts, status=outcome.status, reason=outcome.reason, steps=outcome.steps,
+               updates=outcome.updates, train=outcome.train, draw=outcome.draw,
+               overshoot=outcome.overshoot, warmup_seconds=outcome.warmup_seconds,
+               graphs=outcome.compiling.graphs, compile_seconds=outcome.compiling.wall,
+               compile_note="; ".join(outcome.compiling.notes), uncharged=outcome.uncharged,
+               peak_memory_mb=_peak_memory_mb(target), probe=(before, probe()),
+               notes=outcome.notes, **after)
 
 
 def _peak_memory_mb(target: Target) -> float:

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import json
 import math
 import time
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor
 
+from bench import border
 from bench.loop import Look
 from bench.streams import stream
-from metrics.base import Evidence, Metric
+from metrics.base import Estimate, Evidence, Metric
 from metrics.parts.weighing import OfWeights
 from results.arrays import read_arrays
 from results.floors import p_value
 from results.records import Measure
 from targets.base import Target
+
+#: The entry of a floors file that says why a floor is missing, as JSON by ``label/n``.
+LEFT_OUT = "left out"
 
 
 class Judge:
@@ -29,19 +36,22 @@ class Judge:
 
     def __init__(self, target: Target, name: str, metrics: dict[str, Metric], seed: int, n: int,
                  floors: Path) -> None:
+        self.name = name
         self.metrics = {label: m for label, m in metrics.items() if m.applies(target)}
         self.weighers = {label: m for label, m in metrics.items()
                          if isinstance(m, OfWeights) and m.weighs(target)}
         reference = reference_block(target, name, seed, n) if target.has_reference else None
         self.evidence = Evidence(target, reference, seed)
-        self.floors = read_floors(floors)
+        self.floors, self.floorless = read_floors(floors), floors_left_out(floors)
+        self._exact_sets: dict[int, Tensor] = {}
 
     def warm_up(self) -> None:
         """Score a few points once, so that no job pays for what the metrics import."""
         if self.evidence.reference is not None:
             few = self.evidence.reference[:20]
             for metric in self.metrics.values():
-                metric.estimate(few, Evidence(self.evidence.target, few))
+                with suppress(Exception):  # the measure itself will say so
+                    metric.estimate(few.clone(), Evidence(self.evidence.target, few.clone()))
 
     def measures(self, key: str, look: Look, n_curve: int) -> list[Measure]:
         """The curve's points at every look, the table's at the last."""
@@ -53,8 +63,7 @@ class Judge:
         return curve + self._score(key, look, "final", look.points)
 
     def _score(self, key: str, look: Look, stage: str, points: Tensor) -> list[Measure]:
-        measures = [self._measure(key, look.index, stage, label, m,
-                                  points[:m.points(len(points))], self.evidence)
+        measures = [self._measure(key, look.index, stage, label, m, points, self.evidence)
                     for label, m in self.metrics.items()]
         if not self.weighers:
             return measures
@@ -64,31 +73,54 @@ class Judge:
 
     def _weighed(self, look: Look, n: int) -> Evidence:
         """The evidence with what the sampler says of its own law at n draws and n exact points."""
-        exact = self.evidence.reference
-        return replace(self.evidence, weighing=look.weigh(
-            n, None if exact is None else exact[:n].clone()))
+        return replace(self.evidence, weighing=look.weigh(n, self._exact_points(n)))
+
+    def _exact_points(self, n: int) -> Tensor | None:
+        """Exact points for a sampler to weigh: a copy, and none of those it is judged against."""
+        reference, target = self.evidence.reference, self.evidence.target
+        if reference is None:
+            return None
+        if n not in self._exact_sets:
+            try:
+                drawn = target.sample(2 * n, self._stream("weigh-exact"))
+            except ValueError:  # a pool that holds no more
+                drawn = target.sample(n, self._stream("weigh-exact"))
+            known = {tuple(row) for row in reference.tolist()}
+            fresh = [i for i, row in enumerate(drawn.tolist()) if tuple(row) not in known]
+            self._exact_sets[n] = drawn[fresh[:n]]
+        return self._exact_sets[n].clone() if len(self._exact_sets[n]) else None
+
+    def _stream(self, purpose: str) -> torch.Generator:
+        return stream(purpose, self.name, self.evidence.seed, device=self.evidence.target.device)
 
     def _measure(self, key: str, index: int, stage: str, label: str, metric: Metric,
-                 x: Tensor, evidence: Evidence) -> Measure:
-        start = time.perf_counter()
-        estimate, note = None, ""
+                 points: Tensor, evidence: Evidence) -> Measure:
+        """A metric's verdict on a copy of the points; whatever it raises is a note, no more."""
+        start, notes, n = time.perf_counter(), [], len(points)
+        estimate: Estimate | None = None
         try:
-            estimate = metric.estimate(x, evidence)
+            n = min(border.whole(metric.points(n)), n)
+            estimate = border.estimate(metric.estimate(points[:n].clone(), evidence))
             if not math.isfinite(estimate.value):
-                estimate, note = None, "the metric is not finite on these points"
-        except (ValueError, ArithmeticError, RuntimeError) as error:
-            note = f"{type(error).__name__}: {error}"
-        floor = self.floors.get(f"{label}/{len(x)}")
-        facts: dict[str, Any] = {}
-        if floor is not None:
-            facts = {"floor_mean": float(floor.mean()), "floor_sd": float(floor.std(ddof=1))}
-            if estimate is not None:
-                facts["p"] = p_value(estimate.value, floor)
-        return Measure(key, index, stage, label, metric.version, len(x),
-                       None if estimate is None else estimate.value,
-                       None if estimate is None else estimate.se,
-                       parts=() if estimate is None else estimate.parts,
-                       seconds=time.perf_counter() - start, note=note, **facts)
+                estimate, notes = None, ["the metric is not finite on these points"]
+        except Exception as error:
+            notes = [f"{type(error).__name__}: {error}"]
+        facts, why = self._against(f"{label}/{n}", estimate)
+        value, se, parts = ((None, None, ()) if estimate is None
+                            else (estimate.value, estimate.se, estimate.parts))
+        return Measure(key, index, stage, label, metric.version, n, value, se, parts=parts,
+                       seconds=time.perf_counter() - start, note="; ".join([*notes, *why]),
+                       **facts)
+
+    def _against(self, key: str, estimate: Estimate | None) -> tuple[dict[str, Any], list[str]]:
+        """What the floor says of an estimate, and why it does not where it cannot."""
+        floor = self.floors.get(key)
+        if floor is None:
+            return {}, [self.floorless[key]] if key in self.floorless else []
+        if not np.isfinite(floor).all():
+            return {}, ["no floor: the metric is not finite on exact points"]
+        facts = {"floor_mean": float(floor.mean()), "floor_sd": float(floor.std(ddof=1))}
+        return facts if estimate is None else facts | {"p": p_value(estimate.value, floor)}, []
 
 
 def reference_block(target: Target, name: str, seed: int, n: int) -> Tensor:
@@ -98,6 +130,13 @@ def reference_block(target: Target, name: str, seed: int, n: int) -> Tensor:
 
 def read_floors(path: Path) -> dict[str, np.ndarray]:
     """Null draws by ``label/n``; empty where the target has no reference."""
-    if not path.exists():
-        return {}
-    return {k: v.astype(np.float64) for k, v in read_arrays(path).items() if "/" in k}
+    return {key: draws.astype(np.float64) for key, draws in _arrays(path).items() if "/" in key}
+
+
+def floors_left_out(path: Path) -> dict[str, str]:
+    """Why there is no floor, by ``label/n``."""
+    return dict(json.loads(str(_arrays(path).get(LEFT_OUT, "{}"))))
+
+
+def _arrays(path: Path) -> dict[str, np.ndarray]:
+    return read_arrays(path) if path.exists() else {}

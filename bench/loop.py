@@ -7,35 +7,33 @@ look. There is no selection of checkpoints: the last state counts.
 
 from __future__ import annotations
 
-import math
 import time
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from bench import border
+from bench.blame import Ended, asked, ended
 from bench.budget import Budget
 from bench.clock import Clock
-from bench.meter import Ledger, MeteredTarget, MeterError, TruthfulTarget
-from bench.streams import stream
+from bench.digest import Kept
+from bench.stage import Stage
 from results.records import Cost
 from samplers.base import Sampler, Weighing
-from samplers.exact import Exact
 from targets.base import Target, sealed
-from targets.parts.fused import NOTHING, Bill, bill
+from targets.parts.fused import Bill
 
 FRACTIONS = (1 / 16, 1 / 8, 1 / 4, 1 / 2, 1.0)
 #: A learned sampler that makes fewer updates within the budget is not ranked.
 LEAST_UPDATES = 100
 #: Steps in a row that may go by without spending anything under a budget of evaluations.
 FREE_STEPS = 100_000
-
-
-class Diverged(Exception):
-    """Samples that are no numbers; the run ends here and says so."""
+#: A warm-up that evaluates this many times what the run did to its first checkpoint is noted.
+WARM = 4
 
 
 @dataclass(frozen=True)
@@ -59,7 +57,6 @@ class Outcome:
     """How a run went, apart from the quality of its points."""
 
     steps: int = 0
-    updates: int = 0
     train: Cost = field(default_factory=Cost)
     draw: Cost = field(default_factory=Cost)
     overshoot: float = 0.0
@@ -68,64 +65,93 @@ class Outcome:
     state: Any = None
     status: str = "ok"
     reason: str = ""
+    uncharged: Cost = field(default_factory=Cost)
+    notes: tuple[str, ...] = ()
+
+    @property
+    def done(self) -> bool:
+        """Whether the budget was spent to its end, so that there is a last state to look at."""
+        return self.status in ("ok", "unaffordable")
+
+    @property
+    def updates(self) -> int:
+        """Optimiser updates that the last state counts; 0 where it counts none."""
+        try:
+            return border.whole(getattr(self.state, "updates", 0))
+        except TypeError:
+            return 0
 
 
 class Run:
-    """One sampler on one target under one budget and seed."""
+    """One sampler on one target under one budget and seed.
+
+    ``weighed``: some metric will ask the sampler of its own law (``Look.weigh``).
+    """
 
     def __init__(self, sampler: Sampler, target: Target, target_name: str, budget: Budget,
-                 seed: int, n: int, n_curve: int) -> None:
+                 seed: int, n: int, n_curve: int, weighed: bool = False) -> None:
         self.sampler, self.target, self.budget = sampler, target, budget
-        self.name, self.seed, self.n, self.n_curve = target_name, seed, n, n_curve
-        self.ledger = Ledger(target.device)
-        face = TruthfulTarget if type(sampler) is Exact else MeteredTarget
-        self.face = face(target, self.ledger)
+        self.n, self.n_curve, self.weighed = n, n_curve, weighed
+        self.stage = Stage(sampler, target, target_name, seed)
+        self.ledger, self.face = self.stage.ledger, self.stage.face
         self.clock = Clock(target.device)
-        self.drawing = Clock(target.device)
         self.outcome = Outcome()
         # the dearest step so far, in the budget's currency
         self._dearest = 1.0 if budget.currency == "steps" else 0.0
         self._dearest_point = 0.0  # of a draw
+        self._rehearsed = 0.0  # evaluations of the warm-up's init, step and draw
         self._free = 0
 
     def go(self, observe: Callable[[Look], None],
            fractions: tuple[float, ...] = FRACTIONS) -> Outcome:
-        """Run to the end of the budget, looking on the way."""
+        """Run to the end of the budget, looking on the way.
+
+        Whatever the sampler's verbs raise ends in the outcome, with what was spent until then;
+        what the observer raises is not the sampler's, and comes out.
+        """
         try:
             self._warm_up()
-            self._train(observe, fractions)
+            with self.stage.globals_of("train"):
+                self._train(observe, fractions)
             self._settle()
-        except Diverged as error:
-            self.outcome.status, self.outcome.reason = "diverged", str(error)
+        except Ended as end:
+            self.outcome.status, self.outcome.reason = end.status, end.reason
+            if end.__cause__ is not None:
+                traceback.print_exception(end.__cause__)
         self.outcome.train = self.spent()
+        self._account()
         return self.outcome
+
+    def after(self, ladder_cap: float) -> dict[str, Any]:
+        """Fields of the job's record that are read off the last state of a run that has one."""
+        if not self.outcome.done:
+            return {}
+        state, stage = self.outcome.state, self.stage
+        amortised = self.sampler.kind == "amortised"
+        found = {"ladder": stage.ladder(state, ladder_cap) if amortised else (),
+                 "renewal": stage.renewal(state), "diagnostics": stage.diagnostics(state)}
+        self._account()
+        return found
 
     def spent(self) -> Cost:
         """Rows and seconds of training so far."""
         return self.ledger.rows("train") + self.clock.read()
 
-    def _generator(self, purpose: str, index: int = 0) -> torch.Generator:
-        return stream(purpose, self.name, self.seed, index, self.target.device)
+    def _account(self) -> None:
+        """What was computed on no budget, and what there is to note."""
+        self.outcome.uncharged = self.ledger.rows("aside")
+        self.outcome.compiling, self.outcome.notes = self.stage.compiling, tuple(self.stage.notes)
 
     def _warm_up(self) -> None:
-        """One step and one draw on a throw-away state: compiles, warms, and prices both."""
-        clock, rng = Clock(self.target.device), self._generator("warm-up")
-        with clock.running(), self.ledger.phase("aside"), sealed():
-            state = self.sampler.init(self.face, rng)
-            start = self.ledger.rows("aside").rows()
-            state = self.sampler.step(self.face, state, 0.0, rng)
-            stepped = self.ledger.rows("aside").rows()
-            points = self.sampler.draw(self.face, state, self.n_curve, rng)
-        self._forgive(clock)
-        self.outcome.warmup_seconds = clock.read().seconds
+        """Every verb once on a throw-away state; that prices a step and a point."""
+        found = self.stage.rehearse(self.n_curve, self.weighed)
+        self.outcome.warmup_seconds, self._rehearsed = found.seconds, found.total
         if self.budget.currency == "evals":
-            self._dearest = stepped - start
-            drawn = self.ledger.rows("aside").rows() - stepped
-            self._dearest_point = drawn / max(1, len(points))
+            self._dearest, self._dearest_point = found.step, found.point
 
     def _train(self, observe: Callable[[Look], None], fractions: tuple[float, ...]) -> None:
-        rng = self._generator("train")
-        with self.clock.running(), sealed():
+        rng = self.stage.generator("train")
+        with self.clock.running(), sealed(), asked("init"):
             state = self.sampler.init(self.face, rng)
         pending = list(fractions)
         while self._may_step(used := self._used()):
@@ -143,20 +169,17 @@ class Run:
         """Steps to the next checkpoint or the end; returns the state and what has been used."""
         whole = self._whole()
         while True:
-            state = self.sampler.step(self.face, state, min(used / whole, 1.0), rng)
+            try:
+                state = self.sampler.step(self.face, state, min(used / whole, 1.0), rng)
+            except Exception as error:
+                self.outcome.state = state
+                raise ended("step", error) from error
             self.outcome.steps += 1
-            self._forgive(self.clock)
+            self.stage.forgive(self.clock)
             before, used = used, self._used()
             self._price(used - before)
             if used / whole >= until or not self._may_step(used):
                 return state, used
-
-    def _forgive(self, clock: Clock) -> None:
-        """Take what compiling cost off the clock, and keep it apart."""
-        owed = bill()
-        if owed is not NOTHING:
-            clock.forgive(owed.cpu, owed.wall)
-            self.outcome.compiling += owed
 
     def _used(self) -> float:
         """What training has used of the budget, in its currency: the one reading of a step."""
@@ -171,7 +194,7 @@ class Run:
         self._dearest = max(self._dearest, cost)
         self._free = 0 if cost > 0 or self.sampler.kind == "control" else self._free + 1
         if self._free > FREE_STEPS:
-            raise MeterError(f"{FREE_STEPS} steps in a row evaluated nothing, so a budget of "
+            raise Ended("failed", f"{FREE_STEPS} steps in a row evaluated nothing, so a budget of "
                              "evaluations never ends; give a budget in seconds")
 
     def _reserve(self) -> float:
@@ -193,58 +216,55 @@ class Run:
 
     def _look(self, observe: Callable[[Look], None], state: Any, index: int,  # noqa: ANN401
               final: bool = False) -> None:
-        """Stop, draw, check, show. The draw has its own stream, and its own purse."""
-        n = self.n if final else self.n_curve
-        rng = self._generator("draw", index)
-        before = self.drawing.read() + self.ledger.rows("draw")
-        with self.ledger.phase("draw"), self.drawing.running(), sealed():
-            points = self.sampler.draw(self.face, state, n, rng)
-        self._forgive(self.drawing)
-        cost = self.drawing.read() + self.ledger.rows("draw") - before
-        if not isinstance(points, Tensor) or points.ndim != 2 or len(points) > n:
-            raise TypeError(f"draw must return at most {n} points of shape (m, dim)")
-        self._dearest_point = max(self._dearest_point,
-                                  self.budget.spent(cost) / max(1, len(points)))
-        bad = int((~torch.isfinite(points)).any(1).sum())
-        if bad or not len(points):
-            raise Diverged(f"{bad} of {len(points)} points are not finite after "
-                           f"{self.outcome.steps} steps")
+        """Stop, draw, check, show."""
+        self.outcome.state, kept, weighings = state, Kept(state), 0
+        try:
+            points = self.stage.draw(state, self.n if final else self.n_curve, index)
+        except Ended:
+            self.outcome.draw = self.stage.drawn
+            raise
+        cost = self.stage.drawn
         if final:
             self.outcome.draw = cost
-        notes = {k: v for k, v in self.sampler.diagnostics(state).items() if math.isfinite(v)}
-        progress = 1.0 if final else min(self._progress(self._used()), 1.0)
-        observe(Look(index, progress, self.outcome.steps, self.spent(), cost, points, final,
-                     notes, partial(self._weigh, state, index)))
+        kept.check("draw")
+        self._dearest_point = max(self._dearest_point, self.budget.spent(cost) / len(points))
+        bad = int((~torch.isfinite(points)).any(1).sum())
+        if bad:
+            raise Ended("diverged", f"{bad} of {len(points)} points are not finite after "
+                        f"{self.outcome.steps} steps")
+        numbers = self.stage.diagnostics(state)
+        kept.check("diagnostics")
+        self._compare_warm_up(cost)
 
-    def _weigh(self, state: Any, index: int, n: int,  # noqa: ANN401
-               points: Tensor | None) -> Weighing | None:
-        """Asked by metrics alone: its own stream, nobody's purse."""
-        with self.ledger.phase("aside"), sealed():
-            return self.sampler.weigh(self.face, state, n, points,
-                                      self._generator("weigh", index))
+        def weigh(n: int, exact: Tensor | None) -> Weighing | None:
+            nonlocal weighings
+            weighings += 1
+            return self.stage.weigh(state, index, n, exact)
+
+        progress = 1.0 if final else min(self._progress(self._used()), 1.0)
+        with self.stage.globals_of("judge", index, "a metric"):
+            observe(Look(index, progress, self.outcome.steps, self.spent(), cost, points, final,
+                         numbers, weigh))
+        if weighings:
+            kept.check("weigh")
+
+    def _compare_warm_up(self, drawn: Cost) -> None:
+        """Note a warm-up that did more than init, step and draw can explain; at the first look."""
+        real = self.ledger.rows("train").rows() + drawn.rows()
+        if self.outcome.steps and self._rehearsed > WARM * real + self.n_curve:
+            self.stage.notes[f"the uncharged warm-up evaluated {self._rehearsed:.0f} points, the "
+                             f"run {real:.0f} to its first checkpoint: work may have been kept "
+                             "outside the state"] = None
+        self._rehearsed = 0.0
 
     def _settle(self) -> None:
         total = self.budget.spent(self.spent() + self.outcome.draw)
         if self.sampler.kind != "control":
             self.outcome.overshoot = max(0.0, total / self.budget.amount - 1.0)
-        self.outcome.updates = int(getattr(self.outcome.state, "updates", 0))
         if self.sampler.learned and self.outcome.updates < LEAST_UPDATES:
             self.outcome.status = "unaffordable"
             self.outcome.reason = (f"{self.outcome.updates} updates within the budget; a learned "
                                    f"sampler needs {LEAST_UPDATES}")
-
-    def ladder(self, cap: float) -> tuple[tuple[int, float], ...]:
-        """(n, seconds) of fresh draws for n = 1e2 ... 1e6, as long as one stays under ``cap``."""
-        rungs: list[tuple[int, float]] = []
-        for n in (100, 1_000, 10_000, 100_000, 1_000_000):
-            if rungs and rungs[-1][1] * n / rungs[-1][0] > cap:
-                break
-            clock, rng = Clock(self.target.device), self._generator("ladder", n)
-            with self.ledger.phase("aside"), clock.running(), sealed():
-                self.sampler.draw(self.face, self.outcome.state, n, rng)
-            self._forgive(clock)
-            rungs.append((n, clock.read().seconds))
-        return tuple(rungs)
 
 
 def probe() -> float:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.budget import Budget, parse_budget
+from bench.declared import check_declared
 from bench.exemptions import EXEMPTIONS
 from bench.pool import Task, machine_memory
 from bench.registry import ROOMS, ROOT, Entry, find
@@ -101,6 +102,7 @@ def _facts(entry: Entry) -> dict[str, Any]:
 
 def _sampler_facts(spec: Spec, suite: Suite, plugin: Path | None) -> dict[str, Any]:
     entry = find("samplers", spec.name, plugin)
+    check_declared(entry)
     preset = suite.preset if spec.params else ""
     return {"name": spec.name, **_facts(entry), "preset": preset, "params": spec.params,
             "budget": spec.budget,
@@ -124,15 +126,32 @@ def _common(suite: Suite, folder: Path, threads: int) -> dict[str, Any]:
 
 
 def prepare_tasks(suite: Suite, folder: Path, slots: int) -> list[Task]:
-    """The targets, dealt to as many children as there are slots; always on the CPU."""
-    targets = [dataclasses.asdict(t) for t in suite.targets]
+    """The targets, dealt to as many children as there are slots; always on the CPU.
+
+    A target that a user's code takes part in has a child of its own.
+    """
+    own = [t for t in suite.targets if _foreign(suite, t)]
+    ours = [t for t in suite.targets if t not in own]
+    deals = [ours[i::slots] for i in range(min(slots, len(ours)))] + [[t] for t in own]
     return [Task(f"targets-{i}", {"task": "prepare", "common": _common(suite, folder, 1),
-                                  "targets": targets[i::slots]}, wall_limit=7200.0)
-            for i in range(min(slots, len(targets)))]
+                                  "targets": [dataclasses.asdict(t) for t in deal]},
+                 wall_limit=7200.0) for i, deal in enumerate(deals)]
+
+
+def _foreign(suite: Suite, target: Spec, sampler: Spec | None = None) -> bool:
+    """Whether a user's code takes part in what is done with a target.
+
+    Such code may keep things in its modules (a generator, a cache), so that what it computes
+    would depend on what its process did before: it is given a process of its own.
+    """
+    plugin = Path(suite.plugin) if suite.plugin else None
+    parts = [("targets", target), *(("metrics", m) for m in suite.metrics)]
+    parts += [("samplers", sampler)] if sampler is not None else []
+    return not all(find(room, spec.name, plugin).ours for room, spec in parts)
 
 
 def job_tasks(suite: Suite, folder: Path, threads: int, finished: set[str]) -> list[Task]:
-    """One child for all unfinished seeds of a target and a sampler.
+    """One child for all unfinished seeds of a target and a sampler; one a seed for users' code.
 
     Under a budget of seconds the order is random, so that no sampler always meets a cold or a busy
     machine, and drawn from the suite's name, so that two runs go the same way. Otherwise numbers
@@ -140,7 +159,7 @@ def job_tasks(suite: Suite, folder: Path, threads: int, finished: set[str]) -> l
     """
     common = _common(suite, folder, threads)
     tasks = [task for t in suite.targets for s in suite.samplers
-             if (task := cell_task(suite, common, t, s, finished)) is not None]
+             for task in cell_tasks(suite, common, t, s, finished)]
     if suite.budget.currency == "seconds":
         random.Random(suite.name).shuffle(tasks)
     else:
@@ -149,23 +168,24 @@ def job_tasks(suite: Suite, folder: Path, threads: int, finished: set[str]) -> l
     return tasks
 
 
-def cell_task(suite: Suite, common: dict[str, Any], target: Spec, sampler: Spec,
-              finished: set[str]) -> Task | None:
-    """The child that runs what is left of one cell, if anything is."""
+def cell_tasks(suite: Suite, common: dict[str, Any], target: Spec, sampler: Spec,
+               finished: set[str]) -> list[Task]:
+    """The children that run what is left of one cell."""
     plugin = Path(suite.plugin) if suite.plugin else None
     keys = {seed: job_key(sampler.label, target.label, seed) for seed in suite.seeds}
     seeds = [seed for seed, key in keys.items() if key not in finished]
-    if not seeds:
-        return None
     attributes = find("samplers", sampler.name, plugin).attributes
-    spec = {"task": "jobs", "common": common, "seeds": seeds,
+    spec = {"task": "jobs", "common": common,
             "keys": {str(seed): key for seed, key in keys.items()},
             "target": dataclasses.asdict(target),
             "sampler": {**dataclasses.asdict(sampler), "kind": attributes.get("kind", ""),
                         "learned": bool(attributes.get("learned")),
                         "anneals": bool(attributes.get("anneals")),
                         "preset": suite.preset if sampler.params else ""}}
-    return Task(joined(sampler.label, target.label), spec, suite.wall_limit)
+    if _foreign(suite, target, sampler):
+        return [Task(keys[seed], {**spec, "seeds": [seed]}, suite.wall_limit) for seed in seeds]
+    name = joined(sampler.label, target.label)
+    return [Task(name, {**spec, "seeds": seeds}, suite.wall_limit)] if seeds else []
 
 
 def job_facts(spec: dict[str, Any], seed: int) -> dict[str, Any]:

@@ -19,7 +19,7 @@ import torch
 
 from bench.errors import MissingPackage, UserError
 from bench.execute import check_compiler, check_device, load_plugged, make_metrics, make_target
-from bench.judge import read_floors
+from bench.judge import LEFT_OUT, read_floors
 from metrics.base import Metric
 from metrics.floors import null_draws
 from metrics.parts.identity import fingerprint as behaviour
@@ -49,26 +49,52 @@ def prepare_target(spec: dict[str, Any]) -> dict[str, Any]:
         _save(folder / "density" / f"{label}.npz", density_grid(target))
     floors: dict[str, np.ndarray] = {}
     if target.has_reference:
-        floors = find_floors(target, spec["target"]["name"], metrics, common)
-        _save(folder / "floors" / f"{label}.npz", floors)
+        floors, left_out = find_floors(target, spec["target"]["name"], metrics, common)
+        _save(folder / "floors" / f"{label}.npz",
+              {**floors, LEFT_OUT: np.array(json.dumps(left_out))})
     facts = _facts(target, metrics, floors)
     return {**facts, "reference_note": "; ".join(filter(None, [facts["reference_note"], note]))}
 
 
 def find_floors(target: Target, name: str, metrics: dict[str, Metric],
-                common: dict[str, Any]) -> dict[str, np.ndarray]:
-    """Null draws of each metric, by ``label/n``, at each number of points of the run."""
+                common: dict[str, Any]) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+    """Null draws of each metric, by ``label/n``, at each number of points of the run.
+
+    And, where there are none, why: a metric that has no finite value on exact points has no floor.
+    """
     known = _committed(target, name, metrics)
-    floors = {}
+    floors: dict[str, np.ndarray] = {}
+    left_out: dict[str, str] = {}
     for label, metric in metrics.items():
         if not metric.applies(target):
             continue
         for n in sorted({metric.points(n) for n in _sizes(common)}):
             key = f"{label}/{n}"
+            draws = min(common["floor_draws"], metric.floor_draws)
             with compiling(common["compile"]):
-                floors[key] = known[key] if key in known else null_draws(
-                    target, metric, n, min(common["floor_draws"], metric.floor_draws), 0)
-    return floors
+                floor = (known[key] if key in known
+                         else _drawn(target, name, label, metric, n, draws))
+            if isinstance(floor, str):
+                left_out[key] = floor
+            else:
+                floors[key] = floor
+    return floors, left_out
+
+
+def _drawn(target: Target, name: str, label: str, metric: Metric, n: int,
+           draws: int) -> np.ndarray | str:
+    """The floor, or why there is none; UserError for a metric that is wrong rather than unable."""
+    try:
+        floor = null_draws(target, metric, n, draws, 0)
+    except (ValueError, ArithmeticError, RuntimeError) as error:
+        return (f"no floor: the metric cannot be computed on exact points "
+                f"({type(error).__name__}: {error})")
+    except Exception as error:
+        raise UserError(f"metric '{label}' raised {type(error).__name__}: {error} on exact points "
+                        f"of target '{name}'; mend it, or leave it out of the suite") from error
+    if not np.isfinite(floor).all():
+        return "no floor: the metric is not finite on exact points"
+    return floor
 
 
 def _sizes(common: dict[str, Any]) -> set[int]:

@@ -9,7 +9,6 @@ others.
 from __future__ import annotations
 
 import ast
-import dataclasses
 import importlib
 import importlib.metadata
 import importlib.util
@@ -42,6 +41,11 @@ class Entry:
     module_doc: str
     attributes: dict[str, Any] = field(default_factory=dict)
     parameters: Parameters = field(default_factory=dict)
+
+    @property
+    def ours(self) -> bool:
+        """Whether it comes from this project's own rooms, and not from a user's code."""
+        return bool(self.module) and self.path.parent == ROOT / self.room
 
     @property
     def summary(self) -> str:
@@ -269,7 +273,10 @@ def default_metrics(plugin: Path | None = None) -> list[str]:
 
 def _import(entry: Entry) -> ModuleType:
     if entry.module:
-        return importlib.import_module(entry.module)
+        try:
+            return importlib.import_module(entry.module)
+        except Exception as error:
+            raise UserError(f"'{entry.path}' fails to import: {_said(error)}") from error
     name = f"sampler_bench_plugin_{entry.path.stem}"
     if name in sys.modules:
         return sys.modules[name]
@@ -281,9 +288,12 @@ def _import(entry: Entry) -> ModuleType:
         spec.loader.exec_module(module)
     except Exception as error:
         del sys.modules[name]
-        raise UserError(f"plugin file '{entry.path}' fails to import: "
-                        f"{type(error).__name__}: {error}") from error
+        raise UserError(f"plugin file '{entry.path}' fails to import: {_said(error)}") from error
     return module
+
+
+def _said(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"
 
 
 def load(room: str, name: str, plugin: Path | None = None, **parameters: Any) -> Any:  # noqa: ANN401
@@ -296,8 +306,10 @@ def load(room: str, name: str, plugin: Path | None = None, **parameters: Any) ->
         check_parameters(entry, parameters)
     try:
         return cls(**parameters)
-    except (TypeError, ValueError) as error:
-        raise UserError(f"{room[:-1]} '{name}' cannot be made: {error}") from error
+    except UserError:
+        raise
+    except Exception as error:
+        raise UserError(f"{room[:-1]} '{name}' cannot be made: {_said(error)}") from error
 
 
 def check_parameters(entry: Entry, parameters: dict[str, Any]) -> None:
@@ -307,8 +319,3 @@ def check_parameters(entry: Entry, parameters: dict[str, Any]) -> None:
             raise UserError(f"{entry.room[:-1]} '{entry.name}' has no parameter '{key}'"
                             f"{nearest(key, entry.parameters)} (it has: "
                             f"{', '.join(entry.parameters) or 'none'})")
-
-
-def defaults(instance: Any) -> dict[str, Any]:  # noqa: ANN401
-    """The hyperparameters of an instance as plain values."""
-    return dataclasses.asdict(instance) if dataclasses.is_dataclass(instance) else {}  # type: ignore[arg-type]

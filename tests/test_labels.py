@@ -109,7 +109,7 @@ def test_committed_floors_serve_the_defaults_alone() -> None:
                "again": registry.load("metrics", "sliced_w2"),
                "few": registry.load("metrics", "sliced_w2", projections=2)}
     common = {"n": 1000, "n_curve": 1000, "compile": False, "floor_draws": 5, "samplers": []}
-    floors = find_floors(target, "gaussian", metrics, common)
+    floors, _ = find_floors(target, "gaussian", metrics, common)
     assert len(floors["sliced_w2/1000"]) == len(floors["again/1000"]) == 1000  # committed
     assert len(floors["few/1000"]) == 5  # drawn: before, a name alone was enough
 
@@ -152,4 +152,4 @@ def test_a_plugin_s_name_is_held_to_the_same_rule(tmp_path: Path) -> None:
         read_suite(suite_file(tmp_path, GOOD), plugin, only_samplers="my sampler [new]")
     text = GOOD.replace('"mala"', '{name = "my sampler [new]", label = "mine"}')
     suite = read_suite(suite_file(tmp_path, text), plugin)
-    assert [t.name for t in job_tasks(suite, tmp_path, 1, set())][-1].endswith("--gaussian")
+    assert [t.name for t in job_tasks(suite, tmp_path, 1, set())][-1].endswith("--gaussian--s1")
