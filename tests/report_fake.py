@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -156,6 +157,11 @@ def _density(folder: Path, target: str) -> np.ndarray[Any, Any]:
     (folder / "density").mkdir(exist_ok=True)
     np.savez(folder / "density" / f"{target}.npz", x=x, y=x, log_prob=log_prob)
     return means
+
+
+def unsealed(text: str) -> str:
+    """Lines of version 1, which carry no checksum: to be edited by hand."""
+    return re.sub(r',"crc":"[0-9a-f]{8}"}', "}", text).replace('{"v":2,', '{"v":1,')
 
 
 def make(folder: Path, samplers: list[str] | None = None, targets: list[str] | None = None,

@@ -21,7 +21,7 @@ from results.errors import ReportError
 from results.folder import load
 from results.frames import Scores
 from results.store import StoreError
-from tests.report_fake import make
+from tests.report_fake import make, unsealed
 
 SAMPLERS = ["ula", "mala", "hmc", "svgd", "dft", "exact", "prior"]
 TARGETS = ["gmm4", "banana", "gmm40_fab"]
@@ -151,7 +151,7 @@ def test_unequal_budgets_are_said_first(folder: Path, tmp_path: Path) -> None:
 
 def test_a_target_of_another_fingerprint_is_refused(folder: Path, tmp_path: Path) -> None:
     copy = changed(folder, tmp_path / "copy", {})
-    text = (copy / "records.jsonl").read_text().replace("abcdef123456", "fedcba654321")
+    text = unsealed((copy / "records.jsonl").read_text()).replace("abcdef123456", "fedcba654321")
     (copy / "records.jsonl").write_text(text)
     with pytest.raises(ReportError, match="another density"):
         gather([scores(folder), scores(copy)])
@@ -161,7 +161,7 @@ def test_another_version_of_the_metric_is_refused_and_of_others_left_out(
         folder: Path, tmp_path: Path) -> None:
     copy = changed(folder, tmp_path / "copy", {})
     old = '"metric":"w2","version":1'
-    text = (copy / "records.jsonl").read_text()
+    text = unsealed((copy / "records.jsonl").read_text())
     assert old in text
     (copy / "records.jsonl").write_text(text.replace(old, '"metric":"w2","version":2'))
     with pytest.raises(ReportError, match="versions 1 and 2 of w2"):

@@ -23,7 +23,7 @@ from results.report import render
 from results.reproduction import failures_table
 from results.summary import findings, verdict, warnings
 from results.tables import target_table
-from tests.report_fake import make
+from tests.report_fake import make, unsealed
 
 LABELS = ["ula", "hmc", "drifting", "exact", "prior"]
 Line = dict[str, Any]
@@ -32,7 +32,7 @@ Line = dict[str, Any]
 def changed(folder: Path, change: Callable[[Line], None]) -> Scores:
     """The run with each of its lines changed."""
     path = folder / "records.jsonl"
-    lines = [json.loads(x) for x in path.read_text(encoding="utf-8").splitlines()]
+    lines = [json.loads(x) for x in unsealed(path.read_text(encoding="utf-8")).splitlines()]
     for line in lines:
         change(line)
     path.write_text("".join(json.dumps(x) + "\n" for x in lines), encoding="utf-8")
@@ -132,7 +132,7 @@ def test_seeds_at_other_numbers_of_points_are_named_and_never_averaged(tmp_path:
 def test_seeds_that_no_metric_judged_are_named(tmp_path: Path) -> None:
     folder = make(tmp_path / "run", LABELS, ["gmm4"], trouble=False)
     path = folder / "records.jsonl"
-    kept = [x for x in path.read_text().splitlines()
+    kept = [x for x in unsealed(path.read_text()).splitlines()
             if not ('"sort":"measure"' in x and ("ula-gmm4" in x or "hmc-gmm4-2" in x))]
     path.write_text("\n".join(kept) + "\n")
     found = Scores(load(folder))

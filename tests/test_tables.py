@@ -20,7 +20,7 @@ from results.records import Checkpoint
 from results.reproduction import command, failures_table, missing_table
 from results.summary import findings, verdict, warnings
 from results.tables import target_table
-from tests.report_fake import make
+from tests.report_fake import make, unsealed
 
 
 @pytest.fixture(scope="module")
@@ -145,7 +145,7 @@ def test_jobs_without_a_record_are_missing_not_forgotten(tmp_path: Path) -> None
 def test_a_number_that_is_none_is_no_success(tmp_path: Path) -> None:
     folder = make(tmp_path / "run", ["ula", "hmc", "prior"], ["gmm4"], trouble=False)
     path = folder / "records.jsonl"
-    lines = [json.loads(x) for x in path.read_text().splitlines()]
+    lines = [json.loads(x) for x in unsealed(path.read_text()).splitlines()]
     for line in lines:
         if line.get("metric") == "mmd" and line["key"] == "hmc-gmm4-1":
             line["value"] = None
@@ -160,7 +160,7 @@ def test_a_newer_version_of_a_metric_replaces_the_older_numbers(tmp_path: Path) 
     folder = make(tmp_path / "run", ["ula", "prior"], ["gmm4"], trouble=False)
     path = folder / "records.jsonl"
     newer = [json.dumps({**json.loads(x), "version": 2, "value": 7.0})
-             for x in path.read_text().splitlines() if '"metric":"mmd"' in x]
+             for x in unsealed(path.read_text()).splitlines() if '"metric":"mmd"' in x]
     with open(path, "a") as file:
         file.write("\n".join(newer) + "\n")
     score = Scores(load(folder)).final("ula", "gmm4", "mmd")
