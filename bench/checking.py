@@ -16,6 +16,7 @@ from bench.plan import suite_facts
 from bench.runner import run_suite
 from bench.suite_file import parse_seeds
 from bench.suites import Suite, from_facts
+from bench.values import words
 from results.console import open_console
 from results.errors import ReportError
 from results.folder import load
@@ -41,7 +42,7 @@ AGAIN = "confirmation"
 def baseline(options: argparse.Namespace) -> int:
     """Freeze a run; raises ReportError where it is too small or not finished."""
     made = frozen(Path(options.dir))
-    if options.seeds:
+    if options.seeds is not None:
         kept = frozenset(parse_seeds(options.seeds))
         made = replace(made, cells=tuple(c.of(kept) for c in made.cells))
     few = [c for c in made.cells if len(c.seeds) < BASELINE_SEEDS]
@@ -75,7 +76,7 @@ def _rule(options: argparse.Namespace) -> Rule:
 
 
 def _chosen(text: str | None, known: Collection[str], option: str) -> frozenset[str]:
-    names = frozenset(word.strip() for word in text.split(",")) if text else frozenset()
+    names = frozenset() if text is None else frozenset(words(text, option))
     if strange := names - set(known):
         name = min(strange)
         raise UserError(f"{option} {name}: not in the baseline{nearest(name, known)} "
@@ -129,7 +130,7 @@ def for_check(suite: Suite, options: argparse.Namespace) -> Suite:
     """
     base = read(Path(options.check))
     _rule(options)
-    if not options.seeds and not options.resume:
+    if options.seeds is None and options.resume is None:
         suite = replace(suite, seeds=tuple(range(CHECK_SEEDS)))
     if base.suite != suite.name:
         raise ReportError(f"'{options.check}' is a baseline of suite '{base.suite}', not of "

@@ -83,7 +83,7 @@ class _Module:
 def _literal(node: ast.expr | None) -> Any:  # noqa: ANN401
     try:
         return ast.literal_eval(node) if node is not None else None
-    except ValueError:
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
         return None
 
 
@@ -131,7 +131,8 @@ def _arguments(of: ast.arguments) -> Parameters:
 
 @cache
 def _read(path: Path) -> _Module:
-    tree = ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+    # As bytes, so that a byte-order mark and a coding cookie are what they are to Python.
+    tree = ast.parse(path.read_bytes(), filename=str(path))
     classes = {n.name: _read_class(n) for n in tree.body if isinstance(n, ast.ClassDef)}
     imports = {a.asname or a.name: (n.module or "", a.name)
                for n in tree.body if isinstance(n, ast.ImportFrom) for a in n.names}
@@ -217,10 +218,12 @@ def read_plugin(path: Path) -> list[Entry]:
         lost = unnamed(path.resolve())
     except FileNotFoundError:
         raise UserError(f"plugin file '{path}' does not exist") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"plugin file '{path}' cannot be read: {error}") from None
     except SyntaxError as error:
-        raise UserError(f"plugin file '{path}', line {error.lineno}: {error.msg}") from None
+        line = f", line {error.lineno}" if error.lineno else ""
+        raise UserError(f"plugin file '{path}'{line}: {error.msg}") from None
+    except (OSError, ValueError, MemoryError, RecursionError) as error:
+        raise UserError(f"plugin file '{path}' cannot be read: {error}; save it as UTF-8 text, or "
+                        "name its coding in the first line") from None
     if lost:
         cls, line = lost[0]
         raise UserError(f"plugin file '{path}', line {line}: class {cls} has no name that can be "
@@ -286,7 +289,7 @@ def _import(entry: Entry) -> ModuleType:
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         del sys.modules[name]
         raise UserError(f"plugin file '{entry.path}' fails to import: {_said(error)}") from error
     return module

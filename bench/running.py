@@ -6,6 +6,7 @@ import argparse
 import os
 import shlex
 import sys
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -57,8 +58,8 @@ def run(options: argparse.Namespace) -> int:
     """Run a suite, and judge it where a baseline is named; returns the exit code."""
     from bench.runner import run_suite
 
-    suite, folder = _resumed(options) if options.resume else _planned(options)
-    if options.check:
+    suite, folder = _planned(options) if options.resume is None else _resumed(options)
+    if options.check is not None:
         from bench.checking import for_check
 
         suite = for_check(suite, options)
@@ -68,7 +69,7 @@ def run(options: argparse.Namespace) -> int:
     command = shlex.join(["python", "-m", "bench", *sys.argv[1:]])
     code = run_suite(suite, folder, workers, command, options.allow_changed_code,
                      report=not options.no_report)
-    if code or not options.check:
+    if code or options.check is None:
         return code
     from bench.checking import run_checked
 
@@ -87,16 +88,18 @@ def _planned(options: argparse.Namespace) -> tuple[Suite, Path]:
     suite = read_suite(options.suite, plugin_file(options.plugin), options.samplers,
                        options.targets)
     changes: dict[str, object] = {k: getattr(options, k) for k in ("device", "dtype", "compile")
-                                  if getattr(options, k)}
-    if options.seeds:
+                                  if getattr(options, k) is not None}
+    if options.seeds is not None:
         changes["seeds"] = parse_seeds(options.seeds)
-    if options.budget:
+    if options.budget is not None:
         changes["budget"] = parse_budget(options.budget)
         changes["samplers"] = tuple(replace(s, budget="") for s in suite.samplers)
-    if options.n:
+    if options.n is not None:
         changes |= {"n": options.n, "n_curve": min(options.n, suite.n_curve)}
     changes["references"] = _references(options.reference, [t.label for t in suite.targets])
-    folder = Path(options.out) if options.out else default_folder(suite.name)
+    if options.out == "":
+        raise UserError("--out '' names no folder; write one, or leave the option out")
+    folder = default_folder(suite.name) if options.out is None else Path(options.out)
     if (folder / "run.json").exists():
         raise UserError(f"'{folder}' already holds a run; continue it with --resume {folder}, or "
                         "choose another folder")
@@ -106,16 +109,38 @@ def _planned(options: argparse.Namespace) -> tuple[Suite, Path]:
 
 
 def _references(pairs: list[str], targets: list[str]) -> dict[str, str]:
-    found = {}
+    found: dict[str, str] = {}
     for pair in pairs:
-        label, _, path = pair.partition("=")
+        label, is_pair, path = pair.partition("=")
+        if not is_pair:
+            raise UserError(f"--reference {pair}: write TARGET=FILE.npy")
         if label not in targets:
             raise UserError(f"--reference {pair}: no target '{label}' in this run"
                             f"{nearest(label, targets)}")
+        if label in found:
+            raise UserError(f"--reference {pair}: '{label}' has a reference already; name one")
         if not Path(path).is_file():
             raise UserError(f"--reference {pair}: the file '{path}' does not exist")
+        if wrong := _no_reference(Path(path)):
+            raise UserError(f"--reference {pair}: '{path}' {wrong}; write one with numpy.save, "
+                            "floating-point numbers of shape (n, dim)")
         found[label] = str(Path(path).resolve())
     return found
+
+
+def _no_reference(path: Path) -> str:
+    """What a file is instead of an array of points; '' where it is one."""
+    import numpy as np
+
+    try:
+        points = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        return f"cannot be read ({error})"
+    if not isinstance(points, np.ndarray):
+        return "is an archive of arrays, not one array"
+    if points.dtype.kind != "f" or points.ndim != 2 or not points.size:
+        return f"holds {points.dtype} of shape {points.shape}"
+    return ""
 
 
 def _resumed(options: argparse.Namespace) -> tuple[Suite, Path]:
@@ -123,7 +148,7 @@ def _resumed(options: argparse.Namespace) -> tuple[Suite, Path]:
     folder = Path(options.resume)
     words = ("suite", "samplers", "targets", "seeds", "budget", "device", "dtype", "compile", "n",
              "plugin", "reference")
-    given = [f"--{k}" for k in words if getattr(options, k)]
+    given = [f"--{k}" for k in words if getattr(options, k) not in (None, [])]
     if given:
         raise UserError(f"--resume goes on with the settings of the run; leave out "
                         f"{', '.join(given)}")

@@ -10,23 +10,27 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from bench.budget import Budget, parse_budget
 from bench.errors import UserError, nearest, unknown
-from bench.registry import catalogue, check_parameters, find
+from bench.labels import check_labels
+from bench.registry import check_parameters, find
+from bench.values import (
+    HIGHEST_SEED,
+    MOST_CHECKPOINTS,
+    MOST_SEEDS,
+    plain,
+    positive,
+    whole,
+)
 
 HERE = Path(__file__).parent
 PUBLISHED = HERE.parent / "results" / "published"
-LABEL = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*")
-#: So long may a label be: two of them, a seed and a suffix make the name of a file.
-LONGEST = 80
-#: Names that some systems keep for devices, with any suffix.
-RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -77,20 +81,37 @@ def describe(path: Path) -> str:
 
 def where(path: Path, key: str) -> str:
     """``file, line N`` of a key, as well as it can be found in the text."""
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+    for number, line in enumerate(read_text(path).splitlines(), 1):
         if re.match(rf"\s*\[?{re.escape(key)}\b", line):
             return f"{path}, line {number}"
     return str(path)
 
 
+@contextmanager
+def at(path: Path, key: str) -> Iterator[None]:
+    """A mistake in what a key says is told with its file and line."""
+    try:
+        yield
+    except UserError as error:
+        raise UserError(f"{where(path, key)}: {error}") from None
+
+
+def read_text(path: Path) -> str:
+    """A file of a user's as text: UTF-8, with or without a byte-order mark."""
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        raise UserError(f"'{path}' is not UTF-8 text; save it as UTF-8") from None
+    except OSError as error:
+        raise UserError(f"'{path}' cannot be read: {error.strerror or error}") from None
+
+
 def parse(path: Path) -> dict[str, Any]:
     """The file as TOML."""
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except tomllib.TOMLDecodeError as error:
+        return tomllib.loads(read_text(path))
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise UserError(f"{path} is not a suite: {error}") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"suite file '{path}' cannot be read: {error}") from None
 
 
 def find_file(name: str) -> Path:
@@ -117,81 +138,70 @@ def check_keys(path: Path, raw: dict[str, Any]) -> None:
     for key in ("targets", "samplers", "budget"):
         if key not in raw:
             raise UserError(f"{path}: '{key}' is missing; it must be {KEYS[key][1]}")
+    for key in ("targets", "samplers", "metrics"):
+        if raw.get(key) == []:
+            raise UserError(f"{where(path, key)}: '{key}' is empty; it must be {KEYS[key][1]}")
 
 
 #: What an item may say beside its name, label and params.
 _EXTRA = {"targets": {"temperature", "scale"}, "samplers": {"budget"}}
 
 
-def _check_spec(path: Path, key: str, spec: Spec) -> None:
-    for word, value in (("temperature", spec.temperature), ("scale", spec.scale)):
-        if value is not None and not (isinstance(value, int | float) and value > 0):
-            raise UserError(f"{where(path, key)}: {word} of '{spec.label}' must be a positive "
-                            f"number, not {value!r}")
-    if spec.budget:
+def _room(key: str) -> str:
+    return "samplers" if key == "controls" else key
+
+
+def _read_item(key: str, item: Any, plugin: Path | None) -> Spec:  # noqa: ANN401
+    """One item of a list; what is wrong with it is said without its place in the file."""
+    room = _room(key)
+    raw = {"name": item} if isinstance(item, str) else item
+    extra = _EXTRA.get(room, set())
+    allowed = {"name", "label", "params"} | extra
+    if not isinstance(raw, dict) or not isinstance(raw.get("name"), str) or set(raw) - allowed:
+        raise UserError(f"an item of '{key}' must be a name or a table with "
+                        f"{', '.join(sorted(allowed))}, not {item!r}")
+    name, params = raw["name"], raw.get("params", {})
+    if not isinstance(params, dict):
+        raise UserError(f"params of '{name}' must be a table {{key = value}}, not {params!r}")
+    check_parameters(find(room, name, plugin), params)
+    plain(params, "params")
+    for word in ("temperature", "scale"):
+        if word in raw and (wrong := positive(raw[word])):
+            raise UserError(f"{word} of '{raw.get('label', name)}' {wrong}")
+    if "budget" in raw:
+        if not isinstance(raw["budget"], str):
+            raise UserError(f"budget of '{raw.get('label', name)}' must be {KEYS['budget'][1]}, "
+                            f"not {raw['budget']!r}")
         try:
-            parse_budget(str(spec.budget))
+            parse_budget(raw["budget"])
         except UserError as error:
-            raise UserError(f"{where(path, key)}: '{spec.label}': {error}") from None
+            raise UserError(f"'{raw.get('label', name)}': {error}") from None
+    return Spec(name, raw["label"] if "label" in raw else name, params,
+                **{k: raw[k] for k in extra & raw.keys()})
 
 
 def read_fractions(path: Path, count: int | list[float], budget: Budget) -> tuple[float, ...]:
     """The shares of the budget at which a run is looked at, the last being all of it."""
-    if isinstance(count, int):
-        if count < 1:
-            raise UserError(f"{where(path, 'checkpoints')}: there must be at least 1 checkpoint")
-        return tuple(2.0 ** -k for k in reversed(range(count)))
-    numbers = all(isinstance(c, int | float) and not isinstance(c, bool) for c in count)
-    if not count or not numbers or sorted(set(count)) != count or count[0] <= 0:
-        raise UserError(f"{where(path, 'checkpoints')}: checkpoints must be positive and rising")
-    if count[-1] != budget.amount:
-        raise UserError(f"{where(path, 'checkpoints')}: the last checkpoint must be the whole "
-                        f"budget, {budget}")
-    return tuple(c / count[-1] for c in count)
+    with at(path, "checkpoints"):
+        if isinstance(count, int):
+            if wrong := whole(count, 1, MOST_CHECKPOINTS):
+                raise UserError(f"there must be at least 1 checkpoint: checkpoints {wrong}")
+            return tuple(2.0 ** -k for k in reversed(range(count)))
+        if (not 0 < len(count) <= MOST_CHECKPOINTS or any(map(positive, count))
+                or sorted(set(count)) != count):
+            raise UserError("checkpoints must be positive and rising, at most "
+                            f"{MOST_CHECKPOINTS}")
+        if count[-1] != budget.amount:
+            raise UserError(f"the last checkpoint must be the whole budget, {budget}")
+        return tuple(c / count[-1] for c in count)
 
 
 def read_specs(path: Path, key: str, items: list[Any], plugin: Path | None) -> tuple[Spec, ...]:
     """The items of a list of samplers, targets, controls or metrics, each checked."""
-    room = "samplers" if key == "controls" else key
-    specs = []
-    for item in items:
-        raw = {"name": item} if isinstance(item, str) else item
-        extra = _EXTRA.get(room, set())
-        allowed = {"name", "label", "params"} | extra
-        if not isinstance(raw, dict) or "name" not in raw or set(raw) - allowed:
-            raise UserError(f"{where(path, key)}: an item of '{key}' must be a name or a table "
-                            f"with {', '.join(sorted(allowed))}, not {item!r}")
-        check_parameters(find(room, raw["name"], plugin), raw.get("params", {}))
-        label = raw["label"] if "label" in raw else raw["name"]
-        specs.append(Spec(raw["name"], label, raw.get("params", {}),
-                          **{k: raw[k] for k in extra & raw.keys()}))
-        _check_spec(path, key, specs[-1])
-    try:
-        check_labels(room, specs, plugin)
-    except UserError as error:
-        raise UserError(f"{where(path, key)}: {error}") from None
-    return tuple(specs)
-
-
-def check_labels(room: str, specs: Sequence[Spec], plugin: Path | None) -> None:
-    """Refuse labels that cannot name files, that differ by case alone or mean something else."""
-    seen: dict[str, str] = {}
-    for spec in specs:
-        label = spec.label
-        if (not isinstance(label, str) or not LABEL.fullmatch(label) or len(label) > LONGEST
-                or RESERVED.fullmatch(label)):
-            raise UserError(
-                f"label {label!r} of {room[:-1]} '{spec.name}' is not usable; write at most "
-                f"{LONGEST} letters, digits, '_', '-' and '.', not beginning with '.', and no "
-                f"device's name: {{name = \"{spec.name}\", label = \"...\"}}")
-        if label != spec.name and label in catalogue(plugin)[room]:
-            raise UserError(f"label '{label}' of {room[:-1]} '{spec.name}' is the name of another "
-                            f"{room[:-1]}; choose another label")
-        if (other := seen.setdefault(label.casefold(), label)) != label:
-            raise UserError(f"the {room} '{other}' and '{label}' differ by case alone, which not "
-                            "every file system tells apart; choose another label")
-    if doubles := [x for x, count in Counter(s.label for s in specs).items() if count > 1]:
-        raise UserError(f"'{doubles[0]}' stands twice in '{room}'; give the variant its own label")
+    with at(path, key):
+        specs = tuple(_read_item(key, item, plugin) for item in items)
+        check_labels(_room(key), specs, plugin)
+    return specs
 
 
 def parse_seeds(value: int | str) -> tuple[int, ...]:
@@ -203,14 +213,17 @@ def parse_seeds(value: int | str) -> tuple[int, ...]:
         raise UserError(f"seeds '{value}' are not understood; write 5 or 10:15") from None
     if not 0 <= first < last:
         raise UserError(f"seeds '{value}' are none; write a number from 1 on, or first:last")
+    if last - first > MOST_SEEDS or last > HIGHEST_SEED:
+        raise UserError(f"seeds '{value}' are too many; write at most {MOST_SEEDS:,}, numbered "
+                        f"below {HIGHEST_SEED:,}")
     return tuple(range(first, last))
 
 
 def read_published(path: Path, raw: dict[str, Any]) -> tuple[str, ...]:
     """The published tables the suite reruns; each must have its file."""
     known = {file.stem for file in PUBLISHED.glob("*.toml")}
-    for name in raw.get("published", []):
-        if name not in known:
-            error = unknown("published table", str(name), known)
-            raise UserError(f"{where(path, 'published')}: {error}")
+    with at(path, "published"):
+        for name in raw.get("published", []):
+            if str(name) not in known:
+                raise unknown("published table", str(name), known)
     return tuple(raw.get("published", []))

@@ -7,18 +7,20 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
 from bench.budget import Budget, parse_budget
 from bench.errors import UserError, unknown
+from bench.labels import check_labels
 from bench.registry import check_parameters, default_metrics, find
 from bench.suite_file import (
     HERE,
     Spec,
+    at,
     check_keys,
-    check_labels,
     find_file,
     parse,
     parse_seeds,
@@ -26,8 +28,11 @@ from bench.suite_file import (
     read_published,
     read_specs,
 )
+from bench.values import MOST_DRAWS, MOST_POINTS, plain, positive, whole, words
 
 DTYPES = ("float32", "float64")
+#: What a preset says of itself, beside a table for each sampler.
+ABOUT = ("description", "chosen_on")
 
 
 @dataclass(frozen=True)
@@ -65,15 +70,24 @@ def read_preset(name: str) -> dict[str, Any]:
     return parse(known[name])
 
 
-def _with_preset(path: Path, samplers: tuple[Spec, ...], preset: str | dict[str, Any],
-                 plugin: Path | None) -> tuple[tuple[Spec, ...], str, str]:
-    """Samplers with the preset's hyperparameters under their own; the preset's name and note."""
-    table = read_preset(preset) if isinstance(preset, str) else preset
-    name = preset if isinstance(preset, str) else path.stem
+def _check_preset(table: dict[str, Any], plugin: Path | None) -> None:
     for sampler, params in table.items():
         if isinstance(params, dict):
             check_parameters(find("samplers", sampler, plugin), params)
-    note = " ".join(str(table[k]) for k in ("description", "chosen_on") if k in table)
+            plain(params, f"preset.{sampler}")
+        elif sampler not in ABOUT:
+            raise UserError(f"'{sampler}' of a preset must be a table {{key = value}} of a "
+                            f"sampler's parameters, not {params!r}")
+
+
+def _with_preset(path: Path, samplers: tuple[Spec, ...], preset: str | dict[str, Any],
+                 plugin: Path | None) -> tuple[tuple[Spec, ...], str, str]:
+    """Samplers with the preset's hyperparameters under their own; the preset's name and note."""
+    with at(path, "preset"):
+        table = read_preset(preset) if isinstance(preset, str) else preset
+        _check_preset(table, plugin)
+    name = preset if isinstance(preset, str) else path.stem
+    note = " ".join(str(table[k]) for k in ABOUT if k in table)
     merged = (replace(s, params={**table.get(s.name, {}), **s.params}) for s in samplers)
     return tuple(merged), name, note
 
@@ -95,10 +109,10 @@ def read_suite(name: str, plugin: Path | None = None, only_samplers: str | None 
     check_labels("samplers", controls + samplers, plugin)
     samplers, preset, note = _with_preset(path, samplers, raw.get("preset", {}), plugin)
     metrics = raw.get("metrics", default_metrics(plugin))
-    try:
-        seeds, budget = parse_seeds(raw.get("seeds", 5)), parse_budget(raw["budget"])
-    except UserError as error:
-        raise UserError(f"{path}: {error}") from None
+    with at(path, "seeds"):
+        seeds = parse_seeds(raw.get("seeds", 5))
+    with at(path, "budget"):
+        budget = parse_budget(raw["budget"])
     plain = {k: raw[k] for k in ("n", "n_curve", "device", "dtype", "compile", "wall_limit",
                                  "ladder_cap", "floor_draws") if k in raw}
     fractions = read_fractions(path, raw.get("checkpoints", 5), budget)
@@ -109,30 +123,44 @@ def read_suite(name: str, plugin: Path | None = None, only_samplers: str | None 
                   preset=preset if raw.get("preset") else "", preset_note=note,
                   fractions=fractions, published=read_published(path, raw),
                   plugin=str(plugin or ""), **plain)
-    return check_suite(suite)
+    for key, fault in _faults(suite):
+        with at(path, key):
+            raise UserError(fault)
+    return suite
 
 
 def check_suite(suite: Suite) -> Suite:
     """The suite itself, if its numbers make sense."""
-    if suite.dtype not in DTYPES:
-        raise UserError(f"dtype '{suite.dtype}' is not one of {', '.join(DTYPES)}")
-    if not re.fullmatch(r"cpu|cuda(:\d+)?", suite.device):
-        raise UserError(f"device '{suite.device}' is not cpu, cuda or cuda:NUMBER")
-    if not 10 <= suite.n_curve <= suite.n:
-        raise UserError(f"n_curve = {suite.n_curve} must be from 10 to n = {suite.n}")
-    if suite.wall_limit <= 0:
-        raise UserError("wall_limit must be positive")
+    for _, fault in _faults(suite):
+        raise UserError(fault)
     return suite
+
+
+def _faults(suite: Suite) -> Iterator[tuple[str, str]]:
+    """Keys whose values make no sense, each with a sentence."""
+    if suite.dtype not in DTYPES:
+        yield "dtype", f"dtype '{suite.dtype}' is not one of {', '.join(DTYPES)}"
+    if not re.fullmatch(r"cpu|cuda(:[0-9]{1,3})?", suite.device):
+        yield "device", f"device '{suite.device}' is not cpu, cuda or cuda:NUMBER"
+    if wrong := whole(suite.n, 1, MOST_POINTS):
+        yield "n", f"n {wrong}"
+    if not 10 <= suite.n_curve <= suite.n:
+        yield "n_curve", f"n_curve = {suite.n_curve} must be from 10 to n = {suite.n}"
+    if wrong := whole(suite.floor_draws, 1, MOST_DRAWS):
+        yield "floor_draws", f"floor_draws {wrong}"
+    for key in ("wall_limit", "ladder_cap"):
+        if wrong := positive(getattr(suite, key)):
+            yield key, f"{key} {wrong}"
 
 
 def _choose(room: str, have: tuple[Spec, ...], wanted: str | None,
             plugin: Path | None) -> tuple[Spec, ...]:
     """The items named on the command line; names outside the suite are added to it."""
-    if not wanted:
+    if wanted is None:
         return have
     by_label = {spec.label: spec for spec in have}
     chosen: dict[str, Spec] = {}
-    for label in (word.strip() for word in wanted.split(",")):
+    for label in words(wanted, f"--{room}"):
         if label not in by_label:
             find(room, label, plugin)
         chosen[label] = by_label.get(label, Spec(label, label))

@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 
 from bench import registry
 from bench.errors import UserError
+from bench.labels import LONGEST
 from bench.plan import job_key, job_tasks
 from bench.prepare import find_floors
-from bench.suite_file import LONGEST
 from bench.suites import read_suite
 from results.folder import load
 from results.frames import Scores
