@@ -219,8 +219,8 @@ def read_plugin(path: Path) -> list[Entry]:
     except FileNotFoundError:
         raise UserError(f"plugin file '{path}' does not exist") from None
     except SyntaxError as error:
-        line = f", line {error.lineno}" if error.lineno else ""
-        raise UserError(f"plugin file '{path}'{line}: {error.msg}") from None
+        place = f", line {error.lineno}" if error.lineno else ""
+        raise UserError(f"plugin file '{path}'{place}: {error.msg}") from None
     except (OSError, ValueError, MemoryError, RecursionError) as error:
         raise UserError(f"plugin file '{path}' cannot be read: {error}; save it as UTF-8 text, or "
                         "name its coding in the first line") from None
@@ -295,7 +295,7 @@ def _import(entry: Entry) -> ModuleType:
     return module
 
 
-def _said(error: Exception) -> str:
+def _said(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}"
 
 
