@@ -113,6 +113,8 @@ def points(drawn: object, n: int, sampler: Sampler, target: Density) -> Tensor:
         raise Ended("failed", f"draw returned {what(drawn)}; return a torch tensor of shape "
                     f"(m, {target.dim})")
     with torch._C.DisableTorchFunctionSubclass():  # a subclass may answer otherwise than it is
+        if drawn.layout != torch.strided:
+            raise Ended("failed", f"draw returned points as {drawn.layout}; return a dense tensor")
         drawn = drawn.detach().as_subclass(Tensor)
         _refuse(drawn, n, sampler, target)
         return drawn.to(target.dtype, copy=True)
@@ -120,8 +122,8 @@ def points(drawn: object, n: int, sampler: Sampler, target: Density) -> Tensor:
 
 def _refuse(drawn: Tensor, n: int, sampler: Sampler, target: Density) -> None:
     wrong = ""
-    if not drawn.is_floating_point() or drawn.layout != torch.strided:
-        wrong = f"{what(drawn)} and {drawn.layout}; return dense real numbers of {target.dtype}"
+    if not drawn.is_floating_point():
+        wrong = f"{what(drawn)}; return real numbers of {target.dtype}"
     elif drawn.ndim != 2 or drawn.shape[1] != target.dim:
         wrong = f"{what(drawn)}; return (m, {target.dim}), the target's dimension"
     elif drawn.device != target.device:
