@@ -3,12 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import importlib.metadata
-import os
-import platform
 import random
-import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,46 +11,12 @@ from typing import Any
 from bench.budget import Budget, parse_budget
 from bench.declared import check_declared
 from bench.exemptions import EXEMPTIONS
-from bench.pool import Task, machine_memory
-from bench.registry import ROOMS, ROOT, Entry, find
+from bench.pool import Task
+from bench.provenance import provenance
+from bench.registry import Entry, find
 from bench.suite_file import Spec
 from bench.suites import Suite
 from results.records import joined
-
-PACKAGES = ("torch", "numpy", "scipy", "pot", "pandas", "matplotlib")
-
-
-def code_hash() -> str:
-    """A digest of every source file a number can depend on."""
-    digest = hashlib.sha256()
-    for room in (*ROOMS, "bench", "results"):
-        for path in sorted((ROOT / room).rglob("*.py")):
-            digest.update(str(path.relative_to(ROOT)).encode() + b"\0" + path.read_bytes())
-    return digest.hexdigest()[:16]
-
-
-def _git(*words: str) -> str:
-    try:
-        done = subprocess.run(["git", "-C", str(ROOT), *words], capture_output=True, text=True,
-                              timeout=10, check=False)
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return done.stdout.strip() if done.returncode == 0 else ""
-
-
-def _version(package: str) -> str:
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return "missing"
-
-
-def _cpu() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        return next(line.partition(":")[2].strip() for line in lines if "model name" in line)
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()
 
 
 def header(suite: Suite, command: str) -> dict[str, Any]:
@@ -66,12 +27,7 @@ def header(suite: Suite, command: str) -> dict[str, Any]:
         "suite": suite_facts(suite),
         "command": command,
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
-        "commit": _git("rev-parse", "HEAD"),
-        "dirty": bool(_git("status", "--porcelain", "--untracked-files=no")),
-        "code": code_hash(),
-        "versions": {"python": platform.python_version(), **{p: _version(p) for p in PACKAGES}},
-        "machine": {"cpu": _cpu(), "cores": os.cpu_count(), "platform": platform.platform(),
-                    "memory_gib": round(machine_memory() / 2**30, 1), "gpu": None},
+        **provenance(suite),
         "samplers": {s.label: _sampler_facts(s, suite, plugin) for s in suite.samplers},
         "targets": {t.label: {"name": t.name, **_facts(find("targets", t.name, plugin))}
                     for t in suite.targets},

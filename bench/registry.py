@@ -196,10 +196,21 @@ def _constructor(lineage: list[_Class]) -> Parameters:
 def _installed_plugins() -> list[tuple[Path, str]]:
     found = []
     for point in importlib.metadata.entry_points(group=GROUP):
-        spec = importlib.util.find_spec(point.value)
+        try:
+            spec = importlib.util.find_spec(point.module)
+        except Exception as error:  # of the package it lies in
+            raise UserError(f"installed plugin '{point.value}' cannot be imported "
+                            f"({_said(error)}); repair or uninstall it") from None
         if spec is not None and spec.origin:
-            found.append((Path(spec.origin), point.value))
+            found.append((Path(spec.origin), point.module))
     return found
+
+
+def distribution(module: str) -> str:
+    """Name and version of the distribution whose plugin a module is."""
+    dists = {p.module: p.dist for p in importlib.metadata.entry_points(group=GROUP)}
+    dist = dists.get(module)
+    return f"{dist.name} {dist.version}" if dist is not None else "unknown"
 
 
 def unnamed(path: Path) -> list[tuple[str, int]]:

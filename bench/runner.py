@@ -12,9 +12,10 @@ from typing import Any
 from rich.console import Console
 
 from bench.errors import UserError
-from bench.plan import code_hash, header, job_facts, job_tasks, prepare_tasks, suite_facts
+from bench.plan import header, job_facts, job_tasks, prepare_tasks, suite_facts
 from bench.pool import End, Pool, Task
 from bench.progress import Progress
+from bench.provenance import allowed, changes, provenance
 from bench.suites import Suite
 from results.console import open_console
 from results.records import Job
@@ -54,10 +55,20 @@ class Runner:
         if head["suite"] != json.loads(json.dumps(suite_facts(self.suite))):
             raise StoreError(f"'{self.folder}' holds a run with other settings; choose another "
                              "folder with --out, or continue it with --resume alone")
-        if head["code"] != code_hash() and not self.allow_changed_code:
-            raise StoreError(f"the code has changed since '{self.folder}' was begun (commit "
-                             f"{head['commit'][:10] or 'unknown'}); run anew, or add "
+        return self._unchanged(head)
+
+    def _unchanged(self, head: dict[str, Any]) -> dict[str, Any]:
+        """The header, if all that numbers come from is as it was; or if a change is allowed."""
+        now = provenance(self.suite)
+        found = changes(head, now)
+        if not found:
+            return head
+        if not self.allow_changed_code:
+            raise StoreError(f"{'; '.join(found)} since '{self.folder}' was begun (commit "
+                             f"{str(head.get('commit') or 'unknown')[:10]}); run anew, or add "
                              "--allow-changed-code to mix them")
+        head = allowed(head, now, found)
+        self._write(head)
         return head
 
     def _write(self, head: dict[str, Any]) -> None:

@@ -32,7 +32,7 @@ from results.reproduction import (
     reproduction_table,
     samplers_table,
 )
-from results.summary import findings, verdict, warnings
+from results.summary import findings, mixture, verdict, warnings
 from results.tables import MAIN, exponent, slug, target_metrics, target_table
 
 #: The sections of the page in order: anchor and title.
@@ -84,6 +84,7 @@ def facts(run: Run) -> list[tuple[str, str]]:
             ("Preset", f"{preset}: {note}" if preset and note else preset or "none"),
             ("Machine", ", ".join(p for p in place if p)), ("Started", str(header.get("started"))),
             ("Code", f"commit {code}, hash {header.get('code') or 'unknown'}"),
+            *([("Mixed", mixed)] if (mixed := mixture(header)) else []),
             ("Versions", versions or "unknown"), ("Command", str(header.get("command") or "?"))]
 
 

@@ -7,6 +7,7 @@ the n it was taken at.
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
 from results.content import listing, number, plural
 from results.endings import OVER_BUDGET, OVERSHOOT, UNRANKED, ending, idle
@@ -41,6 +42,9 @@ def warnings(scores: Scores) -> list[str]:
         differs = "".join(f"; {x} has {budget}" for x, budget in own.items())
         found.append("This run has a paper's budgets, not matched ones: steps are not equal effort"
                      f"{differs}. Ranks and comparisons between samplers say little.")
+    if mixed := mixture(run.header):
+        found.append(f"This run is mixed: {mixed}. Its jobs are of before and after, and a "
+                     "difference between them may be the change's.")
     missing = unfinished(scores)
     if missing:
         found.append(f"This run is not complete: {plural(missing, 'job')} of the plan left no "
@@ -122,6 +126,12 @@ def _left_out(scores: Scores) -> list[str]:
                     found.setdefault(words, []).append(metric)
     return [f"Ended well and left out of the mean of {listing(metrics)}, counted against the "
             f"sampler: {words}." for words, metrics in found.items()]
+
+
+def mixture(made: dict[str, Any]) -> str:
+    """What a header says of changes while the run was made; '' where there were none."""
+    return "; ".join(f"resumed at {c['when']} although {listing(c['what'])}"
+                     for c in made.get("changes") or ())
 
 
 def unfinished(scores: Scores) -> int:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from results.arrays import read_arrays
 from results.content import listing, plural
 from results.endings import UNRANKED, ending
 from results.errors import ReportError
@@ -15,7 +16,8 @@ from results.folder import Run
 from results.frames import Scores
 from results.ranking import primary
 from results.records import UNANSWERED
-from results.summary import unfinished
+from results.store import StoreError
+from results.summary import mixture, unfinished
 
 #: Endings that count against a sampler though they are not ranked.
 OUT = tuple(x for x in UNRANKED if x not in UNANSWERED)
@@ -53,9 +55,8 @@ def _identity(run: Run, target: str) -> tuple[list[float] | None, str]:
     digest = next((j.fingerprint for j in run.jobs if j.target == target and j.fingerprint),
                   str(run.target(target).get("fingerprint") or ""))
     try:
-        with np.load(run.path / "floors" / f"{target}.npz", allow_pickle=False) as data:
-            found = data["fingerprint"]
-    except (OSError, ValueError, KeyError):
+        found = read_arrays(run.path / "floors" / f"{target}.npz")["fingerprint"]
+    except (StoreError, KeyError):
         return None, digest
     return (found.tolist() if found.ndim and found.dtype.kind == "f" else None), digest
 
@@ -107,6 +108,8 @@ def unequal(runs: Sequence[Scores]) -> list[str]:
     if len({s.run.header.get("code") for s in runs}) > 1:
         found.append("The runs come from different code: start points, reference blocks and "
                      "metrics are shared only as far as the code kept them.")
+    found += [f"{s.run.path.name} is mixed: {mixed}." for s in runs
+              if (mixed := mixture(s.run.header))]
     missing = sum(unfinished(s) for s in runs)
     if missing:
         found.append(f"Not complete: {plural(missing, 'planned job')} left no record.")

@@ -146,6 +146,8 @@ def freeze(run: Run) -> Snapshot:
                           "nothing to judge")
     head = run.header
     made = {k: head.get(k) for k in ("started", "commit", "dirty", "code", "versions", "machine")}
+    if "changes" in head:
+        made["changes"] = head["changes"]
     return Snapshot(str(run.suite.get("name", "")), {"command": _command(run), **made},
                     {k: run.suite.get(k) for k in (*SETTINGS, "compile")},
                     {t: _target(run, t) for t in run.targets},

@@ -9,6 +9,7 @@ from results.content import Cell, Column, Table, chance, count, duration, listin
 from results.regression.judge import FRESH_SEEDS, VERDICTS, Check, Finding
 from results.regression.scores import COST
 from results.regression.trial import Measured
+from results.summary import mixture
 
 _MARKS = {"worse": "fail", "not compared": "warn", "missing": "warn", "not confirmed": "warn",
           "better": "good"}
@@ -72,8 +73,13 @@ def listed(check: Check) -> list[str]:
 
 
 def explained(check: Check) -> list[str]:
-    """What each metric alone says of a cell that moved; these chances only explain."""
-    lines = []
+    """What each metric alone says of a cell that moved; these chances only explain.
+
+    First of all, which of the two runs is mixed.
+    """
+    lines = [f"The {what} is mixed: {mixed}." for what, made in
+             (("baseline", check.baseline.made), ("run", check.run.made))
+             if (mixed := mixture(made))]
     for f in check.findings:
         if f.verdict in ("worse", "better", "not confirmed") and f.measured and f.measured.each:
             each = ", ".join(f"{m} {chance(p)}" for m, p in f.measured.each)
