@@ -17,6 +17,7 @@ from bench.runner import run_suite
 from bench.suite_file import parse_seeds
 from bench.suites import Suite, from_facts
 from bench.values import words
+from results.command import printable
 from results.console import open_console
 from results.errors import ReportError
 from results.folder import load
@@ -51,7 +52,8 @@ def baseline(options: argparse.Namespace) -> int:
                           f"{few[0].target} has {len(few[0].seeds)} seeds; run --seeds "
                           f"{BASELINE_SEEDS + 5} (at least {BASELINE_SEEDS})")
     size = save(made, Path(options.to))
-    print(f"{options.to}: {len(made.cells)} cells, {len(made.seeds)} seeds, {size / 1024:.0f} KiB")
+    print(printable(f"{options.to}: {len(made.cells)} cells, {len(made.seeds)} seeds, "
+                    f"{size / 1024:.0f} KiB"))
     return 0
 
 
@@ -162,7 +164,7 @@ def run_checked(options: argparse.Namespace, folder: Path, workers: int, command
     print_text(made, open_console())
     for suffix, text in (("md", markdown), ("xml", junit), ("json", as_json)):
         write_atomically(folder / f"check.{suffix}", text(made).encode())
-    print(f"check: {folder / 'check.md'} (also .xml, .json)")
+    print(printable(f"check: {folder / 'check.md'} (also .xml, .json)"))
     _tell_github(made)
     return made.code
 
@@ -186,6 +188,5 @@ def history(options: argparse.Namespace) -> int:
     paths = page.save(made, Path(options.out))
     console = open_console()
     page.print_history(made, console)
-    console.print(f"history: {paths[0]} and {paths[1]}", markup=False, highlight=False,
-                  soft_wrap=True)
+    console.print(printable(f"history: {paths[0]} and {paths[1]}"), soft_wrap=True)
     return 0

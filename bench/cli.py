@@ -20,7 +20,7 @@ from bench.comparing import compare
 from bench.errors import UserError, nearest
 from bench.running import add_options as run_options
 from bench.running import plugin_file, run
-from results.command import MISTAKE, say_error
+from results.command import MISTAKE, printable, say_error
 from results.errors import ReportError
 from results.store import StoreError
 
@@ -100,8 +100,7 @@ def _report(options: argparse.Namespace) -> int:
     html, markdown = write(Path(options.dir))
     console = open_console()
     print_report(Path(options.dir), console)
-    console.print(f"report: {html} and {markdown}", markup=False, highlight=False,
-                  soft_wrap=True)
+    console.print(printable(f"report: {html} and {markdown}"), soft_wrap=True)
     return 0
 
 
@@ -109,7 +108,7 @@ def _export(options: argparse.Namespace) -> int:
     from results.export import export
 
     rows = export(Path(options.dir), Path(options.to))
-    print(f"{rows} rows written to {options.to}")
+    print(printable(f"{rows} rows written to {options.to}"))
     return 0
 
 
@@ -117,7 +116,7 @@ def _archive(options: argparse.Namespace) -> int:
     from results.archive import archive
 
     size = archive(Path(options.dir), Path(options.to))
-    print(f"{options.to}: {size / 2**20:.2f} MiB")
+    print(printable(f"{options.to}: {size / 2**20:.2f} MiB"))
     return 0
 
 

@@ -17,6 +17,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def compare(options: argparse.Namespace) -> int:
     """Print the comparison and write its page; raises ReportError or StoreError."""
+    from results.command import printable
     from results.comparison import page
     from results.console import open_console
 
@@ -25,6 +26,5 @@ def compare(options: argparse.Namespace) -> int:
     paths = page.save(made, Path(options.out or folders[0]))
     console = open_console()
     page.print_comparison(made, console)
-    console.print(f"comparison: {paths[0]} and {paths[1]}", markup=False, highlight=False,
-                  soft_wrap=True)
+    console.print(printable(f"comparison: {paths[0]} and {paths[1]}"), soft_wrap=True)
     return 0

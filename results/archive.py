@@ -36,7 +36,9 @@ def archive(folder: Path, to: Path) -> int:
     part = to.absolute().with_name(f".{to.name}.part")
     try:
         write_atomically(part / "run.json", json.dumps(head, indent=1).encode())
-        shutil.copytree(folder / "floors", part / "floors", dirs_exist_ok=True)
+        (part / "floors").mkdir(exist_ok=True)
+        for file in (folder / "floors").iterdir():
+            shutil.copyfile(file, part / "floors" / file.name)
         write_atomically(part / PACKED, gzip.compress(lines.read_bytes(), 9, mtime=0))
         part.replace(to)
     except OSError as error:
