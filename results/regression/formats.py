@@ -36,7 +36,7 @@ def print_text(check: Check, console: Console) -> None:
 
 def markdown(check: Check) -> str:
     """The check for a pull request: the outcome first, what stayed folded away."""
-    moved = table(check, ("worse", "not confirmed", "better", "not compared"))
+    moved = table(check, ("worse", "not confirmed", "better", "lower", "not compared"))
     stayed = table(check, ("stayed",))
     parts = [f"### {markdown_text(headline(check))}", markdown_text(against(check)),
              markdown_text(tally(check))]

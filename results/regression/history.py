@@ -146,6 +146,7 @@ def _best(stretch: Stretch, what: str, low: int, high: int, factor: int) -> _Cut
 def _told(stretch: Stretch, what: str, cut: _Cut, low: int, high: int) -> Change:
     """A change point with the medians of groups low..high-1 before and after it."""
     split, found = cut.split, cut.split.outcome
+    verdict = "lower" if cut.verdict == "better" and not found.gain else cut.verdict
     lead = found.rose if cut.verdict == "worse" else found.fell
     left, right = stretch.sides(low, split.place, high)
     metric, values = "failed jobs", None
@@ -155,8 +156,9 @@ def _told(stretch: Stretch, what: str, cut: _Cut, low: int, high: int) -> Change
         metric, values = left.metrics[lead], (left.values[lead], right.values[lead])
     old, new = (np.nan, np.nan) if values is None else (float(np.median(v)) for v in values)
     return Change(*left.name, what, stretch.groups[split.place - 1].last,
-                  stretch.groups[split.place].first, cut.verdict, metric, old, new, cut.p,
-                  min(cut.p * cut.factor, 1.0), (len(split.left.seeds), len(split.right.seeds)))
+                  stretch.groups[split.place].first,
+                  verdict, metric, old, new, cut.p, min(cut.p * cut.factor, 1.0),
+                  (len(split.left.seeds), len(split.right.seeds)))
 
 
 def _able(stretch: Stretch, factor: int) -> bool:

@@ -27,8 +27,8 @@ from results.regression.snapshot import Floor
 from results.tables import slug
 
 SIZE = (4.3, 2.75)
-POINTS, TINTS = COLOURS[0], {"worse": COLOURS[1], "better": COLOURS[2]}
-ARROWS = {"worse": "▲", "better": "▼"}
+POINTS, TINTS = COLOURS[0], {"worse": COLOURS[1], "better": COLOURS[2], "lower": COLOURS[2]}
+ARROWS = {"worse": "▲", "better": "▼", "lower": "▽"}
 #: Labels below the axis that have room, and that have room side by side.
 MOST_LABELS, FEW_LABELS = 14, 5
 

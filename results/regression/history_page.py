@@ -20,7 +20,7 @@ from results.regression.history_figure import ARROWS, panel
 from results.regression.scores import COST, Rule
 from results.rendering import page_and_twin, save_pages
 
-MARKS = {"worse": "fail", "better": "good"}
+MARKS = {"worse": "fail", "better": "good", "lower": ""}
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Made:
         if not found:
             none = "No cell" if not silent else f"None of {_cells(able)}"
             return f"{none} is shown to have changed {span}{rest}."
-        kinds = [f"{n} {v}" for v in ("worse", "better")
+        kinds = [f"{n} {v}" for v in ("worse", "better", "lower")
                  if (n := sum(c.verdict == v for c in found))]
         touched = len({c.name for c in found})
         return (f"{plural(len(found), 'change')} in {touched} of {_cells(len(self.cells))} "

@@ -25,7 +25,7 @@ from results.comparison.statistics import holm
 from results.content import listing, plural
 from results.errors import ReportError
 from results.regression.matching import difference
-from results.regression.scores import COST, QUALITY, SPLIT, Rule
+from results.regression.scores import COST, QUALITY, SPLIT, Rule, aligned, rising
 from results.regression.snapshot import Cell, Snapshot
 from results.regression.statistics import least_p
 from results.regression.trial import Measured, Trial, measured, trial_of
@@ -33,8 +33,8 @@ from results.regression.trial import Measured, Trial, measured, trial_of
 #: What a baseline holds at least; seeds that a check runs, and runs again where it fires.
 BASELINE_SEEDS, CHECK_SEEDS, FRESH_SEEDS = 40, 5, 20
 #: Every verdict, the gravest first.
-VERDICTS = ("worse", "not compared", "missing", "not confirmed", "better", "stayed", "identical",
-            "new")
+VERDICTS = ("worse", "not compared", "missing", "not confirmed", "better", "lower", "stayed",
+            "identical", "new")
 
 
 @dataclass(frozen=True)
@@ -153,33 +153,49 @@ def _tested(trials: dict[tuple[str, str], Trial], rule: Rule) -> list[Finding]:
     better = holm([found.p_better for _, _, found in tests])
     findings = []
     for (trial, what, found), p, q in zip(tests, worse, better, strict=True):
-        least = least_p(len(trial.old.seeds), len(trial.new.seeds))
-        least *= SPLIT if what == QUALITY else 1
         verdict, reason = "stayed", ""
-        if least > level:
+        if _least(trial, what) > level:
             verdict = "not compared"
             reason = (f"too few seeds: {len(trial.new.seeds)} against {len(trial.old.seeds)} "
                       "cannot fire; run more with --seeds")
         elif found.worse and p <= rule.alpha:
             verdict = "worse"
         elif found.better and q <= rule.alpha:
-            verdict = "better"
-        corrected = q if verdict == "better" else p
+            verdict, reason = ("better", "") if found.gain else ("lower", _lower(trial))
+        fell = verdict in ("better", "lower")
         findings.append(Finding(
             *trial.old.name, what, verdict, reason,
-            measured(trial, what, found, corrected, level, rule, verdict == "better"),
+            measured(trial, what, found, q if fell else p, level, rule, fell),
             seconds=_seconds(trial.old, trial.new)))
     return findings
 
 
+def _least(trial: Trial, what: str) -> float:
+    """The smallest p that the trial's test can reach."""
+    return least_p(len(trial.old.seeds), len(trial.new.seeds)) * (SPLIT if what == QUALITY else 1)
+
+
+def _lower(trial: Trial) -> str:
+    """Why a fall is no gain."""
+    names, (a, b) = trial.old.metrics, aligned(trial.old, trial.new)
+    fell, rose = ([names[i] for i in rising(*sides)] for sides in ((-a, -b), (a, b)))
+    said = f"{listing(rose)} rose" if rose else "the worst metric of a seed did not fall"
+    return f"lower in {listing(fell) if fell else 'one metric'}, not a gain in quality: {said}"
+
+
 def _confirmed(baseline: Snapshot, fresh: Snapshot, found: list[Finding],
                rule: Rule) -> list[Finding]:
-    """Those that fired once, judged again by seeds that nobody has seen."""
+    """Those that fired once, judged again by seeds that nobody has seen.
+
+    Where too few of these are left for any to fire, nothing is cleared: it stays unconfirmed.
+    """
     fired = [f for f in found if f.verdict == "worse" and f.measured is not None]
     trials = {f.name: trial for f in fired
               if (trial := trial_of(baseline, fresh, baseline.by_name[f.name])) is not None}
     tests = {(f.name, f.what): outcome for f in fired if f.name in trials
              if (outcome := trials[f.name].outcomes(rule).get(f.what)) is not None}
+    tests = {k: t for k, t in tests.items()
+             if _least(trials[k[0]], k[1]) <= rule.alpha / len(tests)}
     corrected = dict(zip(tests, holm([t.p_worse for t in tests.values()]), strict=True))
     made = []
     for finding in found:

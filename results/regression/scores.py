@@ -22,6 +22,11 @@ And some metric's median must move by more than
 ``tolerance`` times the old excess over its floor and by more than the floor's own gap from median
 to upper 5 % point: what exact samples do by themselves is no change.
 
+A fall in one metric is no gain: a chain whose noise is a tenth too small lies too close to the
+modes, which one metric rewards. A change is called better only where the worst metric of a seed
+fell (its rank sum alone, at ``GAIN``) and no metric rose (each rank sum alone, at ``RISE``: not
+corrected, so that praise and not blame is what is withheld in doubt); else it is called lower.
+
 *Cost.* Evaluations to reach a quality: the pooled median of the leading metric at the last look
 but one, reached between two looks by log-linear interpolation, inf where it never is. Counts, not
 seconds; the median must grow by more than ``tolerance``. A cell that has that quality at its first
@@ -50,6 +55,8 @@ LOW, CENTRE, HIGH, SPAN = 0.1, 0.25, 0.4, 1.0282
 QUALITY, COST = "quality", "cost"
 #: Parts that the level of a quality is split into: the worst metric, and the metrics one by one.
 SPLIT = 2
+#: What praise asks of single tests: the worst metric fell (at the first), none rose (the other).
+GAIN, RISE = 0.01, 0.05
 
 
 @dataclass(frozen=True)
@@ -66,7 +73,7 @@ class Outcome:
 
     ``worse`` and ``better``: whether the change is also large enough to matter. ``rose`` and
     ``fell`` are the places of the metrics that did so most for their allowance: one change can do
-    both.
+    both. ``gain``: whether a fall is one of quality, and not of single metrics.
     """
 
     p_worse: float
@@ -75,6 +82,7 @@ class Outcome:
     better: bool
     rose: int = 0
     fell: int = 0
+    gain: bool = True
 
 
 def aligned(old: Cell, new: Cell) -> tuple[Array, Array]:
@@ -135,8 +143,14 @@ def quality_outcome(old: Cell, new: Cell, floors: Sequence[Floor | None], rule: 
     rose, fell = (int(np.argmax(r)) if len(r) else 0 for r in (ratio, -ratio))
     # A cell that never had a value on one side has moved without any metric to say so.
     gone = not len(a) and bool(np.isinf(t).any())
-    return Outcome(worse, better, gone or bool((rise > limit).any()),
-                   bool((-rise > limit).any()), rose, fell)
+    falls = bool((-rise > limit).any())
+    gain = falls and larger(-s, -t) <= GAIN and not rising(a, b)
+    return Outcome(worse, better, gone or bool((rise > limit).any()), falls, rose, fell, gain)
+
+
+def rising(old: Array, new: Array) -> list[int]:
+    """Places of metrics whose values rose by their own rank sum, uncorrected."""
+    return [i for i, (x, y) in enumerate(zip(old, new, strict=True)) if larger(x, y) <= RISE]
 
 
 def _shared(s: Array, t: Array, a: Array, b: Array) -> float:

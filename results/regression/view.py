@@ -15,6 +15,7 @@ _MARKS = {"worse": "fail", "not compared": "warn", "missing": "warn", "not confi
           "better": "good"}
 #: Verdicts told in one line each reason: there is nothing to tabulate.
 _LISTED = ("not compared", "missing", "identical", "new")
+_MOVED = ("worse", "better", "lower", "not confirmed")
 _MEANS = {"not compared": "cannot be compared", "missing": "missing",
           "identical": "identical", "new": "new"}
 
@@ -35,7 +36,17 @@ def headline(check: Check) -> str:
     if not tested:
         return "No regression: every number is the baseline's to the bit."
     return (f"No regression: {plural(len(tested), 'test')} at a family-wise level of "
-            f"{number(100 * check.rule.alpha)} %, none got worse.")
+            f"{number(100 * check.rule.alpha)} %, none got worse.{_praise(check)}")
+
+
+def _praise(check: Check) -> str:
+    """What a fall does not mean, wherever one is reported."""
+    lower = check.of("lower")
+    if not lower and not check.of("better"):
+        return ""
+    single = f" {listing([_named(f) for f in lower])}: lower in single metrics only." if (
+        lower) else ""
+    return f" Better in one metric is not better.{single}"
 
 
 def _named(finding: Finding) -> str:
@@ -81,7 +92,9 @@ def explained(check: Check) -> list[str]:
              (("baseline", check.baseline.made), ("run", check.run.made))
              if (mixed := mixture(made))]
     for f in check.findings:
-        if f.verdict in ("worse", "better", "not confirmed") and f.measured and f.measured.each:
+        if f.verdict == "lower":
+            lines.append(f"{_named(f)}: {f.reason}")
+        if f.verdict in _MOVED and f.measured and f.measured.each:
             each = ", ".join(f"{m} {chance(p)}" for m, p in f.measured.each)
             lines.append(f"{_named(f)}, metric by metric (uncorrected): {each}")
     return lines
@@ -148,5 +161,7 @@ def table(check: Check, verdicts: Sequence[str] = VERDICTS) -> Table | None:
         f"{tol} % of its excess over the floor and than the floor's own spread. The metric shown "
         "is the one that moved most. Cost: evaluations to reach the quality of the last look but "
         f"one; gated beyond {tol} %. Visible: the least change seen in nine tries of ten. Seconds "
-        f"are shown, never gated. A regression must show again in {FRESH_SEEDS} fresh seeds.",)
+        f"are shown, never gated. A regression must show again in {FRESH_SEEDS} fresh seeds. "
+        "Better: the worst metric of each seed fell, and no metric rose by its own test; lower: "
+        "some metrics fell, which is no gain in quality.",)
     return Table("check", "What was tested", COLUMNS, tuple(_row(f) for f in rows), notes=notes)
