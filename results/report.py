@@ -9,6 +9,7 @@ from typing import Any
 from results import figures, gallery
 from results.blindness import blind_sentences
 from results.breakeven import breakeven_tables, cases
+from results.comparison.intervals import caution
 from results.comparison.parts import comparison_parts
 from results.content import Table, power
 from results.costing import cost_tables
@@ -163,8 +164,8 @@ def content(run: Run) -> dict[str, Any]:
         "families": families(run),
         "legend_entries": [(label, colour(run, label), glyph(run, label), scores.anneals(label))
                    for label in run.ranked],
-        "interval_from": INTERVAL_FROM, "n_curve": run.suite.get("n_curve", "?"),
-        "n": run.suite.get("n", "?")}
+        "interval_from": INTERVAL_FROM, "caution": caution(),
+        "n_curve": run.suite.get("n_curve", "?"), "n": run.suite.get("n", "?")}
 
 
 def render(run: Run) -> tuple[str, str]:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.text import Text
 
-from results.comparison import calibration
+from results.comparison import calibration, intervals
 from results.comparison.gather import gather
 from results.comparison.parts import Comparison
 from results.console import grid
-from results.content import Cell, Column, Table
+from results.content import MISSING, Cell, Column, Table
 from results.folder import load
 from results.frames import Scores
 from results.rendering import page_and_twin, save_pages
@@ -30,7 +32,12 @@ def calibration_tables() -> list[Table]:
     rates = ("mean", "difference", "ratio", "ratio bounded")
     rows = [(Cell(r["law"]), Cell(str(r["n"]), float(r["n"])),
              *(Cell(f"{100 * r[k]:.1f} %", r[k]) for k in rates)) for r in found["coverage"]]
-    intervals = Table(
+    blank = (Cell(MISSING, math.inf),)
+    studied = intervals.read()
+    rows += [(Cell(r["law"]), Cell(str(r["n"]), float(r["n"])), *blank,
+              Cell(f"{100 * r['ways']['t'][0]:.1f} %", r["ways"]["t"][0]), *blank, *blank)
+             for r in studied["rows"] if r["law"] == intervals.SKEWED]
+    coverage = Table(
         "coverage", "How often 95 % intervals hold the truth, by simulation",
         (Column("law of the values", numeric=False), Column("seeds"), Column("mean", "t"),
          Column("difference", "paired t"), Column("ratio", "Fieller"), Column("ratio bounded")),
@@ -51,7 +58,28 @@ def calibration_tables() -> list[Table]:
         tuple(rows), folded=True, notes=(
             f"{found['samplers']} samplers on {found['targets']} targets, all pairs, corrected "
             "as in this page: the rate of at least one false claim.",))
-    return [intervals, family]
+    return [coverage, _other_ways(studied), family]
+
+
+def _other_ways(found: dict[str, Any]) -> Table:
+    """What other intervals of a mean would hold, and how wide they are."""
+    rows = [(Cell(r["law"]), Cell(str(r["n"]), float(r["n"])),
+             *(Cell(f"{100 * held:.1f} %", held, f"width × {wide:.2f}")
+               for held, wide in r["ways"].values())) for r in found["rows"]]
+    return Table(
+        "ways", "Other 95 % intervals of a mean: how often they hold it, and width over t's",
+        (Column("law of the values", numeric=False), Column("seeds"),
+         *(Column(way) for way in intervals.WAYS)), tuple(rows), folded=True, notes=(
+            f"{found['repeats']:,} repeats ({found['resampled']:,} for bootstrap-t). {WHY_T}",))
+
+
+WHY_T = (
+    "Kept is t: no other holds 95 % of skewed laws at 6 or 10 seeds. Johnson's shift changes "
+    "nothing; Hall's cubic and bootstrap-t gain 5 to 7 points there at 1.7 to 2.9 times the mean "
+    "width, and fall to 93 % where laws are symmetric with tails, as differences of samplers at "
+    "the floor are; the wider of t and Hall's never falls below nominal there, is up to 1.8 times "
+    "as wide, and still says 95 % where it holds 88. So the number stands with its caution, and "
+    "tests decide, not intervals.")
 
 
 def render(made: Comparison) -> tuple[str, str]:

@@ -10,6 +10,7 @@ import numpy as np
 from results.comparison.figure import sign, tint
 from results.comparison.found import Judgement, OnTarget
 from results.comparison.gather import Field
+from results.comparison.intervals import caution
 from results.comparison.judge import ratio
 from results.comparison.statistics import MOST_SEEDS, Interval, difference
 from results.comparison.words import Part
@@ -141,7 +142,7 @@ def targets_table(part: Part, folded: bool = True) -> Table:
             for target in found.targets for d in found.duels for t in d.targets
             if t.target == target]
     return Table(slug("pairs", part.key), f"Every pair on every target, by {part.title}", columns,
-                 tuple(rows), notes=(TARGETS_NOTE,), folded=folded)
+                 tuple(rows), notes=(f"{TARGETS_NOTE} {caution()}",), folded=folded)
 
 
 def _difference_cell(field: Field, on: OnTarget, metric: str) -> Cell:
