@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import functools
 import json
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.errors import UserError, unknown
+from bench.machine import processors
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -94,7 +94,7 @@ def _checked(options: argparse.Namespace) -> Asked:
         raise UserError(f"plugin file '{options.plugin}' does not exist")
     if options.draws is not None and options.draws < 10:
         raise UserError(f"--draws {options.draws} is too few to tell a power; give 10 or more")
-    jobs = options.jobs if options.jobs is not None else (os.cpu_count() or 1)
+    jobs = options.jobs if options.jobs is not None else processors()
     if jobs < 1:
         raise UserError(f"--jobs {jobs} is impossible; give 1 or more")
     known = catalogue(plugin)

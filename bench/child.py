@@ -1,68 +1,112 @@
-"""A child process: ``python -m bench.child``, told what to do by one line on its standard input.
+"""A child of a run: ``python -m bench.child DESCRIPTOR``, told what to do by one line there.
 
-The parent keeps the pipe open for as long as it lives; when it closes, the child ends at once, so
-that a killed parent leaves nothing running. Events go to standard output, one JSON object a line.
+It is two processes. The worker does the task, with whatever the plugins it runs may do to their
+process. The other watches: when the worker ends, or the run does, or the run says so (SIGTERM), it
+kills all that is left of what the worker started, and ends as the worker did. What the worker
+prints goes to the log.
 """
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
-import json
 import os
+import resource
+import select
 import signal
 import sys
-import threading
 from typing import Any
 
+from bench.channel import Line
+from bench.started import end_all
 
-def _die_with_parent() -> None:
-    """End when the parent does: at once on Linux, by the closed pipe elsewhere."""
+DEATH_SIGNAL, ADOPT = 1, 36  # PR_SET_PDEATHSIG and PR_SET_CHILD_SUBREAPER of Linux
+
+
+def _set(option: int, value: int) -> None:
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
-
-    def watch() -> None:
-        while os.read(0, 1):
-            pass
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
-
-
-def _read_line() -> bytes:
-    """The task, byte by byte: a buffered reader would block the watcher at exit."""
-    line = bytearray()
-    while (byte := os.read(0, 1)) not in (b"", b"\n"):
-        line += byte
-    return bytes(line)
-
-
-def _tell(event: dict[str, Any]) -> None:
-    sys.stdout.write(json.dumps(event) + "\n")
-    sys.stdout.flush()
+        ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
 
 
 def main() -> int:
-    """Do the task; 0 when every job left a record, 2 for a user's mistake."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides when to stop
-    task = json.loads(_read_line())
-    _die_with_parent()
+    """Do the task; 0 when every job left a record, 2 for a mistake of the user or a full disk."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the run decides when to stop
+    line = Line(int(sys.argv[1]))
+    task = line.task()
+    _set(ADOPT, 1)  # processes whose own parent has ended come to us, whatever session they made
+    watcher, worker = os.getpid(), os.fork()
+    if worker:
+        return _watch(worker, line)
+    os.setpgid(0, 0)
+    _set(DEATH_SIGNAL, signal.SIGKILL)
+    if os.getppid() != watcher:
+        return 1
+    _set(ADOPT, 1)  # and first to the worker, whose clock counts what they use
+    line.belongs_here()
+    try:
+        return _work(task, line)
+    finally:
+        if not line.is_here():  # a copy that a sampler forked and never ended
+            os._exit(1)
+
+
+def _watch(worker: int, line: Line) -> int:
+    """Wait for an end, leave nothing running, and end likewise."""
+    wake, woken = os.pipe()
+    for end in (wake, woken):
+        os.set_blocking(end, False)
+    signal.set_wakeup_fd(woken)  # each signal writes its number there
+    for number in (signal.SIGCHLD, signal.SIGTERM):
+        signal.signal(number, lambda number, frame: None)
+    _set(DEATH_SIGNAL, signal.SIGTERM)
+    while (code := _ended(worker)) is None:
+        ready = select.select([line.socket.fileno(), wake], [], [])[0]
+        # all that can come from the run is its end
+        if line.socket.fileno() in ready or signal.SIGTERM in os.read(wake, 64):
+            break
+    end_all(worker)
+    if code is not None and code < 0:
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        with contextlib.suppress(OSError):  # SIGKILL cannot be handled anyway
+            signal.signal(-code, signal.SIG_DFL)
+        os.kill(os.getpid(), -code)
+    return 1 if code is None else code
+
+
+def _ended(worker: int) -> int | None:
+    """Its exit code, or a negative number for the signal that ended it; None while it runs."""
+    pid, status = os.waitpid(worker, os.WNOHANG)
+    return os.waitstatus_to_exitcode(status) if pid else None
+
+
+def _work(task: dict[str, Any], line: Line) -> int:
+    from bench.blame import Ended
     from bench.errors import UserError
     from bench.execute import run_job, steady_torch
     from bench.prepare import prepare_target
     from results.store import StoreError
+
+    def tell(event: dict[str, Any]) -> None:
+        try:
+            line.tell(event)
+        except OSError as error:
+            raise Ended("failed", "the line to the run was closed by code that ran in this process "
+                        f"({error.strerror}); leave alone descriptors that are not yours") from None
 
     try:
         steady_torch(task["common"]["threads"])
         if task["task"] == "prepare":
             for spec in task["targets"]:
                 facts = prepare_target({"common": task["common"], "target": spec})
-                _tell({"event": "target", "label": spec["label"], "facts": facts})
+                tell({"event": "target", "label": spec["label"], "facts": facts})
         else:
             for seed in task["seeds"]:
-                run_job(task, seed, _tell)
+                run_job(task, seed, tell)
     except (UserError, StoreError) as error:
-        _tell({"event": "error", "message": str(error)})
+        sort = "store" if isinstance(error, StoreError) else "user"
+        tell({"event": "error", "sort": sort, "message": str(error)})
         return 2
+    tell({"event": "done"})
     return 0
 
 

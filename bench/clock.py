@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 import torch
 
+from bench.started import cpu_seconds
 from results.records import Cost
 
 #: How many steps the host may run ahead of a CUDA device before the budget is read.
@@ -18,9 +19,10 @@ LAG = 16
 class Clock:
     """Accumulates device, CPU and wall seconds while it runs.
 
-    On a CPU a device second is a second of processor time of all threads: the other jobs of a busy
-    machine do not eat the budget, a second thread does. On CUDA it is wall time between two
-    synchronised points, of a device that runs one job at a time.
+    On a CPU a device second is a second of processor time of all threads and of all processes that
+    were started: the other jobs of a busy machine do not eat the budget, a second thread or a
+    helper process does. On CUDA it is wall time between two synchronised points, of a device that
+    runs one job at a time.
     """
 
     def __init__(self, device: torch.device) -> None:
@@ -34,7 +36,7 @@ class Clock:
     def running(self) -> Iterator[None]:
         """Let the clock run; the device is synchronised at both ends."""
         self._synchronise()
-        self._since = (time.process_time(), time.perf_counter())
+        self._since = (cpu_seconds(), time.perf_counter())
         try:
             yield
         finally:
@@ -56,11 +58,11 @@ class Clock:
         if self._cuda:
             self._follow()
             return self._past.seconds + time.perf_counter() - self._since[1]
-        return self._past.seconds + time.process_time() - self._since[0]
+        return self._past.seconds + cpu_seconds() - self._since[0]
 
     def _current(self) -> Cost:
         assert self._since is not None
-        cpu, wall = time.process_time() - self._since[0], time.perf_counter() - self._since[1]
+        cpu, wall = cpu_seconds() - self._since[0], time.perf_counter() - self._since[1]
         return Cost(seconds=wall if self._cuda else cpu, cpu=cpu, wall=wall)
 
     def _follow(self) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -117,7 +118,8 @@ class Run:
         except Ended as end:
             self.outcome.status, self.outcome.reason = end.status, end.reason
             if end.__cause__ is not None:
-                traceback.print_exception(end.__cause__)
+                with suppress(OSError, ValueError, RuntimeError):  # it may have closed stderr
+                    traceback.print_exception(end.__cause__)
         self.outcome.train = self.spent()
         self._account()
         return self.outcome
@@ -183,6 +185,7 @@ class Run:
 
     def _used(self) -> float:
         """What training has used of the budget, in its currency: the one reading of a step."""
+        self.ledger.check_process()
         if self.budget.currency == "evals":
             self.ledger.reconcile()
             return float(self.ledger.total("train"))

@@ -4,7 +4,7 @@ The face offers ``log_prob``, ``score``, ``log_prob_and_score`` and ``hvp`` and 
 to the target behind it. Derivatives taken by autograd are charged where they are computed: going
 backward through ``log_prob`` is a score row, backward through ``score`` (or twice backward through
 ``log_prob``) a Hessian-vector row; third derivatives raise. What a target calls inside itself is
-free.
+free. A target answers only in the process that made its ledger.
 
 Counting happens on the host, except where the call is compiled or captured: there a counter tensor
 is incremented inside the graph, since a host integer would be frozen into it (or force a
@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import copy
 import itertools
+import os
 import threading
 import weakref
 from collections.abc import Callable, Iterator
@@ -35,8 +36,14 @@ class MeterError(RuntimeError):
     """An evaluation that could not be counted, and was therefore refused."""
 
 
+_ledgers: weakref.WeakSet[Ledger] = weakref.WeakSet()
+
+
 class Ledger:
-    """Rows by kind, apart for each phase (``train``, ``draw``); exact from any thread."""
+    """Rows by kind, apart for each phase (``train``, ``draw``); exact from any thread.
+
+    It belongs to the process that made it: a copy elsewhere refuses.
+    """
 
     def __init__(self, device: torch.device) -> None:
         self._lock = threading.Lock()
@@ -44,9 +51,23 @@ class Ledger:
         self._host = {phase: dict.fromkeys(KINDS, 0) for phase in ("train", "draw", "aside")}
         self._graph = torch.zeros(len(KINDS), dtype=torch.int64, device=device)
         self._graph_seen = [0] * len(KINDS)
+        self._elsewhere = False
+        _ledgers.add(self)
+
+    def check_process(self) -> None:
+        """Raise MeterError in a copy of the process that made this ledger: nobody would see it."""
+        if self._elsewhere:
+            raise MeterError("the target was evaluated in another process than its job's own, "
+                             "where nothing can be counted; evaluate in the process of the "
+                             "sampler (its threads are counted)")
+
+    def leave(self) -> None:
+        """Refuse from now on, in a copy of the process that made the ledger."""
+        self._elsewhere = True
 
     def charge(self, kind: str, rows: int) -> None:
         """Count rows on the host, or inside the graph that is being compiled or captured."""
+        self.check_process()
         if torch.compiler.is_compiling() or _capturing(self._graph.device):
             self._graph[KINDS.index(kind)].add_(rows)
             return
@@ -55,6 +76,7 @@ class Ledger:
 
     def reconcile(self) -> None:
         """Book what graphs counted; reads the device, so call it while the clock stands."""
+        self.check_process()
         counted = self._graph.tolist()
         if counted == self._graph_seen:
             return
@@ -81,6 +103,16 @@ class Ledger:
         """Rows counted so far in a phase, by graphs too."""
         self.reconcile()
         return Cost(**self._host[phase])
+
+
+def _leave_ledgers() -> None:
+    for ledger in _ledgers:
+        ledger.leave()
+
+
+# A process that is forked holds copies of all ledgers. They are told, rather than ask for their
+# process at each call: a compiled graph that counts inside asks for the mark, and is made anew.
+os.register_at_fork(after_in_child=_leave_ledgers)
 
 
 def _capturing(device: torch.device) -> bool:
@@ -255,4 +287,6 @@ class TruthfulTarget(MeteredTarget):
 
     def sample(self, n: int, rng: torch.Generator) -> Tensor:
         """Exact points, shape (n, dim)."""
-        return _behind[self._handle][0].sample(n, rng)
+        target, ledger = _behind[self._handle]
+        ledger.check_process()
+        return target.sample(n, rng)

@@ -1,7 +1,7 @@
 """Local slots: tasks in child processes, each with a wall limit and a memory limit.
 
 A child that hangs, dies or eats the memory ends as a named outcome; the others go on. Nothing
-outlives the parent.
+outlives the parent, nor a child: not what a sampler started either.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import json
 import os
 import selectors
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -20,7 +21,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-PAGE = os.sysconf("SC_PAGE_SIZE")
+from bench.channel import understood
+from bench.machine import memory
+from bench.started import exceeds
+
+#: Seconds a child has to go when it has done all, or was told to.
+GRACE = 10.0
 
 
 @dataclass
@@ -34,7 +40,10 @@ class Task:
 
 @dataclass(frozen=True)
 class End:
-    """How a child ended: ``ok``, or a status with its reason."""
+    """How a child ended: ``ok``, a job's status with its reason, or an error that ends the run.
+
+    The latter are ``user-error`` and ``store-error``.
+    """
 
     task: Task
     status: str
@@ -46,25 +55,14 @@ class End:
 class _Child:
     task: Task
     process: subprocess.Popen[bytes]
+    line: socket.socket
     log: IO[bytes]
+    logged: int  # bytes that stood in the log before
     deadline: float
     current: str = ""
     buffer: bytes = b""
     verdict: tuple[str, str] | None = None
-    error: str = ""
-
-
-def resident_bytes(pid: int) -> int:
-    """Memory a process holds, or 0 where that cannot be read."""
-    try:
-        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * PAGE
-    except (OSError, IndexError, ValueError):
-        return 0
-
-
-def machine_memory() -> int:
-    """Bytes of the machine."""
-    return os.sysconf("SC_PHYS_PAGES") * PAGE
+    error: tuple[str, str] | None = None
 
 
 class Pool:
@@ -72,7 +70,7 @@ class Pool:
 
     def __init__(self, slots: int, threads: int, logs: Path) -> None:
         self.slots, self.logs = slots, logs
-        self.memory_limit = int(0.9 * machine_memory() / slots)
+        self.memory_limit = int(0.9 * memory() / slots)
         variables = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
         self._environment = {**os.environ, **dict.fromkeys(variables, str(threads)),
                              "PYTHONUNBUFFERED": "1", "POT_BACKEND_DISABLE_PYTORCH": "1"}
@@ -95,23 +93,26 @@ class Pool:
                     self._police(child)
                 on_tick()
         finally:
+            for child in self._children:
+                child.process.terminate()
             for child in list(self._children):
-                child.process.kill()
-                child.process.wait()
+                _wait(child.process)
                 self._close(child)
 
     def _start(self, task: Task) -> None:
-        log = open(self.logs / f"{task.name}.txt", "wb")  # noqa: SIM115
-        process = subprocess.Popen([sys.executable, "-m", "bench.child"], stdin=subprocess.PIPE,
-                                   stdout=subprocess.PIPE, stderr=log, env=self._environment,
-                                   start_new_session=True)
-        assert process.stdin is not None and process.stdout is not None
-        with contextlib.suppress(BrokenPipeError):  # then it is dead, and its exit code says how
-            process.stdin.write(json.dumps(task.spec).encode() + b"\n")
-            process.stdin.flush()
-        os.set_blocking(process.stdout.fileno(), False)
-        child = _Child(task, process, log, time.monotonic() + task.wall_limit)
-        self._selector.register(process.stdout, selectors.EVENT_READ, child)
+        log = open(self.logs / f"{task.name}.txt", "ab")  # noqa: SIM115
+        ours, theirs = socket.socketpair()
+        with theirs:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "bench.child", str(theirs.fileno())],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self._environment,
+                pass_fds=[theirs.fileno()], start_new_session=True)
+        with contextlib.suppress(OSError):  # then it is dead, and its exit code says how
+            ours.sendall(json.dumps(task.spec).encode() + b"\n")
+        ours.setblocking(False)
+        child = _Child(task, process, ours, log, log.tell(),
+                       time.monotonic() + task.wall_limit)
+        self._selector.register(ours, selectors.EVENT_READ, child)
         self._children.append(child)
 
     def _listen(self, on_event: Callable[[Task, dict[str, Any]], None]) -> None:
@@ -119,61 +120,81 @@ class Pool:
             self._drain(key.data, on_event)
 
     def _drain(self, child: _Child, on_event: Callable[[Task, dict[str, Any]], None]) -> None:
-        assert child.process.stdout is not None
-        while chunk := child.process.stdout.read(65536):
-            child.buffer += chunk
+        with contextlib.suppress(OSError):  # nothing is there, or nobody any more
+            while chunk := child.line.recv(65536):
+                child.buffer += chunk
         *lines, child.buffer = child.buffer.split(b"\n")
         for line in lines:
-            try:
-                event = json.loads(line)
-            except ValueError:
-                continue  # a sampler printed something
-            if not isinstance(event, dict) or "event" not in event:
+            event = understood(line)
+            if event is None:
+                child.log.write(b"ignored, since it is no event: " + line[:200] + b"\n")
+                child.log.flush()
                 continue
-            if event["event"] == "start":
-                child.current = event["key"]
-                child.deadline = time.monotonic() + child.task.wall_limit
-            elif event["event"] == "end":
-                child.current = ""
-            elif event["event"] == "error":
-                child.error = event["message"]
+            self._note(child, event)
             on_event(child.task, event)
 
+    def _note(self, child: _Child, event: dict[str, Any]) -> None:
+        if event["event"] == "start":
+            child.current = event["key"]
+            child.deadline = time.monotonic() + child.task.wall_limit
+        elif event["event"] == "end":
+            child.current = ""
+        elif event["event"] == "error":
+            child.error = (f"{event['sort']}-error", event["message"])
+        elif event["event"] == "done":  # what keeps it from ending now is nobody's job
+            child.deadline = time.monotonic() + GRACE
+
     def _police(self, child: _Child) -> None:
-        if time.monotonic() > child.deadline:
+        late = time.monotonic() - child.deadline
+        if child.verdict:
+            if late > GRACE:
+                child.process.kill()
+            return
+        if late > 0:
             child.verdict = ("timeout", f"no end within {child.task.wall_limit:.0f} s by the wall "
                              "clock")
-        elif resident_bytes(child.process.pid) > self.memory_limit:
+        elif exceeds(child.process.pid, self.memory_limit):
             child.verdict = ("out-of-memory", f"held more than {self.memory_limit / 2**30:.1f} "
                              "GiB, its share of the machine")
         if child.verdict:
-            child.process.kill()
+            child.deadline = time.monotonic()
+            child.process.terminate()
 
     def _close(self, child: _Child) -> None:
-        assert child.process.stdout is not None and child.process.stdin is not None
-        self._selector.unregister(child.process.stdout)
+        self._selector.unregister(child.line)
         self._children.remove(child)
-        for stream in (child.process.stdout, child.log):
-            stream.close()
-        with contextlib.suppress(BrokenPipeError):
-            child.process.stdin.close()
+        child.line.close()
+        child.log.close()
 
     def _finish(self, child: _Child) -> End:
         self._close(child)
-        status, reason = child.verdict or _verdict(child)
+        status, reason = child.error or child.verdict or _verdict(child)
         log = Path(child.log.name)
         if not log.stat().st_size:
             log.unlink()
         return End(child.task, status, reason, child.current)
 
 
+def _wait(process: subprocess.Popen[bytes]) -> None:
+    try:
+        process.wait(GRACE)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
 def _verdict(child: _Child) -> tuple[str, str]:
     code = child.process.returncode
     if code == 0:
         return "ok", ""
-    if child.error:
-        return "user-error", child.error
     if code < 0:
         return "killed", f"ended by {signal.Signals(-code).name}"
-    said = Path(child.log.name).read_text(errors="replace").strip().splitlines()
-    return "failed", f"the process ended with exit code {code}: {said[-1] if said else 'silent'}"
+    return "failed", f"the process ended with exit code {code}: {_last_line(child) or 'silent'}"
+
+
+def _last_line(child: _Child) -> str:
+    """The last of what it printed; an earlier child may have used the same log."""
+    with open(child.log.name, "rb") as log:
+        log.seek(max(child.logged, log.seek(0, os.SEEK_END) - 4096))
+        said = log.read().decode(errors="replace").strip().splitlines()
+    return said[-1] if said else ""

@@ -23,7 +23,7 @@ from bench.judge import LEFT_OUT, read_floors
 from metrics.base import Metric
 from metrics.floors import null_draws
 from metrics.parts.identity import fingerprint as behaviour
-from results.store import write_atomically
+from results.store import save
 from targets.base import Target
 from targets.parts import agreement, contract
 from targets.parts.fused import compiling
@@ -173,4 +173,4 @@ def _facts(target: Target, metrics: dict[str, Metric],
 def _save(path: Path, arrays: dict[str, np.ndarray]) -> None:
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]
-    write_atomically(path, buffer.getvalue())
+    save(path, buffer.getvalue())

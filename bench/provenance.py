@@ -23,7 +23,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bench.pool import machine_memory
+from bench.machine import physical_memory
 from bench.registry import ROOMS, ROOT, distribution, find
 from bench.suites import Suite
 
@@ -88,7 +88,7 @@ def provenance(suite: Suite) -> dict[str, Any]:
         "versions": {"python": platform.python_version(),
                      **{p: _version(p) for p in dict.fromkeys((*PACKAGES, *sorted(packages)))}},
         "machine": {"cpu": _cpu(), "cores": os.cpu_count(), "platform": platform.platform(),
-                    "memory_gib": round(machine_memory() / 2**30, 1), "gpu": _gpu(suite.device)},
+                    "memory_gib": round(physical_memory() / 2**30, 1), "gpu": _gpu(suite.device)},
         "inputs": inputs}
 
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
 from bench.errors import UserError
+from bench.machine import processors
 from bench.plan import header, job_facts, job_tasks, prepare_tasks, suite_facts
 from bench.pool import End, Pool, Task
 from bench.progress import Progress
@@ -19,7 +19,7 @@ from bench.provenance import allowed, changes, provenance
 from bench.suites import Suite
 from results.console import open_console
 from results.records import Job
-from results.store import Store, StoreError, read_header, write_atomically
+from results.store import TROUBLE, Store, StoreError, read_header, save, trouble, withdraw
 
 
 class Runner:
@@ -28,7 +28,7 @@ class Runner:
     def __init__(self, suite: Suite, folder: Path, workers: int, command: str,
                  progress: Progress, allow_changed_code: bool = False) -> None:
         self.suite, self.folder, self.command = suite, folder, command
-        self.workers = max(1, min(workers, os.cpu_count() or 1))
+        self.workers = max(1, min(workers, processors()))
         self.slots = 1 if suite.device.startswith("cuda") else self.workers
         # A core a job: under a budget of seconds a second thread would be charged, not gained.
         self.threads = 1 if suite.device == "cpu" else self.workers
@@ -36,11 +36,16 @@ class Runner:
 
     def go(self) -> None:
         """Run all that has not been run; the folder is complete when this returns."""
-        with Store(self.folder) as store:
-            head = self._header()
-            store.collect()
-            self._prepare(Pool(self.workers, 1, self.folder / "log"), head)
-            self._jobs(Pool(self.slots, self.threads, self.folder / "log"), store)
+        try:
+            with Store(self.folder) as store:
+                head = self._header()
+                store.collect()
+                self._prepare(Pool(self.workers, 1, self.folder / "log"), head)
+                self._jobs(Pool(self.slots, self.threads, self.folder / "log"), store)
+        except OSError as error:
+            if error.errno not in TROUBLE:
+                raise
+            raise trouble(self.folder / "run.json", error) from None
 
     def _header(self) -> dict[str, Any]:
         path = self.folder / "run.json"
@@ -72,7 +77,7 @@ class Runner:
         return head
 
     def _write(self, head: dict[str, Any]) -> None:
-        write_atomically(self.folder / "run.json", json.dumps(head, indent=1).encode())
+        save(self.folder / "run.json", json.dumps(head, indent=1).encode())
 
     def _prepare(self, pool: Pool, head: dict[str, Any]) -> None:
         if all("fingerprint" in facts for facts in head["targets"].values()):
@@ -85,10 +90,10 @@ class Runner:
                 self.progress.tick()
 
         def on_end(end: End) -> list[Task]:
-            if end.status == "user-error":
-                raise UserError(end.reason)
-            if end.status != "ok":
-                raise UserError(f"preparing the targets failed: {end.reason}")
+            _stop_on_error(end)
+            for label in (spec["label"] for spec in end.task.spec["targets"]):
+                if "fingerprint" not in head["targets"][label]:
+                    raise UserError(f"preparing target '{label}' failed: {_how(end)}")
             return []
 
         pool.run(prepare_tasks(self.suite, self.folder, self.workers), on_event, on_end,
@@ -116,8 +121,7 @@ class Runner:
         def on_end(end: End) -> list[Task]:
             collect()
             self.progress.ended(end.task)
-            if end.status == "user-error":
-                raise UserError(end.reason)
+            _stop_on_error(end)
             return self._after(end, store, finished)
 
         pool.run(tasks, on_event, on_end, self.progress.tick)
@@ -132,7 +136,7 @@ class Runner:
         lost = next((s for s in left if spec["keys"][str(s)] == end.current), left[0])
         status = "failed" if end.status == "ok" else end.status
         job = Job(**job_facts(spec, lost), status=status,
-                  reason=end.reason or "the process ended without a result")
+                  reason=_how(end))
         store.append([job])
         finished.add(job.key)
         self.progress.job(job)
@@ -140,6 +144,19 @@ class Runner:
         if not left:
             return []
         return [Task(end.task.name, {**spec, "seeds": left}, end.task.wall_limit)]
+
+
+def _stop_on_error(end: End) -> None:
+    """What is no job's outcome ends the run."""
+    if end.status == "user-error":
+        raise UserError(end.reason)
+    if end.status == "store-error":
+        raise StoreError(end.reason)
+
+
+def _how(end: End) -> str:
+    return end.reason or ("the process ended with exit code 0 before it was done: code that ran "
+                          "in it must have called sys.exit or os._exit")
 
 
 def default_folder(suite: str) -> Path:
@@ -151,6 +168,7 @@ def run_suite(suite: Suite, folder: Path, workers: int, command: str,
               allow_changed_code: bool = False, report: bool = True) -> int:
     """Run, then show the tables and where the report lies; 0 when every job is accounted for."""
     console = open_console()
+    foreign = {path for path in (folder / "run.json", folder, *folder.parents) if path.exists()}
     try:
         with Progress(suite, console) as progress:
             Runner(suite, folder, workers, command, progress, allow_changed_code).go()
@@ -159,17 +177,26 @@ def run_suite(suite: Suite, folder: Path, workers: int, command: str,
                       f"--resume {folder}", markup=False, highlight=False, soft_wrap=True)
         return 130
     except UserError:
-        _forget_if_empty(folder)
+        _take_back(folder, foreign)
         raise
     if report:
         _report(folder, console)
     return 0
 
 
-def _forget_if_empty(folder: Path) -> None:
-    """A run refused before its first job leaves nothing behind that would block the next try."""
-    if not (folder / "records.jsonl").exists() or (folder / "records.jsonl").stat().st_size == 0:
-        shutil.rmtree(folder, ignore_errors=True)
+def _take_back(folder: Path, foreign: set[Path]) -> None:
+    """A refused run leaves nothing behind that would block the next try.
+
+    ``foreign`` is what was there before this command: neither that nor anything in it is touched.
+    """
+    if (folder / "run.json") in foreign:
+        return
+    withdraw(folder)
+    for path in (folder, *folder.parents):
+        if path in foreign:
+            return
+        with suppress(OSError):  # a user's file lies in it
+            path.rmdir()
 
 
 def _report(folder: Path, console: Console) -> None:

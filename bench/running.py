@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import shlex
 import sys
 import zipfile
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from bench.check_options import add_run_options
 from bench.errors import UserError, nearest
+from bench.machine import processors
 from results.store import read_header
 
 if TYPE_CHECKING:
@@ -31,7 +31,8 @@ def add_options(run: argparse.ArgumentParser) -> None:
     run.add_argument("--compile", action="store_true", default=None,
                      help="compile the inner parts of samplers; compiling is not charged")
     run.add_argument("--n", type=int, help="points judged in the final table")
-    run.add_argument("--workers", type=int, help="jobs at a time (default: one a core)")
+    run.add_argument("--workers", type=int, help="jobs at a time (default: one for each processor"
+                     " that this process may use")
     place = run.add_mutually_exclusive_group()
     place.add_argument("--out", metavar="DIR", help="a new folder for the run")
     place.add_argument("--resume", metavar="DIR", help="go on with an unfinished run")
@@ -63,7 +64,7 @@ def run(options: argparse.Namespace) -> int:
         from bench.checking import for_check
 
         suite = for_check(suite, options)
-    workers = options.workers if options.workers is not None else (os.cpu_count() or 1)
+    workers = options.workers if options.workers is not None else processors()
     if workers < 1:
         raise UserError(f"--workers {workers} is impossible; give 1 or more")
     command = shlex.join(["python", "-m", "bench", *sys.argv[1:]])

@@ -18,7 +18,7 @@ from bench.judge import Judge
 from bench.loop import Look
 from metrics.base import Metric
 from results.records import Checkpoint, Record
-from results.store import StoreError, write_atomically
+from results.store import StoreError, save
 from targets.base import Target
 from targets.parts.fused import compiling
 
@@ -57,4 +57,4 @@ class Scorer:
         if look.final:
             buffer = io.BytesIO()
             np.savez_compressed(buffer, points=look.points.float().cpu().numpy())
-            write_atomically(self.folder / "samples" / f"{self.key}.npz", buffer.getvalue())
+            save(self.folder / "samples" / f"{self.key}.npz", buffer.getvalue())

@@ -15,6 +15,8 @@ into ``inbox/`` atomically; only the one process that holds the lock appends.
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import fcntl
 import gzip
 import json
@@ -33,9 +35,31 @@ RECORDS = "records.jsonl"
 #: The records of an archived run, which is read and never written to again.
 PACKED = "records.jsonl.gz"
 
+#: What a run keeps in folders of its own, and how these files end.
+FOLDERS = {"inbox": ".jsonl", "samples": ".npz", "floors": ".npz", "density": ".npz",
+           "log": ".txt"}
+
 
 class StoreError(Exception):
     """The folder cannot be used, with advice."""
+
+
+#: What a disk or its owner can do to a file, whatever is written.
+TROUBLE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO, errno.EACCES}
+
+
+def trouble(path: Path, error: OSError) -> StoreError:
+    """A file of a run that could not be written: it stops the run, which can be resumed."""
+    return StoreError(f"cannot write to '{path.parent}': {error.strerror or error}; make room "
+                      "there, then go on with --resume")
+
+
+def save(path: Path, data: bytes) -> None:
+    """Write a file of a run, whole or not at all; StoreError where the disk does not take it."""
+    try:
+        write_atomically(path, data)
+    except OSError as error:
+        raise trouble(path, error) from None
 
 
 def write_atomically(path: Path, data: bytes) -> None:
@@ -99,7 +123,7 @@ class Store:
         if (self.folder / PACKED).exists():
             raise StoreError(f"'{self.folder}' is an archive: it can be read, not resumed")
         try:
-            for sub in ("", "inbox", "samples", "floors", "density", "log"):
+            for sub in ("", *FOLDERS):
                 (self.folder / sub).mkdir(parents=True, exist_ok=True)
             self._lock = open(self.folder / ".lock", "w")  # noqa: SIM115
         except OSError as error:
@@ -111,7 +135,7 @@ class Store:
             self._lock.close()
             raise StoreError(f"another run is writing to '{self.folder}'; wait for it to end or "
                              "choose another folder with --out") from None
-        self._file = open(self.folder / RECORDS, "ab")  # noqa: SIM115
+        self._file = open(self.folder / RECORDS, "ab", buffering=0)  # noqa: SIM115
         self._close_broken_line()
         return self
 
@@ -128,13 +152,19 @@ class Store:
                 file.seek(-1, os.SEEK_END)
                 if file.read(1) != b"\n":
                     self._file.write(b"\n")
-                    self._file.flush()
 
     def append(self, records: Iterable[Record]) -> None:
-        """Add records durably, in one write."""
-        self._file.write("".join(dump(r) + "\n" for r in ordered(records)).encode())
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        """Add records durably, all or none; raises StoreError where the disk is full."""
+        data = "".join(dump(r) + "\n" for r in ordered(records)).encode()
+        end = self._file.seek(0, os.SEEK_END)
+        try:
+            while data:
+                data = data[self._file.write(data):]
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                self._file.truncate(end)
+            raise trouble(self.folder / RECORDS, error) from None
 
     def collect(self) -> list[Record]:
         """Append what finished jobs left in the inbox; returns the new records.
@@ -164,4 +194,22 @@ class Store:
 def submit(folder: Path, key: str, records: Iterable[Record]) -> None:
     """A child's side of the store: leave a job's records for the writer, all or none."""
     lines = "".join(dump(r) + "\n" for r in ordered(records))
-    write_atomically(folder / "inbox" / f"{key}.jsonl", lines.encode())
+    save(folder / "inbox" / f"{key}.jsonl", lines.encode())
+
+
+def withdraw(folder: Path) -> None:
+    """Take back a run that was refused before its first job: its own files and empty folders.
+
+    Whatever else lies there belongs to somebody, and stays.
+    """
+    if any(path.stat().st_size for path in folder.glob(RECORDS)) or any(folder.glob("inbox/*")):
+        return
+    own = [folder / name for name in ("run.json", RECORDS, ".lock")]
+    for sub, ending in FOLDERS.items():
+        own += folder.glob(f"{sub}/*{ending}")
+    for path in own:
+        with contextlib.suppress(OSError):
+            path.unlink()
+    for sub in FOLDERS:
+        with contextlib.suppress(OSError):  # something else lies in it
+            (folder / sub).rmdir()

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import copy
 import functools
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -83,7 +84,9 @@ _NO_HESSIAN = (f"the target gives no Hessian-vector products: its score {_LEAVES
                "torch operations, or override hvp")
 
 
-_sealed = False
+#: The environment says it to the processes that are started while targets are sealed.
+SEALED = "BENCH_TARGETS_SEALED"
+_sealed = SEALED in os.environ
 #: What may be called on a bare target while a sampler runs: it makes copies and evaluates nothing.
 _OPEN = frozenset({"to", "declaring", "tempered"})
 
@@ -93,14 +96,18 @@ def sealed() -> Iterator[None]:
     """While this lasts only targets behind a meter answer; all others raise SealedError.
 
     The harness seals around every verb of a sampler, so that a sampler that makes or finds a
-    target of its own is stopped instead of under-counted.
+    target of its own is stopped instead of under-counted. Processes that it starts in the meantime
+    are sealed for good.
     """
     global _sealed
     before, _sealed = _sealed, True
+    os.environ[SEALED] = "yes"
     try:
         yield
     finally:
         _sealed = before
+        if not before:
+            os.environ.pop(SEALED, None)
 
 
 def _guarded(method: Callable[..., Any]) -> Callable[..., Any]:

@@ -14,6 +14,7 @@ compiled (no C++ compiler, a target written in NumPy) runs as written, and the b
 from __future__ import annotations
 
 import functools
+import resource
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -108,7 +109,7 @@ def fused(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def _compiled(function: Callable[P, R]) -> Callable[P, R]:
-    cpu, wall = time.process_time(), time.perf_counter()
+    cpu, wall = _cpu_seconds(), time.perf_counter()
     import torch._dynamo.callback
     import torch._inductor.config as inductor
 
@@ -122,8 +123,14 @@ def _compiled(function: Callable[P, R]) -> Callable[P, R]:
     if _Watch.start not in watched.start_callbacks:
         watched.register_start_callback(_Watch.start)
         watched.register_end_callback(_Watch.end)
-    _owe(Bill(time.process_time() - cpu, time.perf_counter() - wall))
+    _owe(Bill(_cpu_seconds() - cpu, time.perf_counter() - wall))
     return torch.compile(function, fullgraph=True, dynamic=False, backend=BACKEND)
+
+
+def _cpu_seconds() -> float:
+    """Processor time of this process and of the compilers it has started and waited for."""
+    ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.process_time() + ended.ru_utime + ended.ru_stime
 
 
 class _Watch:
@@ -133,12 +140,12 @@ class _Watch:
 
     @staticmethod
     def start(_: object) -> None:
-        _Watch.began = (time.process_time(), time.perf_counter(), _Watch.graphs())
+        _Watch.began = (_cpu_seconds(), time.perf_counter(), _Watch.graphs())
 
     @staticmethod
     def end(_: object) -> None:
         cpu, wall, graphs = _Watch.began
-        _owe(Bill(time.process_time() - cpu, time.perf_counter() - wall,
+        _owe(Bill(_cpu_seconds() - cpu, time.perf_counter() - wall,
                   _Watch.graphs() - graphs))
 
     @staticmethod
