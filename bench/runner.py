@@ -133,7 +133,10 @@ class Runner:
         left = [s for s in spec["seeds"] if spec["keys"][str(s)] not in finished]
         if not left:
             return []
-        lost = next((s for s in left if spec["keys"][str(s)] == end.current), left[0])
+        lost = next((s for s in left if spec["keys"][str(s)] == end.current), None)
+        if lost is None and len(left) < len(spec["seeds"]):  # it died between two jobs
+            return [Task(end.task.name, {**spec, "seeds": left}, end.task.wall_limit)]
+        lost = left[0] if lost is None else lost
         status = "failed" if end.status == "ok" else end.status
         job = Job(**job_facts(spec, lost), status=status,
                   reason=_how(end))

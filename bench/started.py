@@ -36,11 +36,12 @@ def cpu_seconds() -> float:
 
     Read at every step, so that the usual case, no child at all, must cost microseconds.
     """
-    while True:
+    while _has_children():
         reaped = _reaped()
-        alive = sum(map(_used, descendants(os.getpid()))) if _has_children() else 0.0
+        alive = sum(map(_used, descendants(os.getpid())))
         if _reaped() == reaped:  # else one has just gone from the one sum to the other
             return time.process_time() + reaped + alive
+    return time.process_time() + _reaped()
 
 
 def exceeds(pid: int, limit: float) -> bool:
