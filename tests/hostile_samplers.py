@@ -108,21 +108,6 @@ def _score(x: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True)
-class Spawner(Calm):
-    """Evaluates a target of its own in a new process."""
-
-    name = "spawner"
-
-    def step(self, target: Density, state: Tensor, progress: float,
-             rng: torch.Generator) -> Tensor:
-        """Descend by what the other process found."""
-        code = ("import torch\nfrom bench.registry import load\n"
-                "print(load('targets', 'gaussian').score(torch.zeros(1, 2)).sum())")
-        subprocess.run([sys.executable, "-c", code], check=True)
-        return super().step(target, state, progress, rng)
-
-
-@dataclass(frozen=True)
 class Falls(Calm):
     """Forks, and forgets to end the copy."""
 

@@ -22,7 +22,7 @@ from results.store import read, read_header
 PLUGIN = Path(__file__).with_name("hostile_samplers.py")
 SUITE = """
 targets = ["dots"]
-samplers = ["talks", "forkpool", "spawner", "falls", "leaves", "closes", "asks", "lingers",
+samplers = ["talks", "forkpool", "falls", "leaves", "closes", "asks", "lingers",
             "hangs_among_helpers"]
 controls = []
 metrics = ["ksd"]
@@ -48,8 +48,8 @@ def start(place: Path, *words: str, suite: str = SUITE) -> subprocess.Popen[str]
 
 def marked(place: Path) -> list[str]:
     """Commands of helpers that are still running."""
-    listing = subprocess.run(["ps", "-ww", "-eo", "args"], capture_output=True, text=True, check=True)
-    return [line for line in listing.stdout.splitlines() if str(place / "mark") in line]
+    listing = subprocess.run(["ps", "-ww", "-eo", "args"], capture_output=True, check=True)
+    return [line for line in listing.stdout.decode().splitlines() if str(place / "mark") in line]
 
 
 def gone(place: Path, within: float = 5.0) -> bool:
@@ -76,7 +76,6 @@ def jobs(place: Path) -> dict[str, Job]:
 @pytest.mark.parametrize(("sampler", "status", "reason"), [
     ("talks", "ok", ""),
     ("forkpool", "failed", "in another process than its job's own"),
-    ("spawner", "failed", "exit status 1"),
     ("falls", "ok", ""),
     ("leaves", "failed", "sys.exit or os._exit"),
     ("closes", "failed", "descriptor"),
@@ -134,7 +133,7 @@ def test_a_target_that_ends_the_process_is_one_sentence(tmp_path: Path) -> None:
 
 
 def test_a_full_disk_met_by_a_child_stops_the_run(tmp_path: Path) -> None:
-    """The child's own write fails: before, three seeds were failed for good, and the exit was 0."""
+    """The child's own write fails: before, the seeds were failed for good, and exit code was 0."""
     suite = SUITE.replace(SUITE[SUITE.index("samplers"):SUITE.index("controls")],
                           'samplers = ["fills_disk"]\n')
     (tmp_path / "mark").write_text("")
@@ -151,8 +150,9 @@ def test_a_full_disk_met_by_a_child_stops_the_run(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("line", [
-    b"", b".", b"[]", b"3", b"null", b'{"event": "start"}', b'{"event": []}', b'{"event": "look"}',
-    b'{"event": "start", "key": 3}', b'{"event": "other", "key": "k"}', b"\xff\xfe", b"[" * 100_000,
+    b"", b".", b"[]", b"3", b"null", b"[" * 100_000, b"\xff\xfe",
+    b'{"event": "start"}', b'{"event": []}', b'{"event": "look"}',
+    b'{"event": "start", "key": 3}', b'{"event": "other", "key": "k"}',
     b'{"event": "look", "key": "k", "progress": "a", "values": {}}',
     b'{"event": "look", "key": "k", "progress": 0.5, "values": {"w2": "x"}}'])
 def test_what_is_no_event_is_ignored(line: bytes) -> None:
