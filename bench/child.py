@@ -90,8 +90,9 @@ def _work(task: dict[str, Any], line: Line) -> int:
         try:
             line.tell(event)
         except OSError as error:
-            raise Ended("failed", "the line to the run was closed by code that ran in this process "
-                        f"({error.strerror}); leave alone descriptors that are not yours") from None
+            raise Ended("failed", "the line to the run was closed by code that ran in this "
+                        f"process ({error.strerror}); leave alone descriptors that are not "
+                        "yours") from None
 
     try:
         steady_torch(task["common"]["threads"])
