@@ -27,6 +27,8 @@ from bench.started import exceeds
 
 #: Seconds a child has to go when it has done all, or was told to.
 GRACE = 10.0
+#: Seconds a child has to load this program before its first job, on a busy machine too.
+START_UP = 120.0
 
 
 @dataclass
@@ -111,7 +113,7 @@ class Pool:
             ours.sendall(json.dumps(task.spec).encode() + b"\n")
         ours.setblocking(False)
         child = _Child(task, process, ours, log, log.tell(),
-                       time.monotonic() + task.wall_limit)
+                       time.monotonic() + max(task.wall_limit, START_UP))
         self._selector.register(ours, selectors.EVENT_READ, child)
         self._children.append(child)
 

@@ -137,14 +137,14 @@ class Leaves(Calm):
 
 @dataclass(frozen=True)
 class Closes(Calm):
-    """Closes every descriptor it finds, as daemons do."""
+    """Closes every descriptor that it did not open, as daemons do."""
 
     name = "closes"
 
     def step(self, target: Density, state: Tensor, progress: float,
              rng: torch.Generator) -> Tensor:
         """Close."""
-        os.closerange(0, 64)
+        os.closerange(3, 64)
         return super().step(target, state, progress, rng)
 
 
