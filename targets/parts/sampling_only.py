@@ -1,10 +1,10 @@
 """A target that keeps its density and loses what judges it, for a process that must not know.
 
 A density's code names what it uses. Starting from the functions of the sampling interface, every
-function and constant whose name their code mentions is kept, and so on for those; all others (exact
-sampler, truths, modes, reference points, and the constants that only these use) are removed from the
-classes of this process and from the target itself. Names in strings count as mentioned, so that
-``getattr(self, "_part")`` goes on working; a name put together at run time does not.
+function and constant whose name their code mentions is kept, and so on for those; all others
+(exact sampler, truths, modes, reference points, and the constants that only these use) are removed
+from the classes of this process and from the target itself. Names in strings count as mentioned,
+so that ``getattr(self, "_part")`` goes on working; a name put together at run time does not.
 
 What this cannot remove: a function of a module that anybody may import, and the program's files.
 """
@@ -43,7 +43,7 @@ def _parts(target: Target) -> Iterator[Target]:
 
 
 def _removable(item: object) -> bool:
-    """Functions and what stands for one; constants of a class are shared and say nothing secret."""
+    """Functions and what stands for one; constants of a class are left, they hold no points."""
     return isinstance(item, FunctionType | property | classmethod | staticmethod)
 
 
