@@ -106,13 +106,17 @@ def run_job(spec: dict[str, Any], seed: int, tell: Tell) -> Job:
         target = make_target(spec["target"], common)
         scorer = Scorer(spec, seed, target, make_metrics(common), tell)
         job = sample(spec, seed, target, scorer.see, bool(scorer.judge.weighers))
-        job = replace(job, scoring_seconds=scorer.seconds, fingerprint=digest(fingerprint(target)))
-        submit(Path(common["folder"]), key, [*scorer.records, job])
+        submit(Path(common["folder"]), key, [*scorer.records, judged(job, scorer, target)])
     except OSError as error:
         raise StoreError(f"a file cannot be read or written ({error}); nothing was recorded of "
                          "this job: mend that and go on with --resume") from error
     tell({"event": "end", "key": key, "status": job.status})
     return job
+
+
+def judged(job: Job, scorer: Scorer, target: Target) -> Job:
+    """The job's record with what only the judging side knows."""
+    return replace(job, scoring_seconds=scorer.seconds, fingerprint=digest(fingerprint(target)))
 
 
 def sample(spec: dict[str, Any], seed: int, target: Target, observe: Callable[[Look], None],

@@ -81,6 +81,13 @@ def _common(suite: Suite, folder: Path, threads: int) -> dict[str, Any]:
             "samplers": [dataclasses.asdict(s) for s in suite.samplers]}
 
 
+def weighs(common: dict[str, Any]) -> bool:
+    """Whether some metric of a run asks samplers for log-weights."""
+    plugin = Path(common["plugin"]) if common["plugin"] else None
+    return any("weights" in (find("metrics", m["name"], plugin).attributes.get("needs") or ())
+               for m in common["metrics"])
+
+
 def prepare_tasks(suite: Suite, folder: Path, slots: int) -> list[Task]:
     """The targets, dealt to as many children as there are slots; always on the CPU.
 

@@ -30,6 +30,8 @@ def add_options(run: argparse.ArgumentParser) -> None:
     run.add_argument("--dtype", help="float32 or float64")
     run.add_argument("--compile", action="store_true", default=None,
                      help="compile the inner parts of samplers; compiling is not charged")
+    run.add_argument("--referee", action="store_true", default=None,
+                     help="run samplers in processes that hold a density alone, judge in others")
     run.add_argument("--n", type=int, help="points judged in the final table")
     run.add_argument("--workers", type=int, help="jobs at a time (default: one for each processor"
                      " that this process may use")
@@ -88,7 +90,8 @@ def _planned(options: argparse.Namespace) -> tuple[Suite, Path]:
                         "--resume DIR")
     suite = read_suite(options.suite, plugin_file(options.plugin), options.samplers,
                        options.targets)
-    changes: dict[str, object] = {k: getattr(options, k) for k in ("device", "dtype", "compile")
+    changes: dict[str, object] = {k: getattr(options, k)
+                                  for k in ("device", "dtype", "compile", "referee")
                                   if getattr(options, k) is not None}
     if options.seeds is not None:
         changes["seeds"] = parse_seeds(options.seeds)
@@ -147,8 +150,8 @@ def _no_reference(path: Path) -> str:
 def _resumed(options: argparse.Namespace) -> tuple[Suite, Path]:
     from bench.suites import from_facts
     folder = Path(options.resume)
-    words = ("suite", "samplers", "targets", "seeds", "budget", "device", "dtype", "compile", "n",
-             "plugin", "reference")
+    words = ("suite", "samplers", "targets", "seeds", "budget", "device", "dtype", "compile",
+             "referee", "n", "plugin", "reference")
     given = [f"--{k}" for k in words if getattr(options, k) not in (None, [])]
     if given:
         raise UserError(f"--resume goes on with the settings of the run; leave out "

@@ -63,6 +63,7 @@ KEYS: dict[str, tuple[type | tuple[type, ...], str]] = {
     "device": (str, "cpu, cuda or cuda:1"),
     "dtype": (str, "float32 or float64"),
     "compile": (bool, "true or false: whether the inner parts of samplers are compiled"),
+    "referee": (bool, "true or false: whether samplers run apart from what judges them"),
     "wall_limit": ((int, float), "seconds a job may take by the wall clock"),
     "ladder_cap": ((int, float), "seconds a timed draw of the break-even table may take"),
     "floor_draws": (int, "draws of a floor that is not committed"),

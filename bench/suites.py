@@ -54,6 +54,7 @@ class Suite:
     device: str = "cpu"
     dtype: str = "float32"
     compile: bool = False
+    referee: bool = False
     wall_limit: float = 600.0
     ladder_cap: float = 0.25
     floor_draws: int = 200
@@ -113,8 +114,8 @@ def read_suite(name: str, plugin: Path | None = None, only_samplers: str | None 
         seeds = parse_seeds(raw.get("seeds", 5))
     with at(path, "budget"):
         budget = parse_budget(raw["budget"])
-    plain = {k: raw[k] for k in ("n", "n_curve", "device", "dtype", "compile", "wall_limit",
-                                 "ladder_cap", "floor_draws") if k in raw}
+    plain = {k: raw[k] for k in ("n", "n_curve", "device", "dtype", "compile", "referee",
+                                 "wall_limit", "ladder_cap", "floor_draws") if k in raw}
     fractions = read_fractions(path, raw.get("checkpoints", 5), budget)
     suite = Suite(path.stem, raw.get("description", ""),
                   _choose("targets", read_specs(path, "targets", raw["targets"], plugin),

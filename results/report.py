@@ -82,6 +82,8 @@ def facts(run: Run) -> list[tuple[str, str]]:
             ("Seeds", str(suite.get("seeds", "?"))),
             ("Points", f"n = {suite.get('n', '?')} in tables, "
                        f"{suite.get('n_curve', '?')} on curves"),
+            ("Judged", "in processes of their own, apart from the samplers (--referee)"
+             if suite.get("referee") else "in the sampler's process (docs/budgets.md)"),
             ("Preset", f"{preset}: {note}" if preset and note else preset or "none"),
             ("Machine", ", ".join(p for p in place if p)), ("Started", str(header.get("started"))),
             ("Code", f"commit {code}, hash {header.get('code') or 'unknown'}"),
