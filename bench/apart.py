@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,13 +19,9 @@ from bench.pool import Task
 class Apart:
     """Where samplers leave what their checkpoints showed, until it has been judged."""
 
-    def __init__(self) -> None:
-        self._folder = Path(tempfile.mkdtemp(prefix="sampler-bench-"))
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
         self._whole: dict[str, Task] = {}
-
-    def close(self) -> None:
-        """Leave nothing behind."""
-        shutil.rmtree(self._folder, ignore_errors=True)
 
     def hidden(self, task: Task) -> Task:
         """The sampler's half of a job's task, which says nothing of folder, metrics or reference.
@@ -52,3 +49,13 @@ class Apart:
         whole = self._whole[task.name].spec
         return replace(task, name=f"{task.name}--judge", spec={
             **whole, "task": "judge", "seeds": seeds, "played": task.spec["common"]["folder"]})
+
+
+@contextmanager
+def referee(wanted: bool) -> Iterator[Apart | None]:
+    """A place for the jobs of one run that is gone at its end; None where no referee is wanted."""
+    if not wanted:
+        yield None
+        return
+    with tempfile.TemporaryDirectory(prefix="sampler-bench-", ignore_cleanup_errors=True) as place:
+        yield Apart(Path(place))

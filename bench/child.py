@@ -84,6 +84,7 @@ def _work(task: dict[str, Any], line: Line) -> int:
     from bench.errors import UserError
     from bench.execute import run_job, steady_torch
     from bench.prepare import prepare_target
+    from bench.referee import judge, play
     from results.store import StoreError
 
     def tell(event: dict[str, Any]) -> None:
@@ -101,8 +102,9 @@ def _work(task: dict[str, Any], line: Line) -> int:
                 facts = prepare_target({"common": task["common"], "target": spec})
                 tell({"event": "target", "label": spec["label"], "facts": facts})
         else:
+            does = {"jobs": run_job, "play": play, "judge": judge}[task["task"]]
             for seed in task["seeds"]:
-                run_job(task, seed, tell)
+                does(task, seed, tell)
     except (UserError, StoreError) as error:
         sort = "store" if isinstance(error, StoreError) else "user"
         tell({"event": "error", "sort": sort, "message": str(error)})

@@ -13,6 +13,7 @@ from __future__ import annotations
 import dataclasses
 import io
 import json
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from results.arrays import read_arrays
 from results.records import Cost, Job, dump, parse
 from results.store import StoreError, save, submit
 from samplers.base import Weighing
+from targets.base import Target
 from targets.parts.sampling_only import sampling_only
 
 #: What a job leaves when it has ended: its record as far as the sampler's side knows it.
@@ -47,10 +49,17 @@ def play(spec: dict[str, Any], seed: int, tell: Tell) -> None:
         tell({"event": "look", "key": key, "progress": look.progress, "steps": look.steps,
               "spent": dataclasses.asdict(look.spent), "values": {}})
 
-    target = sampling_only(make_target(spec["target"], common))
+    target = _density(json.dumps([spec["target"], common]))
     job = sample(spec, seed, target, keep, common["weighed"])
     save(folder / END, dump(job).encode())
     tell({"event": "end", "key": key, "status": job.status})
+
+
+@cache
+def _density(told: str) -> Target:
+    """The density of this process's task, made once: its classes cannot make another."""
+    target, common = json.loads(told)
+    return sampling_only(make_target(target, common))
 
 
 def judge(spec: dict[str, Any], seed: int, tell: Tell) -> None:

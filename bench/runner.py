@@ -10,6 +10,7 @@ from typing import Any
 
 from rich.console import Console
 
+from bench.apart import Apart, referee
 from bench.errors import UserError
 from bench.machine import processors
 from bench.plan import header, job_facts, job_tasks, prepare_tasks, suite_facts
@@ -33,6 +34,7 @@ class Runner:
         # A core a job: under a budget of seconds a second thread would be charged, not gained.
         self.threads = 1 if suite.device == "cpu" else self.workers
         self.progress, self.allow_changed_code = progress, allow_changed_code
+        self.apart: Apart | None = None
 
     def go(self) -> None:
         """Run all that has not been run; the folder is complete when this returns."""
@@ -41,7 +43,8 @@ class Runner:
                 head = self._header()
                 store.collect()
                 self._prepare(Pool(self.workers, 1, self.folder / "log"), head)
-                self._jobs(Pool(self.slots, self.threads, self.folder / "log"), store)
+                with referee(self.suite.referee) as self.apart:
+                    self._jobs(Pool(self.slots, self.threads, self.folder / "log"), store)
         except OSError as error:
             if error.errno not in TROUBLE:
                 raise
@@ -103,6 +106,8 @@ class Runner:
     def _jobs(self, pool: Pool, store: Store) -> None:
         finished = store.finished()
         tasks = job_tasks(self.suite, self.folder, self.threads, finished)
+        if self.apart is not None:
+            tasks = [self.apart.hidden(task) for task in tasks]
         total = len(self.suite.targets) * len(self.suite.samplers) * len(self.suite.seeds)
         self.progress.begin(total, total - sum(len(t.spec["seeds"]) for t in tasks), self.slots)
 
@@ -122,17 +127,28 @@ class Runner:
             collect()
             self.progress.ended(end.task)
             _stop_on_error(end)
-            return self._after(end, store, finished)
+            return self._to_judge(end) + self._after(end, store, finished)
 
         pool.run(tasks, on_event, on_end, self.progress.tick)
         collect()
 
+    def _to_judge(self, end: End) -> list[Task]:
+        """The judge's half of what a sampler's half left."""
+        if self.apart is None or end.task.spec["task"] != "play":
+            return []
+        played = self.apart.played(end.task)
+        return [self.apart.judging(end.task, played)] if played else []
+
     def _after(self, end: End, store: Store, finished: set[str]) -> list[Task]:
         """A record for the job that a dead child was at, and a new child for its other seeds."""
         spec = end.task.spec
-        left = [s for s in spec["seeds"] if spec["keys"][str(s)] not in finished]
+        ended = set(self.apart.played(end.task)) if spec["task"] == "play" and self.apart else ()
+        left = [s for s in spec["seeds"]
+                if s not in ended and spec["keys"][str(s)] not in finished]
         if not left:
             return []
+        if spec["task"] == "judge":  # whatever it was, it was not the sampler
+            raise StoreError(f"judging {end.task.name} failed: {_how(end)}; go on with --resume")
         lost = next((s for s in left if spec["keys"][str(s)] == end.current), None)
         if lost is None and len(left) < len(spec["seeds"]):  # it died between two jobs
             return [Task(end.task.name, {**spec, "seeds": left}, end.task.wall_limit)]
