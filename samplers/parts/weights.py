@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -11,12 +13,18 @@ FLOOR = -80.0
 
 
 def softmax(log_weights: Tensor) -> Tensor:
-    """Weights along the last dimension: exp(l_k) / sum_m exp(l_m), same shape."""
-    shifted = log_weights - log_weights.amax(dim=-1, keepdim=True)
+    """Weights along the last dimension: exp(l_k) / sum_m exp(l_m), same shape.
+
+    Where all l_k are -inf (beyond the edge of a support) they carry no information: zeros.
+    """
+    top = log_weights.amax(dim=-1, keepdim=True)
+    nothing = top == -math.inf
+    shifted = log_weights - top.masked_fill(nothing, 0.0)
     weights = shifted.clamp_min_(FLOOR).exp_()
-    return weights.div_(weights.sum(dim=-1, keepdim=True))
+    return weights.div_(weights.sum(dim=-1, keepdim=True).masked_fill_(nothing, math.inf))
 
 
 def effective_size(weights: Tensor) -> Tensor:
-    """Mean over rows of Kish's 1 / sum_k w_k^2: a number between 1 and K, on the device."""
-    return torch.linalg.vector_norm(weights, dim=-1).pow(-2).mean()
+    """Mean over rows of Kish's 1 / sum_k w_k^2, on the device: between 1 and K, 0 without weights."""
+    length = torch.linalg.vector_norm(weights, dim=-1)
+    return length.pow(-2).masked_fill(length == 0.0, 0.0).mean()
