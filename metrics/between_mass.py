@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from metrics.base import Estimate, Evidence, Metric
@@ -40,7 +41,10 @@ class BetweenMass(Metric):
 
     def estimate(self, x: Tensor, evidence: Evidence) -> Estimate:
         """A share of the samples, from 0 to 1."""
-        outside = evidence.target.mode_distance(checked(x, evidence)) > self.radius
+        distance = evidence.target.mode_distance(checked(x, evidence))
+        if bool(torch.isnan(distance).any()):
+            raise ValueError("the distance of some points to the modes is not a number")
+        outside = distance > self.radius
         share = float(outside.double().mean())
         variance = share * (1.0 - share) / (len(x) - 1)
         return estimate(share, variance if variance > 0.0 else math.nan)

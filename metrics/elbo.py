@@ -31,5 +31,8 @@ class Elbo(OfWeights):
         """A divergence, in nats."""
         log_w = weights(evidence, "at_draws")
         elbo = float(log_w.mean())
+        if math.isinf(elbo):
+            raise ValueError(f"{int((log_w == -math.inf).sum())} of {len(log_w)} draws lie where "
+                             "the density is zero: the bound is infinite")
         return Estimate(known_log_z(evidence) - elbo, float(log_w.std()) / math.sqrt(len(log_w)),
                         (elbo,))

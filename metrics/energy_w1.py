@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from metrics.base import Estimate, Evidence, Metric
-from metrics.parts.shared import checked, energies, estimate
+from metrics.parts.shared import checked, energies, estimate, inside
 
 
 def _potential_variance(u: Tensor, v: Tensor) -> float:
@@ -44,6 +44,7 @@ class EnergyW1(Metric):
 
     def estimate(self, x: Tensor, evidence: Evidence) -> Estimate:
         """W1, in nats."""
-        of_x, of_y = (e.sort().values for e in energies(checked(x, evidence), evidence))
+        x = inside(checked(x, evidence), evidence)
+        of_x, of_y = (e.sort().values for e in energies(x, evidence))
         value = float((of_x - of_y).abs().mean())
         return estimate(value, _potential_variance(of_x, of_y))

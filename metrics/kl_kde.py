@@ -73,16 +73,19 @@ class KlKde(Metric):
         return super().applies(target) and target.dim == 1
 
     def estimate(self, x: Tensor, evidence: Evidence) -> Estimate:
-        """KL, in nats; infinite where all samples are one point."""
+        """KL, in nats; none where all samples are one point."""
         points = checked(x, evidence).double().cpu()[:, 0]
         exact = of_reference(evidence, f"kl_kde/{self.reference_points}",
                              lambda: self._exact(evidence))
         width, width_g = bandwidth(points), bandwidth(exact)
-        if width == 0.0:
-            return Estimate(math.inf)
+        if width == 0.0 or width_g == 0.0:
+            raise ValueError("all points of a set are one: a kernel estimate has no bandwidth")
         low, high = min(points.min(), exact.min()), max(points.max(), exact.max())
         grid = torch.linspace(float(low), float(high), self.nodes, dtype=torch.float64)
         f, g = smoothed(points, width, grid), smoothed(exact, width_g, grid)
+        if float(f.max()) < 100.0 * _TINY:
+            raise ValueError(f"the points reach over {float(high - low):.3g}: their density falls "
+                             "to the guard of 1e-10 in the logarithm, where the formula is no KL")
         log_ratio = (f / (g + _TINY) + _TINY).log()
         value = float(torch.trapezoid(f * log_ratio, grid))
         variance = (_influence(points, width, grid, log_ratio)

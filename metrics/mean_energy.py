@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from metrics.base import Estimate, Evidence, Metric
-from metrics.parts.shared import checked, energies, estimate
+from metrics.parts.shared import checked, energies, estimate, inside
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,6 @@ class MeanEnergy(Metric):
 
     def estimate(self, x: Tensor, evidence: Evidence) -> Estimate:
         """Distance of the means, in nats."""
-        of_x, of_y = energies(checked(x, evidence), evidence)
+        of_x, of_y = energies(inside(checked(x, evidence), evidence), evidence)
         variance = float(of_x.var() + of_y.var()) / len(x)
         return estimate(abs(float(of_x.mean() - of_y.mean())), variance)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from metrics.base import Estimate, Evidence, Metric
-from metrics.parts.shared import checked, of_reference, root_estimate
+from metrics.parts.shared import checked, of_reference, root_estimate, wide
 
 
 def directions(evidence: Evidence, count: int) -> Tensor:
@@ -70,8 +70,11 @@ class SlicedW2(Metric):
         """SW2, in units of the target; in d dimensions at most W2 / sqrt(d)."""
         x = checked(x, evidence)
         n = len(x)
-        v, at_v = of_reference(evidence, f"sliced/{self.projections}/{n}",
-                               lambda: self._sorted(evidence.first(n), evidence))
+        y = evidence.first(n)
+        if wide(x, y):
+            x, y = x.double(), y.double()
+        v, at_v = of_reference(evidence, f"sliced/{self.projections}/{n}/{y.dtype}",
+                               lambda: self._sorted(y, evidence))
         u, at_u = self._sorted(x, evidence)
         gap = u - v
         square = float(gap.square().mean(dim=1).double().mean())

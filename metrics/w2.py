@@ -36,14 +36,20 @@ def transport(cost: Array, iterations: int = 10**7) -> tuple[float, Array, Array
     import ot
 
     n, m = cost.shape
+    unit = _unit(float(cost.max()))
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)
         try:
-            value, log = ot.emd2(np.full(n, 1.0 / n), np.full(m, 1.0 / m), cost,
+            value, log = ot.emd2(np.full(n, 1.0 / n), np.full(m, 1.0 / m), cost / unit,
                                  numItermax=iterations, log=True)
         except UserWarning as warning:
             raise RuntimeError(f"exact transport found no optimum: {warning}") from None
-    return float(value), np.asarray(log["u"]), np.asarray(log["v"])
+    return float(value) * unit, np.asarray(log["u"]) * unit, np.asarray(log["v"]) * unit
+
+
+def _unit(largest: float) -> float:
+    """What costs are divided by: 1, but for those so large or small that the simplex fails."""
+    return 1.0 if largest == 0.0 or 1e-20 < largest < 1e20 else largest
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from metrics.parts.pairs import (
     itself,
     pair_sums,
 )
-from metrics.parts.shared import median_distance, of_reference, of_samples
+from metrics.parts.shared import median_distance, of_reference, of_samples, wide
 from targets.parts.fused import fused
 
 LEAST_EXPONENT = -115.0
@@ -94,7 +94,9 @@ def rbf_sums(x: Tensor, evidence: Evidence) -> tuple[TwoSample, TwoSample]:
     n = len(x)
     m = median_distance(evidence, n)
     y = evidence.first(n)
-    yy = of_reference(evidence, f"rbf/{n}", lambda: _sums(y, y, m))
+    if wide(x, x / m, y):
+        x, y = x.double(), y.double()
+    yy = of_reference(evidence, f"rbf/{n}/{y.dtype}", lambda: _sums(y, y, m))
     xx, xy = of_samples(evidence, x, "rbf", lambda: (_sums(x, x, m), _sums(x, y, m)))
     return (TwoSample(xx.mixture, yy.mixture, xy.mixture),
             TwoSample(xx.middle, yy.middle, xy.middle))

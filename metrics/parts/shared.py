@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from metrics.base import Estimate, Evidence
+from targets.base import Target
 
 T = TypeVar("T")
 
@@ -70,13 +71,53 @@ def of_samples(evidence: Evidence, x: Tensor, key: str, compute: Callable[[], T]
     return value
 
 
+def wide(*sets: Tensor) -> bool:
+    """Whether squares of these numbers leave single precision, so that doubles must be taken.
+
+    False for doubles; so ordinary points are computed with in the precision they have.
+    """
+    size = max(float(s.abs().max()) for s in sets)
+    return sets[0].dtype != torch.float64 and not 1e-12 < size < 1e15
+
+
+def _energy(target: Target, x: Tensor) -> Tensor:
+    """-log p, float64 (n,): +inf where the density is zero; ValueError where it is no number.
+
+    Where single precision overflows, the density is asked again in double precision.
+    """
+    energy = -target.log_prob(x).detach().double()
+    lost = ~torch.isfinite(energy)
+    if bool(lost.any()) and x.dtype != torch.float64:
+        again = -target.to(x.device, torch.float64).log_prob(x[lost].double()).detach()
+        energy[lost] = again.double()
+    bad = int((torch.isnan(energy) | (energy == -math.inf)).sum())
+    if bad:
+        raise ValueError(f"log_prob is NaN or +inf at {bad} of {len(x)} points")
+    return energy
+
+
 def energies(x: Tensor, evidence: Evidence) -> tuple[Tensor, Tensor]:
-    """-log p of the samples and of as many reference points, float64, shapes (n,) and (n,)."""
+    """-log p of the samples and of as many reference points, float64, shapes (n,) and (n,).
+
+    Infinite for samples where the density is zero; of the reference they are finite.
+    """
     target, n = evidence.target, len(x)
-    of_x = of_samples(evidence, x, "energies", lambda: -target.log_prob(x).double())
-    of_y = of_reference(evidence, f"energies/{n}",
-                        lambda: -target.log_prob(evidence.first(n)).double())
+    of_x = of_samples(evidence, x, "energies", lambda: _energy(target, x))
+    of_y = of_reference(evidence, f"energies/{n}", lambda: _energy(target, evidence.first(n)))
+    if not bool(torch.isfinite(of_y).all()):
+        raise ValueError("the density is zero at some reference points: reference and target do "
+                         "not belong together")
     return of_x, of_y
+
+
+def inside(x: Tensor, evidence: Evidence) -> Tensor:
+    """``x``; ValueError where points lie at which the density is zero, to be no number there."""
+    energy = of_samples(evidence, x, "energies", lambda: _energy(evidence.target, x))
+    outside = int((energy == math.inf).sum())
+    if outside:
+        raise ValueError(f"{outside} of {len(x)} points lie where the density is zero: their "
+                         "energy is infinite, and a score there means nothing")
+    return x
 
 
 def mode_shares(x: Tensor, evidence: Evidence) -> tuple[Tensor, Tensor]:
@@ -98,5 +139,13 @@ def median_distance(evidence: Evidence, n: int) -> float:
     It is a number of the reference alone: with at least 500 points it is the same whatever n.
     """
     m = min(n, 500)
-    return of_reference(evidence, f"median distance/{m}",
-                        lambda: float(torch.pdist(evidence.first(m)).median()))
+
+    def compute() -> float:
+        y = evidence.first(m)
+        median = float(torch.pdist(y.double() if wide(y) else y).median())
+        if not 0.0 < median < math.inf:
+            raise ValueError(f"the median distance of {m} reference points is {median}: half of "
+                             "them are one point, or overflow, and there is no bandwidth")
+        return median
+
+    return of_reference(evidence, f"median distance/{m}", compute)

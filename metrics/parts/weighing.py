@@ -40,10 +40,16 @@ class OfWeights(Metric):
 
 
 def weights(evidence: Evidence, part: str) -> Tensor:
-    """log w in float64, (n,), of the wanted field; ValueError where one is nan or +inf."""
+    """log w in float64, (n,), of the wanted field.
+
+    ValueError where one is nan or +inf, where all are -inf, and for fewer than two.
+    """
     log_w: Tensor = getattr(evidence.weighing, part).double().cpu()
     if bool(torch.isnan(log_w).any()) or bool((log_w == math.inf).any()):
         raise ValueError("the sampler's log-weights are not finite")
+    if len(log_w) < 2 or bool((log_w == -math.inf).all()):
+        raise ValueError(f"{len(log_w)} log-weights, {int((log_w > -math.inf).sum())} of them of "
+                         "draws where the density is not zero: too few to say anything")
     return log_w
 
 

@@ -25,6 +25,6 @@ def softmax(log_weights: Tensor) -> Tensor:
 
 
 def effective_size(weights: Tensor) -> Tensor:
-    """Mean over rows of Kish's 1 / sum_k w_k^2, on the device: between 1 and K, 0 without weights."""
+    """Mean over rows of Kish's 1 / sum_k w_k^2, on the device: 1 to K, 0 for weights of zero."""
     length = torch.linalg.vector_norm(weights, dim=-1)
     return length.pow(-2).masked_fill(length == 0.0, 0.0).mean()
