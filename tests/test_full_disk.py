@@ -35,7 +35,7 @@ def test_records_are_appended_whole_or_not_at_all(tmp_path: Path) -> None:
     with Store(tmp_path) as store:
         store.append([job(0)])
         before = (tmp_path / "records.jsonl").read_bytes()
-        with full(len(before) + 20), pytest.raises(StoreError, match=f"cannot write to '{tmp_path}"):
+        with full(len(before) + 20), pytest.raises(StoreError, match="cannot write to"):
             store.append([job(1)])
         assert (tmp_path / "records.jsonl").read_bytes() == before
         store.append([job(1)])
