@@ -107,6 +107,18 @@ def settled(target: Target, name: str) -> Target:
     return other
 
 
+def held_points(sampler: Sampler, n: int, label: str) -> int:
+    """How many points a draw of n gives, as the sampler says; UserError where that cannot be."""
+    try:
+        held = whole(sampler.points(n))
+    except Exception as error:
+        raise UserError(f"sampler '{label}': points({n}) cannot be had "
+                        f"({type(error).__name__}: {error})") from error
+    if not 1 <= held <= n:
+        raise UserError(f"sampler '{label}': points({n}) says {held}; it must be from 1 to {n}")
+    return held
+
+
 def points(drawn: object, n: int, sampler: Sampler, target: Density) -> Tensor:
     """A detached copy of what ``draw`` returned, (m, dim) in the target's type, if it may be."""
     if not isinstance(drawn, Tensor):

@@ -11,10 +11,12 @@ import os
 import socket
 from typing import Any
 
+from results.records import Cost
+
 #: Events, and what each must hold.
 FIELDS: dict[str, dict[str, type | tuple[type, ...]]] = {
     "start": {"key": str},
-    "look": {"key": str, "progress": (int, float), "values": dict},
+    "look": {"key": str, "progress": (int, float), "steps": int, "spent": dict, "values": dict},
     "end": {"key": str, "status": str},
     "target": {"label": str, "facts": dict},
     "error": {"sort": str, "message": str},
@@ -63,5 +65,7 @@ def understood(line: bytes) -> dict[str, Any] | None:
         return None
     if not all(isinstance(event.get(name), sort) for name, sort in fields.items()):
         return None
-    shown = event.get("values", {}).values()
-    return event if all(isinstance(value, int | float) for value in shown) else None
+    spent = event.get("spent", {})
+    shown = [*event.get("values", {}).values(), *spent.values()]
+    known = spent.keys() <= Cost.__dataclass_fields__.keys()
+    return event if known and all(isinstance(value, int | float) for value in shown) else None

@@ -10,6 +10,7 @@ import os
 import resource
 import shutil
 import sys
+import traceback
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -107,9 +108,16 @@ def run_job(spec: dict[str, Any], seed: int, tell: Tell) -> Job:
         scorer = Scorer(spec, seed, target, make_metrics(common), tell)
         job = sample(spec, seed, target, scorer.see, bool(scorer.judge.weighers))
         submit(Path(common["folder"]), key, [*scorer.records, judged(job, scorer, target)])
+    except (UserError, StoreError, torch.AcceleratorError):
+        raise  # a device that fails takes its process with it, and the next seed has another
     except OSError as error:
         raise StoreError(f"a file cannot be read or written ({error}); nothing was recorded of "
                          "this job: mend that and go on with --resume") from error
+    except Exception as error:
+        traceback.print_exc()
+        raise UserError(f"the benchmark itself failed at {key} ({type(error).__name__}: {error}); "
+                        "that is no fault of the sampler, so nothing was recorded of this job: "
+                        "please report it with what its log says") from error
     tell({"event": "end", "key": key, "status": job.status})
     return job
 

@@ -17,9 +17,11 @@ from typing import Any
 import numpy as np
 import torch
 
+from bench.border import held_points
 from bench.errors import MissingPackage, UserError
 from bench.execute import check_compiler, check_device, load_plugged, make_metrics, make_target
 from bench.judge import LEFT_OUT, read_floors
+from bench.streams import global_stream
 from metrics.base import Metric
 from metrics.floors import null_draws
 from metrics.parts.identity import fingerprint as behaviour
@@ -85,7 +87,8 @@ def _drawn(target: Target, name: str, label: str, metric: Metric, n: int,
            draws: int) -> np.ndarray | str:
     """The floor, or why there is none; UserError for a metric that is wrong rather than unable."""
     try:
-        floor = null_draws(target, metric, n, draws, 0)
+        with global_stream("floor", name, 0, n):
+            floor = null_draws(target, metric, n, draws, 0)
     except (ValueError, ArithmeticError, RuntimeError) as error:
         return (f"no floor: the metric cannot be computed on exact points "
                 f"({type(error).__name__}: {error})")
@@ -103,7 +106,8 @@ def _sizes(common: dict[str, Any]) -> set[int]:
     sizes = set(offered)
     for spec in common["samplers"]:
         with suppress(MissingPackage):  # its jobs will say so
-            sizes |= {load_plugged("samplers", spec, common).points(n) for n in offered}
+            sampler = load_plugged("samplers", spec, common)
+            sizes |= {held_points(sampler, n, spec["label"]) for n in offered}
     return sizes
 
 

@@ -19,7 +19,7 @@ from bench.progress import Progress
 from bench.provenance import allowed, changes, provenance
 from bench.suites import Suite
 from results.console import open_console
-from results.records import Job
+from results.records import Cost, Job
 from results.store import TROUBLE, Store, StoreError, read_header, save, trouble, withdraw
 
 
@@ -118,8 +118,12 @@ class Runner:
                     self.progress.job(record)
             self.progress.tick()
 
+        looks: dict[str, dict[str, Any]] = {}  # the last that each job told of
+
         def on_event(task: Task, event: dict[str, Any]) -> None:
             self.progress.event(task, event)
+            if event["event"] == "look":
+                looks[event["key"]] = event
             if event["event"] == "end":
                 collect()
 
@@ -127,7 +131,7 @@ class Runner:
             collect()
             self.progress.ended(end.task)
             _stop_on_error(end)
-            return self._to_judge(end) + self._after(end, store, finished)
+            return self._to_judge(end) + self._after(end, store, finished, looks)
 
         pool.run(tasks, on_event, on_end, self.progress.tick)
         collect()
@@ -139,8 +143,12 @@ class Runner:
         played = self.apart.played(end.task)
         return [self.apart.judging(end.task, played)] if played else []
 
-    def _after(self, end: End, store: Store, finished: set[str]) -> list[Task]:
-        """A record for the job that a dead child was at, and a new child for its other seeds."""
+    def _after(self, end: End, store: Store, finished: set[str],
+               looks: dict[str, dict[str, Any]]) -> list[Task]:
+        """A record for the job that a dead child was at, and a new child for its other seeds.
+
+        What it had spent is known to its last checkpoint only: a lower bound.
+        """
         spec = end.task.spec
         ended = set(self.apart.played(end.task)) if spec["task"] == "play" and self.apart else ()
         left = [s for s in spec["seeds"]
@@ -154,8 +162,11 @@ class Runner:
             return [Task(end.task.name, {**spec, "seeds": left}, end.task.wall_limit)]
         lost = left[0] if lost is None else lost
         status = "failed" if end.status == "ok" else end.status
-        job = Job(**job_facts(spec, lost), status=status,
-                  reason=_how(end))
+        look = looks.get(spec["keys"][str(lost)])
+        known = {"steps": look["steps"], "train": Cost(**look["spent"])} if look else {}
+        bound = "at least what its last checkpoint says" if look else "nobody knows what"
+        job = Job(**job_facts(spec, lost), **known, status=status,
+                  reason=f"{_how(end)}; it had spent {bound}")
         store.append([job])
         finished.add(job.key)
         self.progress.job(job)

@@ -154,6 +154,7 @@ def test_a_full_disk_met_by_a_child_stops_the_run(tmp_path: Path) -> None:
     b'{"event": "start"}', b'{"event": []}', b'{"event": "look"}',
     b'{"event": "start", "key": 3}', b'{"event": "other", "key": "k"}',
     b'{"event": "look", "key": "k", "progress": "a", "values": {}}',
+    b'{"event": "look", "key": "k", "progress": 0.5, "steps": 1, "spent": {"x": 1}, "values": {}}',
     b'{"event": "look", "key": "k", "progress": 0.5, "values": {"w2": "x"}}'])
 def test_what_is_no_event_is_ignored(line: bytes) -> None:
     assert understood(line) is None

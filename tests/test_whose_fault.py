@@ -296,6 +296,31 @@ def test_outer_trouble_records_nothing(tmp_path: Path, plugin: Path) -> None:
     assert not list(tmp_path.glob("inbox/*"))
 
 
+def test_the_benchmark_s_own_trouble_records_nothing(
+        tmp_path: Path, plugin: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = job_spec(tmp_path, plugin)
+    prepare_target({"common": spec["common"], "target": spec["target"]})
+    for error, said in ((ZeroDivisionError("x"), "benchmark itself failed at job"),
+                        (OSError(errno.ENOSPC, "No space left on device"), "No space left")):
+        def fail(*args: Any, error: Exception = error) -> None:
+            raise error
+
+        monkeypatch.setattr("bench.scoring.Judge.measures", fail)
+        with pytest.raises((UserError, StoreError), match=said):
+            run_job(spec, 1, lambda event: None)
+    assert not list(tmp_path.glob("inbox/*"))
+
+
+@pytest.mark.parametrize("says", [0, 61, 2.5, None])
+def test_points_that_cannot_be_refuse_the_run(says: Any, tmp_path: Path, plugin: Path,
+                                              monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("samplers.ula.Ula.points", lambda self, n: says)
+    given = {**common(tmp_path, plugin, "nan"), "samplers": [
+        {"name": "ula", "label": "theirs", "params": {}}]}
+    with pytest.raises(UserError, match="sampler 'theirs': points"):
+        prepare_target({"common": given, "target": target_spec("gaussian")})
+
+
 def test_a_whole_job(tmp_path: Path, plugin: Path) -> None:
     spec = job_spec(tmp_path, plugin)
     prepare_target({"common": spec["common"], "target": spec["target"]})
