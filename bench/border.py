@@ -60,7 +60,8 @@ def plain(value: Any) -> Any:  # noqa: ANN401
     if value is None or isinstance(value, bool | int | float | str):
         return value
     if isinstance(value, Tensor | np.ndarray | np.generic):
-        if math.prod(value.shape) > WRITTEN:
+        if math.prod(value.shape) > WRITTEN or (
+                isinstance(value, Tensor) and value.layout != torch.strided):
             return what(value)
         found = value.tolist()
         return found if isinstance(found, bool | int | float | str) else plain(found)
