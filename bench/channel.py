@@ -65,7 +65,14 @@ def understood(line: bytes) -> dict[str, Any] | None:
         return None
     if not all(isinstance(event.get(name), sort) for name, sort in fields.items()):
         return None
-    spent = event.get("spent", {})
-    shown = [*event.get("values", {}).values(), *spent.values()]
-    known = spent.keys() <= Cost.__dataclass_fields__.keys()
-    return event if known and all(isinstance(value, int | float) for value in shown) else None
+    if event["event"] != "look":
+        return event
+    shown = [event["progress"], event["steps"], *event["values"].values(),
+             *event["spent"].values()]
+    known = event["spent"].keys() <= Cost.__dataclass_fields__.keys()
+    return event if known and all(map(_shown, shown)) else None
+
+
+def _shown(value: object) -> bool:
+    """Whether a value is a number that can be formatted: JSON has whole ones beyond all floats."""
+    return isinstance(value, float) or (isinstance(value, int) and abs(value) < 2**63)

@@ -1,4 +1,4 @@
-"""A child of a run: ``python -m bench.child DESCRIPTOR``, told what to do by one line there.
+"""A child of a run, started by ``bench.pool``, and told what to do by one line of a descriptor.
 
 It is two processes. The worker does the task, with whatever the plugins it runs may do to their
 process. The other watches: when the worker ends, or the run does, or the run says so (SIGTERM), it
@@ -112,6 +112,3 @@ def _work(task: dict[str, Any], line: Line) -> int:
     tell({"event": "done"})
     return 0
 
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -30,6 +30,10 @@ GRACE = 10.0
 #: Seconds a child has to load this program before its first job, on a busy machine too.
 START_UP = 120.0
 
+#: A child imports from where we do; ``python -m`` would look in the working folder first, where a
+#: user's torch.py may lie.
+CHILD = "import sys; sys.path[:] = {!a}; from bench.child import main; sys.exit(main())"
+
 
 @dataclass
 class Task:
@@ -106,7 +110,7 @@ class Pool:
         ours, theirs = socket.socketpair()
         with theirs:
             process = subprocess.Popen(
-                [sys.executable, "-m", "bench.child", str(theirs.fileno())],
+                [sys.executable, "-P", "-c", CHILD.format(sys.path), str(theirs.fileno())],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self._environment,
                 pass_fds=[theirs.fileno()], start_new_session=True)
         with contextlib.suppress(OSError):  # then it is dead, and its exit code says how

@@ -15,6 +15,7 @@ import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -26,9 +27,12 @@ from rich.console import Console
 
 from bench.blame import Ended
 from bench.border import number, plain, points
+from bench.channel import understood
 from bench.errors import UserError
 from bench.labels import check_labels
 from bench.plan import job_key
+from bench.pool import Pool, Task
+from bench.progress import Progress
 from bench.registry import read_plugin
 from bench.suite_file import Spec
 from bench.suites import read_suite
@@ -365,15 +369,61 @@ def test_folders(times: int, tally: Counter[str], folder: Path, tmp_path: Path) 
     fuzz(st.tuples(st.sampled_from(files), flips, cuts), check, tally, 150 * times)
 
 
+# ---- what a child tells -------------------------------------------------------------------------
+
+
+@times
+def test_event_lines(times: int, tally: Counter[str]) -> None:
+    """Any line on the channel of events: understood and shown, or no event; never a traceback."""
+    suite: Any = SimpleNamespace(name="s", samplers=[], targets=[])
+    live = Progress(suite, Console(file=io.StringIO()))
+    task = Task("ula--gmm4", {}, 1.0)
+    pool = Pool(1, 1, Path())
+    child: Any = SimpleNamespace(task=task, current="", deadline=0.0, error=None)
+
+    def check(line: bytes) -> str:
+        event = understood(line)
+        if event is None:
+            return "ignored"
+        live.ended(task)
+        pool._note(child, event)
+        live.event(task, event)
+        live._line()
+        if event["event"] == "look":
+            Cost(**event["spent"])
+        return "understood"
+
+    inner = st.none() | st.booleans() | st.integers() | st.floats() | TEXT | st.lists(
+        st.floats(), max_size=2) | st.dictionaries(TEXT, st.floats() | TEXT, max_size=2)
+    fields = st.sampled_from(["event", "key", "progress", "values", "spent", "steps", "status", "label", "facts",
+                              "sort", "message"])
+    full = {"key": "k", "progress": 0.5, "steps": 3, "spent": {"score": 5},
+            "values": {"w2": 1.0}, "status": "ok", "label": "l",
+            "facts": {}, "sort": "user", "message": "m"}
+    names = st.sampled_from(["start", "look", "end", "target", "error", "done", "nonsense"])
+    events = st.builds(lambda name, rest: json.dumps({**full, **rest, "event": name}).encode(),
+                       names, st.dictionaries(fields, inner, max_size=2))
+    look = {"event": "look", "key": "k", "progress": 0.5, "steps": 3, "spent": {"score": 5},
+            "values": {"w2": 1.0}}
+    huge = {**look, "values": {"w2": 10**400}}
+    good = st.sampled_from([huge, {"event": "start", "key": "k"}, {"event": "done"},
+                            look, {**look, "progress": 10**400},
+                            {"event": "error", "sort": "user", "message": "m"}])
+    damaged = good.flatmap(lambda event: mutated(json.dumps(event).encode()))
+    raw = st.binary(max_size=30) | TEXT.map(lambda t: t.encode("utf-8", "surrogatepass"))
+    fuzz(events | damaged | raw | st.just(b"[" * 100_000), check, tally, 400 * times)
+
+
 # ---- what a user's code returns -----------------------------------------------------------------
 
 
 def _draws() -> st.SearchStrategy[Any]:
     shapes = st.lists(st.integers(0, 4), max_size=3) | st.tuples(
         st.integers(0, 5), st.just(2)) | st.tuples(st.integers(1, 4), st.just(2))
-    kinds = st.sampled_from([torch.float32, torch.float32, torch.float64, torch.float16, torch.int64,
-                             torch.complex64, torch.bool, torch.bfloat16])
+    kinds = st.sampled_from([torch.float32, torch.float32, torch.float64, torch.float16,
+                             torch.int64, torch.complex64, torch.bool, torch.bfloat16])
     fills = st.sampled_from([0.0, 1.0, float("nan"), float("inf")])
+    hows = ["plain", "plain", "grad", "array", "list", "sparse", "t", "parameter"]
 
     def make(shape: Any, kind: torch.dtype, fill: float, how: str) -> Any:
         try:
@@ -385,9 +435,11 @@ def _draws() -> st.SearchStrategy[Any]:
         except (RuntimeError, TypeError):  # torch refuses to make it
             return None
 
-    tensors = st.builds(make, shapes, kinds, fills, st.sampled_from(
-        ["plain", "plain", "grad", "array", "list", "sparse", "t", "parameter"]))
-    return tensors | st.none() | TEXT | st.integers() | st.floats() | st.lists(st.floats())
+    tensors = st.builds(make, shapes, kinds, fills, st.sampled_from(hows)) | st.builds(
+        make, st.tuples(st.integers(1, 4), st.just(2)), st.just(torch.float32), fills,
+        st.sampled_from(hows))
+    others = st.none() | TEXT | st.integers() | st.floats() | st.lists(st.floats())
+    return tensors | tensors | tensors | others
 
 
 @times

@@ -20,6 +20,8 @@ import pytest
 from bench.cli import main
 from bench.registry import ROOT
 from results.command import printable
+from results.records import Job
+from results.store import read
 from tests.report_fake import make
 
 PACKAGES = ("bench", "samplers", "targets", "metrics", "results")
@@ -231,6 +233,36 @@ def test_files_of_the_working_folder_hide_nothing(tmp_path: Path, run: Path) -> 
         (tmp_path / name).write_text("import sys\nsys.exit(1)\n")
     found, out, err = done("report", str(run), cwd=tmp_path)
     assert (found, err) == (0, "") and "report.html" in out
+
+
+SUITE = """
+targets = ["gaussian"]
+samplers = ["ula"]
+controls = []
+metrics = ["mean_error"]
+seeds = 2
+budget = "2000evals"
+n = 60
+n_curve = 60
+checkpoints = 1
+floor_draws = 20
+"""
+
+
+def test_a_run_among_hostile_files_goes_on_when_its_reader_leaves(tmp_path: Path) -> None:
+    """A child took the working folder's torch.py for torch; ``| head`` ended the run."""
+    for name in ("torch.py", "random.py", "metrics/__init__.py", "samplers.py", "json.py"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("raise SystemExit(1)\n")
+    (tmp_path / "mine.toml").write_text(SUITE)
+    reader, writer = os.pipe()
+    os.close(reader)
+    with open(writer, "wb") as pipe:
+        found, _, err = done("run", "--suite", "mine.toml", "--out", "run", "--no-report",
+                             stdout=pipe, cwd=tmp_path)
+    assert (found, err) == (0, "")
+    jobs = [r for r in read(tmp_path / "run")[0] if isinstance(r, Job)]
+    assert [job.status for job in jobs] == ["ok", "ok"]
 
 
 def test_a_file_that_does_hide_a_package_is_named(tmp_path: Path) -> None:
