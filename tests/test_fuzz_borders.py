@@ -395,7 +395,8 @@ def test_event_lines(times: int, tally: Counter[str]) -> None:
 
     inner = st.none() | st.booleans() | st.integers() | st.floats() | TEXT | st.lists(
         st.floats(), max_size=2) | st.dictionaries(TEXT, st.floats() | TEXT, max_size=2)
-    fields = st.sampled_from(["event", "key", "progress", "values", "spent", "steps", "status", "label", "facts",
+    fields = st.sampled_from(["event", "key", "progress", "values", "spent", "steps",
+                              "status", "label", "facts",
                               "sort", "message"])
     full = {"key": "k", "progress": 0.5, "steps": 3, "spent": {"score": 5},
             "values": {"w2": 1.0}, "status": "ok", "label": "l",
