@@ -55,7 +55,14 @@ def prepare_target(spec: dict[str, Any]) -> dict[str, Any]:
         _save(folder / "floors" / f"{label}.npz",
               {**floors, LEFT_OUT: np.array(json.dumps(left_out))})
     facts = _facts(target, metrics, floors)
-    return {**facts, "reference_note": "; ".join(filter(None, [facts["reference_note"], note]))}
+    notes = [facts["reference_note"], note, *_failing(target, metrics)]
+    return {**facts, "reference_note": "; ".join(filter(None, notes))}
+
+
+def _failing(target: Target, metrics: dict[str, Metric]) -> list[str]:
+    """Which metrics are left out though the target gives what they need, and why."""
+    return [f"{label} is left out: {why}" for label, m in metrics.items()
+            if not ("score" in m.needs and not target.has_score) and (why := m.fails_on(target))]
 
 
 def find_floors(target: Target, name: str, metrics: dict[str, Metric],

@@ -107,4 +107,9 @@ class Metric(ABC):
         return not (("reference" in self.needs and not target.has_reference)
                     or ("modes" in self.needs and target.mode_weights is None)
                     or ("truths" in self.needs and not target.truths())
-                    or ("score" in self.needs and not target.has_score))
+                    or ("score" in self.needs and not target.has_score)
+                    or self.fails_on(target))
+
+    def fails_on(self, target: Target) -> str:
+        """Why the metric means nothing on a target that gives all it needs; '' where it does."""
+        return ""

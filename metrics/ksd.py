@@ -9,7 +9,8 @@ from torch import Tensor
 from metrics.base import Estimate, Evidence, Metric
 from metrics.parts.pairs import u_variance
 from metrics.parts.shared import checked, estimate
-from metrics.parts.stein import stein_sums
+from metrics.parts.stein import broken_identity, stein_sums
+from targets.base import Target
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,10 @@ class Ksd(Metric):
              "inside each mode only")
     reference = ("Liu, Lee, Jordan (2016), eq. 14 (the U-statistic); Gorham, Mackey (2017), "
                  "Measuring sample quality with kernels (the kernel)")
+
+    def fails_on(self, target: Target) -> str:
+        """Where exact points break Stein's identity."""
+        return broken_identity(target)
 
     def estimate(self, x: Tensor, evidence: Evidence) -> Estimate:
         """Squared KSD, in inverse squared units of the target."""

@@ -8,7 +8,8 @@ from torch import Tensor
 
 from metrics.base import Estimate, Evidence, Metric
 from metrics.parts.shared import checked, root_estimate
-from metrics.parts.stein import stein_sums
+from metrics.parts.stein import broken_identity, stein_sums
+from targets.base import Target
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,10 @@ class KsdDft(Metric):
              "which only the floor shows")
     reference = ("Denoising Fisher Training, table 1, as SGMCMCJax computes it (imq_KSD); Gorham, "
                  "Mackey (2017)")
+
+    def fails_on(self, target: Target) -> str:
+        """Where exact points break Stein's identity."""
+        return broken_identity(target)
 
     def estimate(self, x: Tensor, evidence: Evidence) -> Estimate:
         """KSD, in inverse units of the target."""

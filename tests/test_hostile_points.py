@@ -14,6 +14,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from bench.prepare import _failing
 from bench.registry import catalogue, load
 from metrics.base import Estimate, Evidence, Metric
 from metrics.parts.weighing import OfWeights
@@ -213,6 +214,7 @@ def test_ksd_does_not_hold_where_exact_points_break_its_identity(name: str) -> N
     of = target(Box)
     said = answer(load("metrics", name), exact(of, 200, 3), of)
     assert isinstance(said, str) and "KSD does not hold on this target" in said
+    assert not load("metrics", name).applies(of) and load("metrics", name).applies(target())
     assert isinstance(answer(load("metrics", "mmd"), exact(of, 200, 3), of), Estimate)
 
 
@@ -228,3 +230,9 @@ def test_weights_that_say_nothing_are_no_number(name: str, weights: Tensor, said
                         weighing=Weighing(at_draws=weights, at_target=weights, gap=weights))
     with pytest.raises(ValueError, match=said):
         metric.estimate(exact(of, N, 3), evidence)
+
+
+def test_a_metric_that_is_left_out_is_named_in_the_run_s_facts() -> None:
+    """Before, each sampler's KSD there was 'not finite' and counted against the sampler."""
+    said = _failing(target(Box), {"mine": load("metrics", "ksd"), "mmd": load("metrics", "mmd")})
+    assert len(said) == 1 and said[0].startswith("mine is left out: KSD does not hold")

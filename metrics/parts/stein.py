@@ -97,7 +97,8 @@ def stein_sums(x: Tensor, evidence: Evidence) -> SteinSums:
     points where the density is zero or the score no number, and for points that the kernel, whose
     length is 1, cannot see together.
     """
-    check_identity(evidence.target)
+    if found := broken_identity(evidence.target):
+        raise ValueError(found)
 
     def compute() -> SteinSums:
         nearest = float(torch.pdist(x[:NEAR].double()).min())
@@ -121,8 +122,8 @@ def stein_sums(x: Tensor, evidence: Evidence) -> SteinSums:
 _known: deque[tuple[Target, str]] = deque(maxlen=8)
 
 
-def check_identity(target: Target) -> None:
-    """ValueError where exact points of the target break Stein's identity: KSD means nothing there.
+def broken_identity(target: Target) -> str:
+    """What exact points of the target say against Stein's identity; '' where it holds.
 
     An edge at which the density is not zero adds a boundary term, so that exact samples do not
     score zero and worse ones may score less; so does a score that is not the density's.
@@ -131,8 +132,7 @@ def check_identity(target: Target) -> None:
     if found is None:
         found = _broken_identity(target) if target.has_reference else ""
         _known.append((target, found))
-    if found:
-        raise ValueError(found)
+    return found
 
 
 def _broken_identity(target: Target) -> str:
