@@ -38,6 +38,8 @@ from results.store import read_header, write_atomically
 
 #: Folder of the confirming run within a checked run's folder.
 AGAIN = "confirmation"
+#: What a run remembers of the check it was made for, so that ``--resume`` ends in the same files.
+ASKED = ("check", "alpha", "tolerance", "samplers", "targets")
 
 
 def baseline(options: argparse.Namespace) -> int:
@@ -87,11 +89,9 @@ def _chosen(text: str | None, known: Collection[str], option: str) -> frozenset[
 
 
 def _judged(base: Snapshot, folder: Path, rule: Rule, samplers: str | None,
-            targets: str | None) -> Check:
+            targets: str | None, again: Path | None) -> Check:
     """The run in ``folder``, and its confirmation where there is one, against the baseline."""
-    again = folder / AGAIN
-    return judge(base, frozen(folder), rule,
-                 frozen(again) if (again / "run.json").exists() else None,
+    return judge(base, frozen(folder), rule, frozen(again) if again is not None else None,
                  _chosen(samplers, {c.sampler for c in base.cells}, "--samplers"),
                  _chosen(targets, {c.target for c in base.cells}, "--targets"))
 
@@ -101,8 +101,10 @@ def check(options: argparse.Namespace) -> int:
     if options.format not in FORMATS:
         raise UserError(f"unknown --format '{options.format}'{nearest(options.format, FORMATS)} "
                         f"(known: {', '.join(FORMATS)})")
-    made = _judged(read(Path(options.baseline)), Path(options.dir), _rule(options),
-                   options.samplers, options.targets)
+    folder = Path(options.dir)
+    again = folder / AGAIN if (folder / AGAIN / "run.json").exists() else None
+    made = _judged(read(Path(options.baseline)), folder, _rule(options), options.samplers,
+                   options.targets, again)
     if options.format == "text":
         print_text(made, open_console())
     else:
@@ -132,8 +134,11 @@ def for_check(suite: Suite, options: argparse.Namespace) -> Suite:
     """
     base = read(Path(options.check))
     _rule(options)
-    if options.seeds is None and options.resume is None:
-        suite = replace(suite, seeds=tuple(range(CHECK_SEEDS)))
+    if options.resume is None:
+        asked = {key: getattr(options, key) for key in ASKED}
+        suite = replace(suite, check={**asked, "check": str(Path(options.check).resolve())})
+        if options.seeds is None:
+            suite = replace(suite, seeds=tuple(range(CHECK_SEEDS)))
     if base.suite != suite.name:
         raise ReportError(f"'{options.check}' is a baseline of suite '{base.suite}', not of "
                           f"'{suite.name}'")
@@ -152,14 +157,14 @@ def run_checked(options: argparse.Namespace, folder: Path, workers: int, command
     """Judge the run that has just ended in ``folder``; run again what got worse."""
     base, rule = read(Path(options.check)), _rule(options)
     samplers, targets = options.samplers, options.targets
-    made = _judged(base, folder, rule, samplers, targets)
+    made = _judged(base, folder, rule, samplers, targets, None)
     if made.fired:
         print(f"\n{len(made.fired)} of {len(made.findings)} got worse; running {FRESH_SEEDS} "
               "fresh seeds to confirm", flush=True)
         if code := run_suite(_again(made, folder), folder / AGAIN, workers, command,
-                             options.allow_changed_code, report=False):
+                             options.allow_changed_code, report=False, resume=folder):
             return code
-        made = _judged(base, folder, rule, samplers, targets)
+        made = _judged(base, folder, rule, samplers, targets, folder / AGAIN)
     print()
     print_text(made, open_console())
     for suffix, text in (("md", markdown), ("xml", junit), ("json", as_json)):
@@ -175,7 +180,7 @@ def _again(made: Check, folder: Path) -> Suite:
     first = 1 + max(made.baseline.seeds | made.run.seeds)
     samplers = {f.sampler for f in made.fired}
     targets = {f.target for f in made.fired}
-    return replace(suite, seeds=tuple(range(first, first + FRESH_SEEDS)),
+    return replace(suite, seeds=tuple(range(first, first + FRESH_SEEDS)), check={},
                    samplers=tuple(s for s in suite.samplers if s.label in samplers),
                    targets=tuple(t for t in suite.targets if t.label in targets))
 

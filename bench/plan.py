@@ -42,6 +42,8 @@ def suite_facts(suite: Suite) -> dict[str, Any]:
     """The suite as plain values; two runs with the same facts are the same run."""
     facts = dataclasses.asdict(suite)
     del facts["targets"], facts["samplers"], facts["metrics"]
+    if not suite.check:
+        del facts["check"]
     return {**facts, "seeds": len(suite.seeds), "seed_list": list(suite.seeds),
             "budget": str(suite.budget), "currency": suite.budget.currency,
             "amount": suite.budget.amount,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -195,16 +196,21 @@ def default_folder(suite: str) -> Path:
 
 
 def run_suite(suite: Suite, folder: Path, workers: int, command: str,
-              allow_changed_code: bool = False, report: bool = True) -> int:
-    """Run, then show the tables and where the report lies; 0 when every job is accounted for."""
+              allow_changed_code: bool = False, report: bool = True,
+              resume: Path | None = None) -> int:
+    """Run, then show the tables and where the report lies; 0 when every job is accounted for.
+
+    ``resume`` is the folder that ``--resume`` must name, where it is another.
+    """
     console = open_console()
     foreign = {path for path in (folder / "run.json", folder, *folder.parents) if path.exists()}
     try:
         with Progress(suite, console) as progress:
             Runner(suite, folder, workers, command, progress, allow_changed_code).go()
     except KeyboardInterrupt:
+        named = shlex.quote(str(resume or folder))
         console.print(f"\nstopped; finished jobs are safe. Go on with: python -m bench run "
-                      f"--resume {folder}", markup=False, highlight=False, soft_wrap=True)
+                      f"--resume {named}", markup=False, highlight=False, soft_wrap=True)
         return 130
     except UserError:
         _take_back(folder, foreign)

@@ -62,6 +62,7 @@ def run(options: argparse.Namespace) -> int:
     from bench.runner import run_suite
 
     suite, folder = _planned(options) if options.resume is None else _resumed(options)
+    _recall(suite, options)
     if options.check is not None:
         from bench.checking import for_check
 
@@ -77,6 +78,14 @@ def run(options: argparse.Namespace) -> int:
     from bench.checking import run_checked
 
     return run_checked(options, folder, workers, command)
+
+
+def _recall(suite: Suite, options: argparse.Namespace) -> None:
+    """A resumed run goes on with its check; a check named anew judges what the run was for."""
+    named = options.check is not None
+    for key, value in suite.check.items():
+        if not named or key in ("samplers", "targets"):
+            setattr(options, key, value)
 
 
 def _planned(options: argparse.Namespace) -> tuple[Suite, Path]:

@@ -61,6 +61,7 @@ class Suite:
     published: tuple[str, ...] = ()
     plugin: str = ""
     references: dict[str, str] = field(default_factory=dict)
+    check: dict[str, Any] = field(default_factory=dict)  # options of a check that follows the run
 
 
 def read_preset(name: str) -> dict[str, Any]:
