@@ -6,6 +6,7 @@ import json
 import shlex
 import time
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,19 @@ from bench.pool import End, Pool, Task
 from bench.progress import Progress
 from bench.provenance import allowed, changes, provenance
 from bench.suites import Suite
+from results import damage
 from results.console import open_console
 from results.records import Cost, Job
-from results.store import TROUBLE, Store, StoreError, read_header, save, trouble, withdraw
+from results.store import (
+    TROUBLE,
+    Store,
+    StoreError,
+    read,
+    read_header,
+    save,
+    trouble,
+    withdraw,
+)
 
 
 class Runner:
@@ -43,6 +54,9 @@ class Runner:
             with Store(self.folder) as store:
                 head = self._header()
                 store.collect()
+                while store.set_aside:
+                    self.progress.say("a damaged file of the inbox was set aside as "
+                                      f"{store.set_aside.pop()}; its job is run again")
                 self._prepare(Pool(self.workers, 1, self.folder / "log"), head)
                 with referee(self.suite.referee) as self.apart:
                     self._jobs(Pool(self.slots, self.threads, self.folder / "log"), store)
@@ -84,7 +98,12 @@ class Runner:
         save(self.folder / "run.json", json.dumps(head, indent=1).encode())
 
     def _prepare(self, pool: Pool, head: dict[str, Any]) -> None:
-        if all("fingerprint" in facts for facts in head["targets"].values()):
+        for label, said in damage.of_targets(self.folder, head["targets"]).items():
+            self.progress.say(f"{said}; target {label} is prepared again")
+            del head["targets"][label]["fingerprint"]
+        left = tuple(t for t in self.suite.targets
+                     if "fingerprint" not in head["targets"][t.label])
+        if not left:
             return
         self.progress.say("preparing targets: fingerprints, density grids, floors")
 
@@ -100,12 +119,15 @@ class Runner:
                     raise UserError(f"preparing target '{label}' failed: {_how(end)}")
             return []
 
-        pool.run(prepare_tasks(self.suite, self.folder, self.workers), on_event, on_end,
-                 self.progress.tick)
+        tasks = prepare_tasks(replace(self.suite, targets=left), self.folder, self.workers)
+        pool.run(tasks, on_event, on_end, self.progress.tick)
         self._write(head)
 
     def _jobs(self, pool: Pool, store: Store) -> None:
         finished = store.finished()
+        for key, said in damage.of_jobs(self.folder, read(self.folder)[0]).items():
+            self.progress.say(f"{said}; job {key} is run again")
+            finished.discard(key)
         tasks = job_tasks(self.suite, self.folder, self.threads, finished)
         if self.apart is not None:
             tasks = [self.apart.hidden(task) for task in tasks]
@@ -117,6 +139,9 @@ class Runner:
                 if isinstance(record, Job):
                     finished.add(record.key)
                     self.progress.job(record)
+            if store.set_aside:
+                raise StoreError("a result was damaged before it was read, and set aside as "
+                                 f"'{store.set_aside[0]}'; go on with --resume")
             self.progress.tick()
 
         looks: dict[str, dict[str, Any]] = {}  # the last that each job told of

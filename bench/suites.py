@@ -172,6 +172,18 @@ def _choose(room: str, have: tuple[Spec, ...], wanted: str | None,
 
 def from_facts(facts: dict[str, Any]) -> Suite:
     """The suite of a run's header, so that a run can be resumed without its suite file."""
+    try:
+        return _from_facts(facts)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise UserError(f"the header of the run does not say what was asked ({_said(error)}); "
+                        "restore its run.json or run anew") from None
+
+
+def _said(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"
+
+
+def _from_facts(facts: dict[str, Any]) -> Suite:
     items = {room: tuple(Spec(**spec) for spec in specs)
              for room, specs in facts["items"].items()}
     plain: dict[str, Any] = {f.name: facts[f.name] for f in fields(Suite)

@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import gzip
 import json
 import os
@@ -29,6 +28,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from results.lines import assemble, ordered
+from results.lock import Held, Lock
 from results.records import Job, Record, dump
 
 RECORDS = "records.jsonl"
@@ -102,14 +102,28 @@ def read_header(folder: Path) -> dict[str, Any]:
     """The run's ``run.json``; raises StoreError where there is none or it is damaged."""
     path = folder / "run.json"
     try:
-        header = json.loads(path.read_text(encoding="utf-8"))
+        header = json.loads(path.read_bytes())
     except FileNotFoundError:
         raise StoreError(f"'{folder}' is not the folder of a run (no run.json)") from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise StoreError(f"'{path}' cannot be read: {error}; restore it or run anew") from None
     if not isinstance(header, dict) or header.get("v") != 1:
         raise StoreError(f"'{path}' is not a header this program reads; run anew")
+    if lacking := _lacking(header):
+        raise StoreError(f"'{path}' is damaged: {lacking} is missing or no table; restore it or "
+                         "run anew")
     return header
+
+
+def _lacking(header: dict[str, Any]) -> str:
+    """The first part of a header that is not what it must be; '' where all are."""
+    for part in ("suite", "samplers", "targets", "metrics"):
+        found = header.get(part)
+        if not isinstance(found, dict):
+            return f"'{part}'"
+        if part != "suite" and (bad := [k for k, v in found.items() if not isinstance(v, dict)]):
+            return f"'{part}.{bad[0]}'"
+    return ""
 
 
 class Store:
@@ -125,16 +139,14 @@ class Store:
         try:
             for sub in ("", *FOLDERS):
                 (self.folder / sub).mkdir(parents=True, exist_ok=True)
-            self._lock = open(self.folder / ".lock", "w")  # noqa: SIM115
+            self._lock = Lock(self.folder)
+            self._lock.take()
+        except Held as error:
+            raise StoreError(f"another run is writing to '{self.folder}' ({error}); wait for it "
+                             "to end or choose another folder with --out") from None
         except OSError as error:
             raise StoreError(f"cannot write to '{self.folder}': {error.strerror}; choose another "
                              "folder with --out") from None
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            self._lock.close()
-            raise StoreError(f"another run is writing to '{self.folder}'; wait for it to end or "
-                             "choose another folder with --out") from None
         self._file = open(self.folder / RECORDS, "ab", buffering=0)  # noqa: SIM115
         self._close_broken_line()
         return self
@@ -142,7 +154,7 @@ class Store:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
                  trace: TracebackType | None) -> None:
         self._file.close()
-        self._lock.close()
+        self._lock.release()
 
     def _close_broken_line(self) -> None:
         """A kill can leave half a line at the end; the next record must not be glued to it."""
@@ -204,7 +216,7 @@ def withdraw(folder: Path) -> None:
     """
     if any(path.stat().st_size for path in folder.glob(RECORDS)) or any(folder.glob("inbox/*")):
         return
-    own = [folder / name for name in ("run.json", RECORDS, ".lock")]
+    own = [folder / name for name in ("run.json", RECORDS, ".lock", ".lock.held")]
     for sub, ending in FOLDERS.items():
         own += folder.glob(f"{sub}/*{ending}")
     for path in own:
