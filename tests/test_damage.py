@@ -81,7 +81,8 @@ def test_damaged_files_are_set_aside_and_made_again(whole: Path, tmp_path: Path)
 
 @pytest.mark.parametrize("text", [
     "", "{", "[]", "3", '{"v": 1}', '{"v": 2, "suite": {}}', '{"v": 1, "suite": []}',
-    "[" * 100_000, '{"v": 1, "suite": {}, "samplers": {}, "targets": {}, "metrics": {}}', "\x00", "NaN"])
+    "[" * 100_000, '{"v": 1, "suite": {}, "samplers": {}, "targets": {}, "metrics": {}}', "\x00",
+    "NaN"])
 def test_a_header_that_is_none_is_one_sentence(whole: Path, tmp_path: Path, text: str,
                                                capsys: pytest.CaptureFixture[str]) -> None:
     run = tmp_path / "run"
