@@ -86,7 +86,7 @@ def number(value: float | None, digits: int = 3, decimals: int = 99) -> str:
         return "0"
     exponent = int(f"{value:.{digits - 1}e}".partition("e")[2])
     if exponent >= 6 or (exponent < -4 and decimals == 99):
-        mantissa = f"{value / 10.0**exponent:.{digits - 1}f}"
+        mantissa = f"{value:.{digits - 1}e}".partition("e")[0]
         return f"{mantissa}×{power(exponent)}".replace("-", "−", 1)
     text = f"{value:.{min(max(digits - 1 - exponent, 0), decimals)}f}"
     return text.lstrip("-") if not float(text) else text.replace("-", "−")

@@ -160,6 +160,9 @@ _SORTS: dict[str, type[Job] | type[Checkpoint] | type[Measure]] = {
     "job": Job, "checkpoint": Checkpoint, "measure": Measure}
 _FIELDS = {cls: frozenset(f.name for f in dataclasses.fields(cls)) for cls in _SORTS.values()}
 _COSTS = {"train", "draw", "spent", "uncharged"}
+_KINDS: dict[type, dict[str, Any]] = {
+    cls: {f.name: f.type for f in dataclasses.fields(cls) if f.type in ("int", "float")}
+    for cls in (Job, Checkpoint, Measure, Cost)}
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401
@@ -196,15 +199,31 @@ def parse(line: str) -> Record:
     values = {k: v for k, v in raw.items() if k in known}
     try:
         for name in _COSTS & values.keys():
-            values[name] = Cost(**values[name])
+            values[name] = Cost(**_numbers(Cost, values[name]))
+        values = _numbers(cls, values)
         for name in ("probe", "renewal", "parts", "notes"):
             if values.get(name) is not None:
-                values[name] = tuple(values[name])
+                values[name] = tuple(math.nan if v is None else v for v in values[name])
         if "ladder" in values:
             values["ladder"] = tuple((int(n), float(s)) for n, s in values["ladder"])
         return cls(**values)
     except (TypeError, ValueError) as error:
         raise BadRecord(f"fields do not fit: {error}") from None
+
+
+def _numbers(cls: type, values: dict[str, Any]) -> dict[str, Any]:
+    """The values, with None as the float that was not finite when it was written.
+
+    Raises TypeError where a field of a number holds none: a count is always one.
+    """
+    made = dict(values)
+    for name, kind in _KINDS[cls].items():
+        value = made.get(name, 0)
+        if value is None and kind == "float":
+            made[name] = math.nan
+        elif not isinstance(value, int | float):
+            raise TypeError(f"'{name}' is no number")
+    return made
 
 
 def _check_seal(line: str, raw: dict[str, Any]) -> None:
