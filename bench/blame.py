@@ -6,7 +6,6 @@ What the sampler raises is ``failed``; what the target raises while the sampler 
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -15,10 +14,8 @@ from torch import Tensor
 
 from bench import meter
 from bench.errors import MissingPackage
-from results.store import StoreError
+from results.store import FULL, StoreError
 from targets.base import Target
-
-_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class Ended(Exception):
@@ -43,7 +40,7 @@ def ended(verb: str, error: Exception) -> Ended:
     said = f"{type(error).__name__}: {error}"
     if isinstance(error, Ended):
         return error
-    if isinstance(error, OSError) and error.errno in _FULL:
+    if isinstance(error, OSError) and error.errno in FULL:
         raise StoreError(f"the disk is full ({error}); make room and go on with --resume"
                          ) from error
     if is_memory(error):

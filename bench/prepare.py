@@ -25,7 +25,8 @@ from bench.streams import global_stream
 from metrics.base import Metric
 from metrics.floors import null_draws
 from metrics.parts.identity import fingerprint as behaviour
-from results.store import save
+from results.arrays import read_arrays
+from results.store import StoreError, save
 from targets.base import Target
 from targets.parts import agreement, contract
 from targets.parts.fused import compiling
@@ -123,11 +124,14 @@ def _committed(target: Target, name: str, metrics: dict[str, Metric]) -> dict[st
     path = COMMITTED / f"{name}.npz"
     if not path.exists() or isinstance(target, Referenced):
         return {}
-    with np.load(path, allow_pickle=False) as file:
-        if not same(file["fingerprint"].tolist(), fingerprint(target)):
-            return {}
-        versions = json.loads(str(file["versions"]))
-    known = read_floors(path)
+    try:
+        stored = read_arrays(path)
+    except StoreError:
+        raise UserError(f"the committed floors '{path}' are damaged; restore that file, or delete "
+                        "it, so that runs draw floors of their own") from None
+    if not same(stored["fingerprint"].tolist(), fingerprint(target)):
+        return {}
+    versions, known = json.loads(str(stored["versions"])), read_floors(path)
     return {f"{label}/{k.partition('/')[2]}": draws for label, m in metrics.items()
             if versions.get(m.name) == m.version and m == type(m)()
             for k, draws in known.items() if k.partition("/")[0] == m.name}

@@ -35,8 +35,8 @@ class Scorer:
         self.folder = Path(common["folder"])
         floors = self.folder / "floors" / f"{label}.npz"
         if target.has_reference and not floors.exists():
-            raise StoreError(f"'{floors}' is missing, and with it what exact samples score; run "
-                             "anew, in another folder")
+            raise StoreError(f"'{floors}' is missing, and with it what exact samples score; "
+                             "make it again with --resume")
         self.judge = Judge(target, label, metrics, seed, common["n"], floors)
         self.records: list[Record] = []
         self.seconds = 0.0

@@ -44,8 +44,9 @@ class StoreError(Exception):
     """The folder cannot be used, with advice."""
 
 
-#: What a disk or its owner can do to a file, whatever is written.
-TROUBLE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO, errno.EACCES}
+#: A full disk, and what else a disk or its owner can do to a file, whatever is written.
+FULL = {errno.ENOSPC, errno.EDQUOT}
+TROUBLE = FULL | {errno.EFBIG, errno.EROFS, errno.EIO, errno.EACCES}
 
 
 def trouble(path: Path, error: OSError) -> StoreError:
