@@ -1,8 +1,9 @@
 """A fuzz of the borders: whatever a user's files, names, terminal and code hold, the answer is the
 right one or one sentence; never a traceback, never a changed number.
 
-Deterministic, so that a failure is found again. ``pytest -m slow`` runs thirty times as many
-inputs. How many ran, and how many of them were refused, each test prints (``pytest -rP``).
+Deterministic, so that a failure is found again: 3,150 inputs in 16 seconds of one core;
+``pytest -m slow`` runs thirty times as many. How many ran, and how many of them were refused,
+each test prints (``pytest -rP``).
 """
 
 from __future__ import annotations
