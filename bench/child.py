@@ -3,7 +3,9 @@
 It is two processes. The worker does the task, with whatever the plugins it runs may do to their
 process. The other watches: when the worker ends, or the run does, or the run says so (SIGTERM), it
 kills all that is left of what the worker started, and ends as the worker did. What the worker
-prints goes to the log.
+prints goes to the log. Where a user's code takes part, each seed is done by a fresh copy of the
+worker, which has loaded the program and nothing of the user's: what such code keeps in its modules
+cannot reach another seed, and nothing is loaded twice.
 """
 
 from __future__ import annotations
@@ -15,12 +17,16 @@ import resource
 import select
 import signal
 import sys
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from bench.channel import Line
 from bench.started import end_all
 
 DEATH_SIGNAL, ADOPT = 1, 36  # PR_SET_PDEATHSIG and PR_SET_CHILD_SUBREAPER of Linux
+#: How a copy ends that has done its seed; whatever else it ends with, it has not.
+COMPLETE = 64
 
 
 def _set(option: int, value: int) -> None:
@@ -65,12 +71,35 @@ def _watch(worker: int, line: Line) -> int:
         if line.socket.fileno() in ready or signal.SIGTERM in os.read(wake, 64):
             break
     end_all(worker)
-    if code is not None and code < 0:
+    return 1 if code is None else _likewise(code)
+
+
+def _likewise(code: int) -> int:
+    """The exit code of a process that ends as another did; of a signal, by that signal."""
+    if code < 0:
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         with contextlib.suppress(OSError):  # SIGKILL cannot be handled anyway
             signal.signal(-code, signal.SIG_DFL)
         os.kill(os.getpid(), -code)
-    return 1 if code is None else code
+    return code
+
+
+def _in_a_copy(job: Callable[[], object], line: Line) -> int:
+    """Do a job in a copy of this process; how that ended, with all that it had started."""
+    worker, copy = os.getpid(), os.fork()
+    if copy:
+        code = os.waitstatus_to_exitcode(os.waitpid(copy, 0)[1])
+        end_all()
+        return code
+    _set(DEATH_SIGNAL, signal.SIGKILL)
+    if os.getppid() != worker:
+        os._exit(1)
+    _set(ADOPT, 1)
+    line.belongs_here()
+    job()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(COMPLETE)  # what would keep it from ending now is no part of the job
 
 
 def _ended(worker: int) -> int | None:
@@ -104,7 +133,10 @@ def _work(task: dict[str, Any], line: Line) -> int:
         else:
             does = {"jobs": run_job, "play": play, "judge": judge}[task["task"]]
             for seed in task["seeds"]:
-                does(task, seed, tell)
+                if not task["copied"]:
+                    does(task, seed, tell)
+                elif (code := _in_a_copy(partial(does, task, seed, tell), line)) != COMPLETE:
+                    return _likewise(code)
     except (UserError, StoreError) as error:
         sort = "store" if isinstance(error, StoreError) else "user"
         tell({"event": "error", "sort": sort, "message": str(error)})

@@ -116,7 +116,7 @@ def _foreign(suite: Suite, target: Spec, sampler: Spec | None = None) -> bool:
 
 
 def job_tasks(suite: Suite, folder: Path, threads: int, finished: set[str]) -> list[Task]:
-    """One child for all unfinished seeds of a target and a sampler; one a seed for users' code.
+    """One child for all unfinished seeds of a target and a sampler.
 
     Under a budget of seconds the order is random, so that no sampler always meets a cold or a busy
     machine, and drawn from the suite's name, so that two runs go the same way. Otherwise numbers
@@ -124,7 +124,7 @@ def job_tasks(suite: Suite, folder: Path, threads: int, finished: set[str]) -> l
     """
     common = _common(suite, folder, threads)
     tasks = [task for t in suite.targets for s in suite.samplers
-             for task in cell_tasks(suite, common, t, s, finished)]
+             if (task := cell_task(suite, common, t, s, finished)) is not None]
     if suite.budget.currency == "seconds":
         random.Random(suite.name).shuffle(tasks)
     else:
@@ -133,24 +133,24 @@ def job_tasks(suite: Suite, folder: Path, threads: int, finished: set[str]) -> l
     return tasks
 
 
-def cell_tasks(suite: Suite, common: dict[str, Any], target: Spec, sampler: Spec,
-               finished: set[str]) -> list[Task]:
-    """The children that run what is left of one cell."""
+def cell_task(suite: Suite, common: dict[str, Any], target: Spec, sampler: Spec,
+              finished: set[str]) -> Task | None:
+    """The child that runs what is left of one cell, if anything is; in copies for users' code."""
     plugin = Path(suite.plugin) if suite.plugin else None
     keys = {seed: job_key(sampler.label, target.label, seed) for seed in suite.seeds}
     seeds = [seed for seed, key in keys.items() if key not in finished]
+    if not seeds:
+        return None
     attributes = find("samplers", sampler.name, plugin).attributes
-    spec = {"task": "jobs", "common": common,
+    spec = {"task": "jobs", "common": common, "copied": _foreign(suite, target, sampler),
+            "seeds": seeds,
             "keys": {str(seed): key for seed, key in keys.items()},
             "target": dataclasses.asdict(target),
             "sampler": {**dataclasses.asdict(sampler), "kind": attributes.get("kind", ""),
                         "learned": bool(attributes.get("learned")),
                         "anneals": bool(attributes.get("anneals")),
                         "preset": suite.preset if sampler.params else ""}}
-    if _foreign(suite, target, sampler):
-        return [Task(keys[seed], {**spec, "seeds": [seed]}, suite.wall_limit) for seed in seeds]
-    name = joined(sampler.label, target.label)
-    return [Task(name, {**spec, "seeds": seeds}, suite.wall_limit)] if seeds else []
+    return Task(joined(sampler.label, target.label), spec, suite.wall_limit)
 
 
 def job_facts(spec: dict[str, Any], seed: int) -> dict[str, Any]:

@@ -307,7 +307,8 @@ def _import(entry: Entry) -> ModuleType:
 
 
 def _said(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}"
+    """What an exception says; a ValueError is a sentence about a value already."""
+    return str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
 
 
 def load(room: str, name: str, plugin: Path | None = None, **parameters: Any) -> Any:  # noqa: ANN401

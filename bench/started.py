@@ -62,12 +62,13 @@ def resident_bytes(pid: int) -> int:
         return 0
 
 
-def end_all(group: int) -> None:
-    """Kill every process of a group and all that this process has started, whatever its group."""
+def end_all(group: int | None = None) -> None:
+    """Kill all that this process has started, whatever its group, and every process of a group."""
     until = time.monotonic() + PATIENCE
     while time.monotonic() < until:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(group, signal.SIGKILL)
+        if group is not None:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(group, signal.SIGKILL)
         for pid in descendants(os.getpid()):
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.kill(pid, signal.SIGKILL)

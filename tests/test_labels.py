@@ -152,4 +152,4 @@ def test_a_plugin_s_name_is_held_to_the_same_rule(tmp_path: Path) -> None:
         read_suite(suite_file(tmp_path, GOOD), plugin, only_samplers="my sampler [new]")
     text = GOOD.replace('"mala"', '{name = "my sampler [new]", label = "mine"}')
     suite = read_suite(suite_file(tmp_path, text), plugin)
-    assert [t.name for t in job_tasks(suite, tmp_path, 1, set())][-1].endswith("--gaussian--s1")
+    assert [t.name for t in job_tasks(suite, tmp_path, 1, set())][-1].endswith("--gaussian")

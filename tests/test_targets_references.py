@@ -128,15 +128,18 @@ def test_runs_that_disagree_are_caught() -> None:
     assert "run against run" in faults(Small(), [one, still], pooled([one, still]))
 
 
-def test_a_failed_check_writes_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_failed_check_writes_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path,
+                                       capsys: pytest.CaptureFixture[str]) -> None:
+    """Exit code 2: 1 is kept for regressions."""
     nothing = Run(torch.zeros(2, 4, 2 * 61 * 62), torch.zeros(100, 4, 61), 0.8, 0.5)
     monkeypatch.setattr(references, "run", lambda *_: nothing)
     for value, written in ((1.2, []), (1.0, ["sonar.npz"])):
         found = {"split R-hat": (value, 1.01)}
         monkeypatch.setattr(references, "checks", lambda *_, found=found: found)
         if value > 1.01:
-            with pytest.raises(SystemExit, match="failed a check"):
+            with pytest.raises(SystemExit, match="2"):
                 references.make("sonar", tmp_path)
+            assert "failed a check" in capsys.readouterr().err
         else:
             references.make("sonar", tmp_path)
         assert [path.name for path in tmp_path.iterdir()] == written
