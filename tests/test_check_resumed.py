@@ -60,6 +60,7 @@ def kept(folder: Path) -> dict[str, str]:
             for p in folder.glob("check.*")}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("where", ["run", "confirmation"])
 def test_a_check_goes_on_where_it_was_stopped(home: Path, tmp_path: Path, where: str,
                                               monkeypatch: pytest.MonkeyPatch,

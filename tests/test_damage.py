@@ -39,6 +39,10 @@ floor_draws = 10
 """
 
 
+#: Real runs, and every command of the program: `.ci/run` and `pytest -m slow` hold them.
+pytestmark = pytest.mark.slow
+
+
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("damage")

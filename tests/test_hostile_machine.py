@@ -28,6 +28,10 @@ PACKAGES = ("bench", "samplers", "targets", "metrics", "results")
 CODE = "import sys\nfrom results.command import answer\nsys.exit(answer(lambda: {}))"
 
 
+#: Real runs, and every command of the program: `.ci/run` and `pytest -m slow` hold them.
+pytestmark = pytest.mark.slow
+
+
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make(tmp_path_factory.mktemp("runs") / "run", ["ula", "mala", "exact", "prior"],

@@ -34,6 +34,10 @@ Line = dict[str, Any]
 LABELS = ["ula", "svgd", "drifting", "exact", "prior"]
 
 
+#: Real runs, and every command of the program: `.ci/run` and `pytest -m slow` hold them.
+pytestmark = pytest.mark.slow
+
+
 def _set(sort: str, **values: Any) -> Callable[[Line], None]:  # noqa: ANN401
     """Change fields of lines of a sort; a dict changes fields within a field."""
     def change(line: Line) -> None:

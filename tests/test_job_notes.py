@@ -16,6 +16,10 @@ from tests.report_fake import make
 NOTE = "numpy's global random state was changed by the sampler"
 
 
+#: Real runs, and every command of the program: `.ci/run` and `pytest -m slow` hold them.
+pytestmark = pytest.mark.slow
+
+
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """A run in which mala's jobs carry a note and the target raised for hmc on gmm4, seed 0."""

@@ -35,6 +35,10 @@ wall_limit = 8
 """
 
 
+#: Real runs, and every command of the program: `.ci/run` and `pytest -m slow` hold them.
+pytestmark = pytest.mark.slow
+
+
 def start(place: Path, *words: str, suite: str = SUITE) -> subprocess.Popen[str]:
     """A run with the plugin; helpers carry the path of the folder in their command line."""
     (place / "suite.toml").write_text(suite)

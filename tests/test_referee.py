@@ -134,6 +134,7 @@ def test_a_spy_finds_exact_points_together_and_none_apart(tmp_path: Path) -> Non
     assert apart["targets"] > 0 and not apart["able"] + apart["truths"] + apart["told"]
 
 
+@pytest.mark.slow
 def test_a_job_that_dies_apart_is_a_row_and_the_others_are_judged(tmp_path: Path) -> None:
     (tmp_path / "mixed.toml").write_text(SPYING.replace('"spy"', '"dies", "raises", "good"')
                                          .replace("seeds = 1", "seeds = 2"))
