@@ -41,10 +41,6 @@ SHIFT = np.loadtxt(HERE / "shift.csv")
 CHAINS = [np.load(HERE / f"chain_{i}.npy") for i in range(2)]
 BESIDE = np.load(Path(__file__).with_suffix(".npy"))
 
-#: Real runs, and every command of the program: `.ci/run` and `pytest -m slow` hold them.
-pytestmark = pytest.mark.slow
-
-
 class Mine(Sampler):
     """Normal draws."""
     name = "mine"

@@ -15,10 +15,6 @@ PLUGIN = '''
 import os, signal
 from tests.bad_samplers import Good
 
-#: Real runs, and every command of the program: `.ci/run` and `pytest -m slow` hold them.
-pytestmark = pytest.mark.slow
-
-
 class Late(Good):
     """Kills its process once it made some steps."""
     name = "late"

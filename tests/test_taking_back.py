@@ -25,10 +25,6 @@ n_curve = 20
 """
 GOOD = """
 from targets.base import Target
-#: Real runs, and every command of the program: `.ci/run` and `pytest -m slow` hold them.
-pytestmark = pytest.mark.slow
-
-
 class Mine(Target):
     name = "mine"
     dim = 2
