@@ -15,6 +15,9 @@ from typing import Any
 from bench.plan import weighs
 from bench.pool import Task
 
+#: What a job leaves when it has ended: its record as far as the sampler's side knows it.
+END = "job.json"
+
 
 class Apart:
     """Where samplers leave what their checkpoints showed, until it has been judged."""
@@ -42,7 +45,7 @@ class Apart:
         """The seeds of a sampler's half that came to an end, well or not."""
         place = Path(task.spec["common"]["folder"])
         return [s for s in task.spec["seeds"]
-                if (place / task.spec["keys"][str(s)] / "job.json").exists()]
+                if (place / task.spec["keys"][str(s)] / END).exists()]
 
     def judging(self, task: Task, seeds: list[int]) -> Task:
         """The judge's half for those seeds."""

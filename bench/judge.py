@@ -42,7 +42,8 @@ class Judge:
                          if isinstance(m, OfWeights) and m.weighs(target)}
         reference = reference_block(target, name, seed, n) if target.has_reference else None
         self.evidence = Evidence(target, reference, seed)
-        self.floors, self.floorless = read_floors(floors), floors_left_out(floors)
+        stored = read_arrays(floors) if floors.exists() else {}
+        self.floors, self.floorless = floors_of(stored), left_out_of(stored)
         self._exact_sets: dict[int, Tensor] = {}
 
     def warm_up(self) -> None:
@@ -128,15 +129,11 @@ def reference_block(target: Target, name: str, seed: int, n: int) -> Tensor:
     return target.sample(n, stream("reference", name, seed, device=target.device))
 
 
-def read_floors(path: Path) -> dict[str, np.ndarray]:
-    """Null draws by ``label/n``; empty where the target has no reference."""
-    return {key: draws.astype(np.float64) for key, draws in _arrays(path).items() if "/" in key}
+def floors_of(stored: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Null draws by ``label/n`` among the arrays of a floors file."""
+    return {key: draws.astype(np.float64) for key, draws in stored.items() if "/" in key}
 
 
-def floors_left_out(path: Path) -> dict[str, str]:
+def left_out_of(stored: dict[str, np.ndarray]) -> dict[str, str]:
     """Why there is no floor, by ``label/n``."""
-    return dict(json.loads(str(_arrays(path).get(LEFT_OUT, "{}"))))
-
-
-def _arrays(path: Path) -> dict[str, np.ndarray]:
-    return read_arrays(path) if path.exists() else {}
+    return dict(json.loads(str(stored.get(LEFT_OUT, "{}"))))

@@ -7,7 +7,6 @@ target's fingerprint and the metric's version still match; others are drawn here
 
 from __future__ import annotations
 
-import io
 import json
 import math
 from contextlib import suppress
@@ -20,13 +19,13 @@ import torch
 from bench.border import held_points
 from bench.errors import MissingPackage, UserError
 from bench.execute import check_compiler, check_device, load_plugged, make_metrics, make_target
-from bench.judge import LEFT_OUT, read_floors
+from bench.judge import LEFT_OUT, floors_of
 from bench.streams import global_stream
 from metrics.base import Metric
 from metrics.floors import null_draws
 from metrics.parts.identity import fingerprint as behaviour
-from results.arrays import read_arrays
-from results.store import StoreError, save
+from results.arrays import read_arrays, save_arrays
+from results.store import StoreError
 from targets.base import Target
 from targets.parts import agreement, contract
 from targets.parts.fused import compiling
@@ -49,12 +48,12 @@ def prepare_target(spec: dict[str, Any]) -> dict[str, Any]:
     metrics = make_metrics(common)
     note = _check_reference(target, common) if isinstance(target, Referenced) else ""
     if target.dim == 2:
-        _save(folder / "density" / f"{label}.npz", density_grid(target))
+        save_arrays(folder / "density" / f"{label}.npz", density_grid(target))
     floors: dict[str, np.ndarray] = {}
     if target.has_reference:
         floors, left_out = find_floors(target, spec["target"]["name"], metrics, common)
-        _save(folder / "floors" / f"{label}.npz",
-              {**floors, LEFT_OUT: np.array(json.dumps(left_out))})
+        save_arrays(folder / "floors" / f"{label}.npz",
+                    {**floors, LEFT_OUT: np.array(json.dumps(left_out))})
     facts = _facts(target, metrics, floors)
     notes = [facts["reference_note"], note, *_failing(target, metrics)]
     return {**facts, "reference_note": "; ".join(filter(None, notes))}
@@ -131,7 +130,7 @@ def _committed(target: Target, name: str, metrics: dict[str, Metric]) -> dict[st
                         "it, so that runs draw floors of their own") from None
     if not same(stored["fingerprint"].tolist(), fingerprint(target)):
         return {}
-    versions, known = json.loads(str(stored["versions"])), read_floors(path)
+    versions, known = json.loads(str(stored["versions"])), floors_of(stored)
     return {f"{label}/{k.partition('/')[2]}": draws for label, m in metrics.items()
             if versions.get(m.name) == m.version and m == type(m)()
             for k, draws in known.items() if k.partition("/")[0] == m.name}
@@ -183,9 +182,3 @@ def _facts(target: Target, metrics: dict[str, Metric],
             "metric_behaviour": {label: behaviour(m, target) for label, m in metrics.items()
                                  if m.applies(target)},
             "floor_draws": {k: len(v) for k, v in floors.items()}}
-
-
-def _save(path: Path, arrays: dict[str, np.ndarray]) -> None:
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]
-    save(path, buffer.getvalue())

@@ -11,7 +11,6 @@ none, since there are no exact points where the sampler is.
 from __future__ import annotations
 
 import dataclasses
-import io
 import json
 from functools import cache
 from pathlib import Path
@@ -21,18 +20,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from bench.apart import END
 from bench.execute import judged, make_metrics, make_target, sample
 from bench.loop import Look
 from bench.scoring import Scorer, Tell
-from results.arrays import read_arrays
+from results.arrays import read_arrays, save_arrays
 from results.records import Cost, Job, dump, parse
 from results.store import StoreError, save, submit
 from samplers.base import Weighing
 from targets.base import Target
 from targets.parts.sampling_only import sampling_only
 
-#: What a job leaves when it has ended: its record as far as the sampler's side knows it.
-END = "job.json"
 META = "meta"
 
 
@@ -45,7 +43,7 @@ def play(spec: dict[str, Any], seed: int, tell: Tell) -> None:
     def keep(look: Look) -> None:
         weighings = {n: look.weigh(n, None) for n in _sizes(look, common)} \
             if common["weighed"] else {}
-        save(folder / f"{look.index}.npz", _packed(look, weighings))
+        save_arrays(folder / f"{look.index}.npz", _packed(look, weighings))
         tell({"event": "look", "key": key, "progress": look.progress, "steps": look.steps,
               "spent": dataclasses.asdict(look.spent), "values": {}})
 
@@ -89,7 +87,7 @@ def _sizes(look: Look, common: dict[str, Any]) -> set[int]:
     return {curve, len(look.points)} if look.final else {curve}
 
 
-def _packed(look: Look, weighings: dict[int, Weighing | None]) -> bytes:
+def _packed(look: Look, weighings: dict[int, Weighing | None]) -> dict[str, np.ndarray]:
     arrays: dict[str, np.ndarray] = {"points": look.points.cpu().numpy()}
     estimates: dict[str, Any] = {}
     for n, said in weighings.items():
@@ -100,9 +98,7 @@ def _packed(look: Look, weighings: dict[int, Weighing | None]) -> bytes:
     meta = {"index": look.index, "progress": look.progress, "steps": look.steps,
             "spent": dataclasses.asdict(look.spent), "draw": dataclasses.asdict(look.draw),
             "final": look.final, "diagnostics": look.diagnostics, "log_z": estimates}
-    buffer = io.BytesIO()
-    np.savez(buffer, **arrays, **{META: np.array(json.dumps(meta))})  # type: ignore[arg-type]
-    return buffer.getvalue()
+    return {**arrays, META: np.array(json.dumps(meta))}
 
 
 def _unpacked(arrays: dict[str, np.ndarray], device: torch.device) -> Look:

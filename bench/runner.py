@@ -164,10 +164,14 @@ class Runner:
 
     def _to_judge(self, end: End) -> list[Task]:
         """The judge's half of what a sampler's half left."""
+        played = self._played(end)
+        return [self.apart.judging(end.task, played)] if self.apart and played else []
+
+    def _played(self, end: End) -> list[int]:
+        """The seeds whose sampler's half came to an end, where a referee is wanted."""
         if self.apart is None or end.task.spec["task"] != "play":
             return []
-        played = self.apart.played(end.task)
-        return [self.apart.judging(end.task, played)] if played else []
+        return self.apart.played(end.task)
 
     def _after(self, end: End, store: Store, finished: set[str],
                looks: dict[str, dict[str, Any]]) -> list[Task]:
@@ -176,7 +180,7 @@ class Runner:
         What it had spent is known to its last checkpoint only: a lower bound.
         """
         spec = end.task.spec
-        ended = set(self.apart.played(end.task)) if spec["task"] == "play" and self.apart else ()
+        ended = self._played(end)
         left = [s for s in spec["seeds"]
                 if s not in ended and spec["keys"][str(s)] not in finished]
         if not left:

@@ -5,20 +5,18 @@ It never meets the sampler, only what a checkpoint shows (``bench.loop.Look``).
 
 from __future__ import annotations
 
-import io
 import time
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from bench.judge import Judge
 from bench.loop import Look
 from metrics.base import Metric
+from results.arrays import save_arrays
 from results.records import Checkpoint, Record
-from results.store import StoreError, save
+from results.store import StoreError
 from targets.base import Target
 from targets.parts.fused import compiling
 
@@ -55,6 +53,5 @@ class Scorer:
                    "steps": look.steps, "spent": asdict(look.spent),
                    "values": {m.metric: m.value for m in measures if m.value is not None}})
         if look.final:
-            buffer = io.BytesIO()
-            np.savez_compressed(buffer, points=look.points.float().cpu().numpy())
-            save(self.folder / "samples" / f"{self.key}.npz", buffer.getvalue())
+            save_arrays(self.folder / "samples" / f"{self.key}.npz",
+                        {"points": look.points.float().cpu().numpy()})

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from results.store import StoreError
+from results.store import StoreError, save
 
 
 def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
@@ -29,3 +31,10 @@ def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
     except Exception as error:  # what a damaged archive raises is nowhere listed
         raise StoreError(f"'{path}' cannot be read ({type(error).__name__}: {error}); make it "
                          "again with --resume") from None
+
+
+def save_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Write an ``.npz`` file whole or not at all; StoreError where the disk refuses."""
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]
+    save(path, buffer.getvalue())

@@ -16,9 +16,10 @@ from torch import Tensor
 
 from bench.errors import UserError
 from bench.execute import run_job
-from bench.judge import Judge, floors_left_out, read_floors
+from bench.judge import Judge, floors_of, left_out_of
 from bench.prepare import prepare_target
 from metrics.base import Estimate, Evidence, Metric
+from results.arrays import read_arrays
 from results.records import Checkpoint, Job, Measure, parse
 from results.store import StoreError
 from tests.hostile import Bell, Fair, State, play, spoilt
@@ -253,7 +254,8 @@ def test_a_metric_without_a_null_law_has_no_floor_and_says_so(
                             "target": target_spec("gaussian")})
     assert facts["floor_draws"] == {}
     path = tmp_path / "floors" / "gaussian.npz"
-    assert read_floors(path) == {} and why in floors_left_out(path)["theirs/60"]
+    stored = read_arrays(path)
+    assert floors_of(stored) == {} and why in left_out_of(stored)["theirs/60"]
 
 
 def test_a_metric_with_a_programming_error_refuses_the_run_by_name(
