@@ -11,7 +11,8 @@ import resource
 import shutil
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -103,11 +104,20 @@ def run_job(spec: dict[str, Any], seed: int, tell: Tell) -> Job:
     """
     common, key = spec["common"], spec["keys"][str(seed)]
     tell({"event": "start", "key": key})
-    try:
+    with not_the_samplers(key):
         target = make_target(spec["target"], common)
         scorer = Scorer(spec, seed, target, make_metrics(common), tell)
         job = sample(spec, seed, target, scorer.see, bool(scorer.judge.weighers))
         submit(Path(common["folder"]), key, [*scorer.records, judged(job, scorer, target)])
+    tell({"event": "end", "key": key, "status": job.status})
+    return job
+
+
+@contextmanager
+def not_the_samplers(key: str) -> Iterator[None]:
+    """Around a job: what comes out of it is no fault of the sampler, and stops the run."""
+    try:
+        yield
     except (UserError, StoreError, torch.AcceleratorError):
         raise  # a device that fails takes its process with it, and the next seed has another
     except OSError as error:
@@ -118,8 +128,6 @@ def run_job(spec: dict[str, Any], seed: int, tell: Tell) -> Job:
         raise UserError(f"the benchmark itself failed at {key} ({type(error).__name__}: {error}); "
                         "that is no fault of the sampler, so nothing was recorded of this job: "
                         "please report it with what its log says") from error
-    tell({"event": "end", "key": key, "status": job.status})
-    return job
 
 
 def judged(job: Job, scorer: Scorer, target: Target) -> Job:

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from bench.apart import END
-from bench.execute import judged, make_metrics, make_target, sample
+from bench.execute import judged, make_metrics, make_target, not_the_samplers, sample
 from bench.loop import Look
 from bench.scoring import Scorer, Tell
 from results.arrays import read_arrays, save_arrays
@@ -47,9 +47,10 @@ def play(spec: dict[str, Any], seed: int, tell: Tell) -> None:
         tell({"event": "look", "key": key, "progress": look.progress, "steps": look.steps,
               "spent": dataclasses.asdict(look.spent), "values": {}})
 
-    target = _density(json.dumps([spec["target"], common]))
-    job = sample(spec, seed, target, keep, common["weighed"])
-    save(folder / END, dump(job).encode())
+    with not_the_samplers(key):
+        target = _density(json.dumps([spec["target"], common]))
+        job = sample(spec, seed, target, keep, common["weighed"])
+        save(folder / END, dump(job).encode())
     tell({"event": "end", "key": key, "status": job.status})
 
 
@@ -65,12 +66,13 @@ def judge(spec: dict[str, Any], seed: int, tell: Tell) -> None:
     common, key = spec["common"], spec["keys"][str(seed)]
     played = Path(spec["played"]) / key
     tell({"event": "start", "key": key})
-    target = make_target(spec["target"], common)
-    scorer = Scorer(spec, seed, target, make_metrics(common), tell)
-    for path in sorted(played.glob("*.npz"), key=lambda path: int(path.stem)):
-        scorer.see(_unpacked(read_arrays(path), target.device))
-    job = judged(_job(played / END), scorer, target)
-    submit(Path(common["folder"]), key, [*scorer.records, job])
+    with not_the_samplers(key):
+        target = make_target(spec["target"], common)
+        scorer = Scorer(spec, seed, target, make_metrics(common), tell)
+        for path in sorted(played.glob("*.npz"), key=lambda path: int(path.stem)):
+            scorer.see(_unpacked(read_arrays(path), target.device))
+        job = judged(_job(played / END), scorer, target)
+        submit(Path(common["folder"]), key, [*scorer.records, job])
     tell({"event": "end", "key": key, "status": "judged"})
 
 

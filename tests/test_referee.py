@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from bench import referee
+from bench.errors import UserError
 from results.folder import load
 from results.records import Job, Measure
 from results.report import facts
@@ -144,3 +147,20 @@ def test_a_job_that_dies_apart_is_a_row_and_the_others_are_judged(tmp_path: Path
     assert {k: v for k, v in jobs.items() if k[0] != "exact"} == {
         ("dies", 0): "killed", ("dies", 1): "killed", ("raises", 0): "failed",
         ("raises", 1): "failed", ("good", 0): "ok", ("good", 1): "ok"}
+
+
+@pytest.mark.parametrize(("half", "broken"), [(referee.play, "sample"), (referee.judge, "Scorer")])
+def test_a_fault_of_the_benchmark_is_no_sampler_s(half: Callable[..., None], broken: str,
+                                                 tmp_path: Path,
+                                                 monkeypatch: pytest.MonkeyPatch) -> None:
+    """It ended the process, and the sampler was recorded as failed."""
+    def fails(*_: object) -> None:
+        raise RuntimeError("a slip")
+
+    monkeypatch.setattr(referee, broken, fails)
+    monkeypatch.setattr(referee, "_density", lambda told: None)
+    monkeypatch.setattr(referee, "make_target", lambda spec, common: None)
+    spec = {"common": {"folder": str(tmp_path), "weighed": False, "metrics": []}, "target": {},
+            "keys": {"0": "mine--gmm4--s0"}, "played": str(tmp_path)}
+    with pytest.raises(UserError, match="the benchmark itself failed at mine--gmm4--s0"):
+        half(spec, 0, lambda event: None)
