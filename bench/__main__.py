@@ -37,15 +37,15 @@ def working_folder_last() -> None:
 
 
 def main() -> int:
-    """Run the command line; its exit codes are those of ``results.command``."""
+    """Run the command line; its exit codes are those of ``bench.core.exits``."""
     working_folder_last()
     if sentence := clash():
         print(f"error: {sentence}", file=sys.stderr)
         return 2
-    from results.command import answer
+    from bench.core.exits import answer
 
     def body() -> int:
-        from bench.cli import main as cli
+        from bench.commands.parser import main as cli
 
         return cli(sys.argv[1:])
 

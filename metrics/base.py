@@ -14,8 +14,8 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
+from bench.core.log_weights import Weighing
 from targets.base import Target
-from targets.parts.weighing import Weighing
 
 
 @dataclass(frozen=True)
@@ -37,8 +37,8 @@ class Evidence:
     ``reference``: exact points of the target, shape (m, dim), or None where the target has none.
     ``seed`` feeds what a metric randomises (projections), so that a value is reproducible.
     ``weighing``: what the sampler says of its own law, for the metrics that judge that
-    (``metrics.parts.weighing``). ``memo`` keeps what depends on the reference alone (bandwidths,
-    energies) between metrics.
+    (``metrics.importance.log_weight_metric``). ``memo`` keeps what depends on the reference alone
+    (bandwidths, energies) between metrics.
     """
 
     target: Target

@@ -14,27 +14,24 @@ and computes only what is not there yet for the same target and version.
 from __future__ import annotations
 
 import argparse
-import importlib
 import json
 import multiprocessing
 import os
-import pkgutil
 import sys
 import time
 import zlib
 from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 
-import metrics
-import targets
+from bench.core.fingerprint import fingerprint, same
+from bench.core.places import FLOORS
+from bench.core.registry import load, own
 from metrics.base import Evidence, Metric
 from targets.base import Target
-from targets.parts.identity import fingerprint, same
 
 Array = np.ndarray
 CHUNK = 20  # draws a worker makes at a time
@@ -67,27 +64,15 @@ def null_draws(target: Target, metric: Metric, n: int, draws: int, seed: int = 0
                     dtype=np.float32)[:, 0]
 
 
-@cache
-def _named(room: Any, name: str) -> Any:  # noqa: ANN401
-    """The entry called ``name`` in the file of that name, with its defaults; made once."""
-    module = importlib.import_module(f"{room.__name__}.{name}")
-    for item in vars(module).values():
-        if isinstance(item, type) and vars(item).get("name") == name:
-            return item()
-    raise ValueError(f"{room.__name__}/{name}.py holds no class named '{name}'")
-
-
-def _names(room: Any) -> list[str]:  # noqa: ANN401
-    return sorted(m.name for m in pkgutil.iter_modules(room.__path__)
-                  if not m.ispkg and m.name not in ("base", "floors", "audit"))
+_load = cache(load)
 
 
 def _chunk(task: tuple[str, tuple[str, ...], int, int, range]) -> list[list[float]]:
     """Draws of one task, shape (draws, metrics); runs in a worker with one thread."""
     target_name, metric_names, n, seed, draws = task
     torch.set_num_threads(1)
-    target = _named(targets, target_name).to("cpu", torch.float32)
-    judges = [_named(metrics, name) for name in metric_names]
+    target = _load("targets", target_name).to("cpu", torch.float32)
+    judges = [_load("metrics", name) for name in metric_names]
     return [null_values(target, judges, n, seed, i) for i in draws]
 
 
@@ -144,10 +129,11 @@ def floors(name: str, ns: Sequence[int], draws: int, out: Path, jobs: int = 1,
     ``only`` names the metrics that are drawn (without it: those on by default); the rest stay as
     they are. A longer floor begins with the draws of the shorter one.
     """
-    target: Target = _named(targets, name)
+    target: Target = _load("targets", name)
     if not target.has_reference:
         raise SystemExit(f"target '{name}' has no exact sampler, so it has no floors")
-    judges = {m: judge for m in _names(metrics) if (judge := _named(metrics, m)).applies(target)}
+    judges = {m: judge for m in own("metrics")
+              if (judge := _load("metrics", m)).applies(target)}
     versions = {m: judge.version for m, judge in judges.items()}
     identity = np.array(fingerprint(target), dtype=np.float64)
     path = out / f"{name}.npz"
@@ -176,7 +162,7 @@ def named_targets(text: str) -> list[str]:
     """Names of targets separated by commas, for argparse, each of which must exist."""
     names = text.split(",")
     for name in names:
-        if name not in _names(targets):
+        if name not in own("targets"):
             raise argparse.ArgumentTypeError(f"there is no target '{name}'")
     return names
 
@@ -189,7 +175,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
                         help="names, separated by commas")
     parser.add_argument("--n", default="1000,5000", type=numbers, help="numbers of points")
     parser.add_argument("--draws", type=int, default=1000)
-    parser.add_argument("--out", type=Path, default=Path("results/floors"))
+    parser.add_argument("--out", type=Path, default=FLOORS)
     parser.add_argument("--metrics", default="", help="only these, separated by commas "
                         "(default: all but those with default = False)")
     parser.add_argument("--jobs", type=int, default=1, help="processes")

@@ -2,5 +2,3 @@
 
 Nothing here imports a sampler, a target or torch: a report can be made where no run could.
 """
-
-from results.errors import ReportError as ReportError

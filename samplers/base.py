@@ -13,8 +13,8 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor
 
-from targets.base import Density
-from targets.parts.weighing import Weighing as Weighing
+from bench.core.density import Density
+from bench.core.log_weights import Weighing
 
 Kind = Literal["amortised", "continuing", "one-shot", "control"]
 Family = Literal["mcmc", "particles", "diffusion", "flow", "one-step", "control"]

@@ -9,54 +9,17 @@ metrics apply.
 from __future__ import annotations
 
 import copy
-import functools
-import os
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from types import FunctionType
-from typing import Any, ClassVar, Protocol, Self, runtime_checkable
+from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor
 
-
-@runtime_checkable
-class Density(Protocol):
-    """The sampling face: all that a sampler may know of a target.
-
-    Points ``x`` have shape (n, dim). ``scale`` is a length in the units of ``x``: nearly all mass
-    lies within a few scales of the origin. Nothing else of the target's shape is given away.
-    """
-
-    @property
-    def dim(self) -> int:
-        """Dimension of the space."""
-
-    @property
-    def scale(self) -> float:
-        """The declared length scale."""
-
-    @property
-    def device(self) -> torch.device:
-        """Where points live."""
-
-    @property
-    def dtype(self) -> torch.dtype:
-        """The floating-point type of points."""
-
-    def log_prob(self, x: Tensor) -> Tensor:
-        """log p up to a constant, shape (n,)."""
-
-    def score(self, x: Tensor) -> Tensor:
-        """Gradient of log p, shape (n, dim)."""
-
-    def log_prob_and_score(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Both, for the price of a score."""
-
-    def hvp(self, x: Tensor, v: Tensor) -> Tensor:
-        """Hessian of log p at each row of ``x`` times the same row of ``v``, shape (n, dim)."""
+from bench.core.density import NoGradient
+from bench.core.seal import guarded
 
 
 @dataclass(frozen=True)
@@ -69,14 +32,6 @@ class Truth:
     se: float = 0.0
 
 
-class SealedError(RuntimeError):
-    """A bare target was evaluated while a sampler ran: an evaluation nobody would have counted."""
-
-
-class NoGradient(NotImplementedError):
-    """A derivative was asked of a target that gives none; what needs it is unsupported there."""
-
-
 _LEAVES = "leaves torch's graph (NumPy, .detach() or no_grad inside)"
 _NO_SCORE = (f"the target gives no gradient: its log_prob {_LEAVES}; write it with torch "
              "operations, or give the target a score method")
@@ -84,42 +39,8 @@ _NO_HESSIAN = (f"the target gives no Hessian-vector products: its score {_LEAVES
                "torch operations, or override hvp")
 
 
-#: The environment says it to the processes that are started while targets are sealed.
-SEALED = "BENCH_TARGETS_SEALED"
-_sealed = SEALED in os.environ
 #: What may be called on a bare target while a sampler runs: it makes copies and evaluates nothing.
 _OPEN = frozenset({"to", "declaring", "tempered"})
-
-
-@contextmanager
-def sealed() -> Iterator[None]:
-    """While this lasts only targets behind a meter answer; all others raise SealedError.
-
-    The harness seals around every verb of a sampler, so that a sampler that makes or finds a
-    target of its own is stopped instead of under-counted. Processes that it starts in the meantime
-    are sealed for good.
-    """
-    global _sealed
-    before, _sealed = _sealed, True
-    os.environ[SEALED] = "yes"
-    try:
-        yield
-    finally:
-        _sealed = before
-        if not before:
-            os.environ.pop(SEALED, None)
-
-
-def _guarded(method: Callable[..., Any]) -> Callable[..., Any]:
-    @functools.wraps(method)
-    def answer(self: Target, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
-        if _sealed and not self._behind_meter:
-            raise SealedError(f"'{type(self).__name__}' was evaluated past the meter; use only "
-                              "the target handed to init, step and draw")
-        return method(self, *args, **kwargs)
-
-    del answer.__wrapped__  # it would lead past the seal
-    return answer
 
 
 class Target(ABC):
@@ -141,7 +62,7 @@ class Target(ABC):
     def __init_subclass__(cls) -> None:
         for name, item in list(vars(cls).items()):
             if isinstance(item, FunctionType) and not name.startswith("_") and name not in _OPEN:
-                setattr(cls, name, _guarded(item))
+                setattr(cls, name, guarded(item))
 
     # ---- sampling face -------------------------------------------------------------------------
 

@@ -13,19 +13,19 @@ import json
 import math
 import sys
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from scipy import stats
 
-from results.command import answer
+from bench.core.exits import answer
+from bench.core.places import STUDIES
+from bench.core.types import Array
 from results.comparison.judge import Cells, judge
-from results.comparison.paired import Cell
-from results.floors import LEVEL
-from results.folder import Array
+from results.statistics.floors import LEVEL
+from results.statistics.paired import Cell
 
-FILE = Path(__file__).with_suffix(".json")
+FILE = STUDIES / "comparison_calibration.json"
 SIZES = (3, 5, 10, 20)
 REPEATS = 40_000
 FAMILIES = {3: 600, 5: 600, 6: 600, 10: 600}

@@ -8,16 +8,16 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from results.arrays import read_arrays
-from results.content import listing, plural
-from results.endings import UNRANKED, ending
-from results.errors import ReportError
-from results.folder import Run
-from results.frames import Scores
-from results.ranking import primary
-from results.records import UNANSWERED
-from results.store import StoreError
-from results.summary import mixture, unfinished
+from bench.core.errors import ReportError
+from results.presentation.table import listing, plural
+from results.records.arrays import read_arrays
+from results.records.endings import UNRANKED, ending
+from results.records.frames import Scores
+from results.records.run_folder import Run
+from results.records.schema import UNANSWERED
+from results.records.store import StoreError
+from results.report.ranking import primary
+from results.report.summary import mixture, unfinished
 
 #: Endings that count against a sampler though they are not ranked.
 OUT = tuple(x for x in UNRANKED if x not in UNANSWERED)

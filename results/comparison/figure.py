@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from results.comparison.found import Judgement
-from results.comparison.gather import Field
-from results.content import listing, number, plural
-from results.drawing import Axes, Figure, drawn
-from results.figures import Image, svg
-from results.palette import COLOURS, GLYPHS, GREY, MARKERS, colour, marker
-from results.tables import slug
+from results.comparison.alignment import Field
+from results.comparison.findings import Judgement
+from results.presentation.drawing import Axes, Figure, drawn
+from results.presentation.figures import Image, svg
+from results.presentation.palette import COLOURS, GLYPHS, GREY, MARKERS, colour, marker
+from results.presentation.table import listing, number, plural
+from results.report.quality import slug
 
 WIDTH = 4.6
 ROW = 0.27

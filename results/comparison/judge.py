@@ -19,9 +19,9 @@ from itertools import combinations
 import numpy as np
 from scipy import stats
 
-from results.comparison.found import Duel, Judgement, OnTarget
-from results.comparison.paired import Cell, Pair, midranks, sign_flip
-from results.comparison.statistics import (
+from bench.core.types import Array
+from results.comparison.findings import Duel, Judgement, OnTarget
+from results.statistics.comparisons import (
     Interval,
     cliques,
     critical_difference,
@@ -31,8 +31,8 @@ from results.comparison.statistics import (
     testable,
     wants_t,
 )
-from results.floors import INTERVAL_FROM, LEVEL, Score
-from results.folder import Array
+from results.statistics.floors import INTERVAL_FROM, LEVEL, Score
+from results.statistics.paired import Cell, Pair, midranks, sign_flip
 
 #: (sampler, target) -> its values by one metric.
 Cells = Mapping[tuple[str, str], Cell]

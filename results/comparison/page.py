@@ -10,19 +10,19 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from results.comparison import calibration, intervals
-from results.comparison.gather import gather
-from results.comparison.parts import Comparison
-from results.console import grid
-from results.content import MISSING, Cell, Column, Table
-from results.folder import load
-from results.frames import Scores
-from results.rendering import page_and_twin, save_pages
+from results.comparison import calibration, interval_study
+from results.comparison.alignment import gather
+from results.comparison.assembly import Comparison
+from results.presentation.console import grid
+from results.presentation.rendering import page_and_twin, save_pages
+from results.presentation.table import MISSING, Cell, Column, Table
+from results.records.frames import Scores
+from results.records.run_folder import load
 
 
 def compare(folders: Sequence[Path], against: str | None = None,
             metric: str | None = None) -> Comparison:
-    """Read the runs; raises ReportError or results.store.StoreError with one sentence."""
+    """Read the runs; raises ReportError or results.records.store.StoreError with one sentence."""
     return Comparison(gather([Scores(load(Path(f))) for f in folders], metric, against), against)
 
 
@@ -33,10 +33,10 @@ def calibration_tables() -> list[Table]:
     rows = [(Cell(r["law"]), Cell(str(r["n"]), float(r["n"])),
              *(Cell(f"{100 * r[k]:.1f} %", r[k]) for k in rates)) for r in found["coverage"]]
     blank = (Cell(MISSING, math.inf),)
-    studied = intervals.read()
+    studied = interval_study.read()
     rows += [(Cell(r["law"]), Cell(str(r["n"]), float(r["n"])), *blank,
               Cell(f"{100 * r['ways']['t'][0]:.1f} %", r["ways"]["t"][0]), *blank, *blank)
-             for r in studied["rows"] if r["law"] == intervals.SKEWED]
+             for r in studied["rows"] if r["law"] == interval_study.SKEWED]
     coverage = Table(
         "coverage", "How often 95 % intervals hold the truth, by simulation",
         (Column("law of the values", numeric=False), Column("seeds"), Column("mean", "t"),
@@ -69,7 +69,7 @@ def _other_ways(found: dict[str, Any]) -> Table:
     return Table(
         "ways", "Other 95 % intervals of a mean: how often they hold it, and width over t's",
         (Column("law of the values", numeric=False), Column("seeds"),
-         *(Column(way) for way in intervals.WAYS)), tuple(rows), folded=True, notes=(
+         *(Column(way) for way in interval_study.WAYS)), tuple(rows), folded=True, notes=(
             f"{found['repeats']:,} repeats ({found['resampled']:,} for bootstrap-t). {WHY_T}",))
 
 

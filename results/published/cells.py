@@ -9,7 +9,7 @@ from functools import cached_property
 
 import numpy as np
 
-from results.folder import Array, Run
+from bench.core.types import Array
 from results.published.table import Figure, PublishedColumn, PublishedRow, PublishedTable
 from results.published.verdict import (
     INCOMPARABLE,
@@ -18,7 +18,8 @@ from results.published.verdict import (
     judge,
     published_place,
 )
-from results.records import Checkpoint, Job, Measure
+from results.records.run_folder import Run
+from results.records.schema import Checkpoint, Job, Measure
 
 #: Redraws of both sides' means behind the share in which a candidate fits best.
 REDRAWS = 2000

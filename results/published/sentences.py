@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from collections import Counter
 
-from results.content import number, plural
-from results.frames import Scores
+from results.presentation.table import number, plural
 from results.published.cells import Beside
 from results.published.tables import joined
 from results.published.verdict import AGREES, BOTH, DIFFERS, INCOMPARABLE, UNDECIDED, VERDICTS
+from results.records.frames import Scores
 
 
 def published_sentences(scores: Scores) -> list[str]:

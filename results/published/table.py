@@ -1,4 +1,4 @@
-"""Published tables as data: ``results/published/*.toml``, one small file a table.
+"""Published tables as data: ``results/data/published/*.toml``, one small file a table.
 
     title, source                  what it is and where it stands
     metric, n, repeats, spread     our metric's name; points a value; repeats behind a mean (1: one
@@ -30,10 +30,10 @@ from pathlib import Path
 
 from scipy import stats
 
-from results.errors import ReportError
-from results.fields import Fields
+from bench.core.errors import ReportError
+from bench.core.places import PUBLISHED
+from bench.core.toml_fields import Fields
 
-FOLDER = Path(__file__).parent
 _FIGURE = re.compile(r"\s*([-+]?\d*\.?\d+(?:[eE][-+]?\d+)?)(?:\s*±\s*(\d*\.?\d+))?\s*")
 
 
@@ -132,12 +132,12 @@ class PublishedTable:
         return tuple(dict.fromkeys(c.group for c in self.columns))
 
 
-def known(folder: Path = FOLDER) -> list[str]:
+def known(folder: Path = PUBLISHED) -> list[str]:
     """Names of the tables that exist."""
     return sorted(path.stem for path in folder.glob("*.toml"))
 
 
-def published_table(name: str, folder: Path = FOLDER) -> PublishedTable:
+def published_table(name: str, folder: Path = PUBLISHED) -> PublishedTable:
     """The table of that name; ReportError where there is none or its file is not well formed."""
     if name not in known(folder):
         near = get_close_matches(name, known(folder), 1)

@@ -21,9 +21,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from results.floors import LEVEL, standing
-from results.folder import Array
+from bench.core.types import Array
 from results.published.table import Figure
+from results.statistics.floors import LEVEL, standing
 
 #: Two numbers agree where each lies within this share of the other's value (the published one).
 MARGIN = 0.15

@@ -8,11 +8,11 @@ its first test, 5 new seeds and 20 fresh ones. An alarm is any cell called worse
 tests alone, the tests with the size that matters, and both again after confirmation, for random
 baselines and for the committed one (whose luck, good or bad, everyone lives with).
 
-*Power.* Runs of the program with a planted mistake (``bench.drills``) take the new side. A drill
-is harmful where its 200 seeds against the whole pool are worse by the check's own measure with
-p <= .001. Its chances are corrected as if all tests of the suite took part, as they do on a
-machine whose last bits differ; on the baseline's own machine untouched cells are identical, and
-it is caught more easily.
+*Power.* Runs of the program with a planted mistake (``bench.maintain.mutations``) take the new
+side. A drill is harmful where its 200 seeds against the whole pool are worse by the check's own
+measure with p <= .001. Its chances are corrected as if all tests of the suite took part, as they
+do on a machine whose last bits differ; on the baseline's own machine untouched cells are
+identical, and it is caught more easily.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from results.command import answer
-from results.comparison.statistics import holm
-from results.regression.file import read
-from results.regression.judge import CHECK_SEEDS, FRESH_SEEDS
+from bench.core.exits import answer
+from bench.core.places import BASELINES, STUDIES
+from results.regression.baseline import Cell, Snapshot
+from results.regression.baseline_file import read
 from results.regression.scores import Outcome, Rule, outcomes, quality_outcome
-from results.regression.snapshot import Cell, Snapshot
 from results.regression.trial import ENOUGH
+from results.regression.verdicts import CHECK_SEEDS, FRESH_SEEDS
+from results.statistics.comparisons import holm
 
-FILE = Path(__file__).with_suffix(".json")
-BASELINES = Path(__file__).resolve().parent.parent / "baselines"
+FILE = STUDIES / "regression_calibration.json"
 POOL = BASELINES / "pool" / "smoke.json.gz"
 DRILLS = BASELINES / "drills"
 COMPARISONS, TRIALS = 10_000, 1_000
@@ -177,8 +177,8 @@ def calibrate(comparisons: int = COMPARISONS, trials: int = TRIALS) -> dict[str,
 
 def main() -> int:
     """Calibrate, write and print."""
-    from results.regression.calibration_view import tables
-    from results.rendering import markdown_table
+    from results.presentation.rendering import markdown_table
+    from results.regression.calibration_tables import tables
 
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)

@@ -11,11 +11,11 @@ from xml.etree import ElementTree
 from rich.console import Console
 from rich.text import Text
 
-from results.console import grid
-from results.regression.judge import Check, Finding
+from results.presentation.console import grid
+from results.presentation.rendering import markdown_table, markdown_text
+from results.regression.tables import against, explained, headline, listed, table, tally, value
 from results.regression.trial import Measured
-from results.regression.view import against, explained, headline, listed, table, tally, value
-from results.rendering import markdown_table, markdown_text
+from results.regression.verdicts import Check, Finding
 
 FORMATS = ("text", "markdown", "junit", "json")
 _STYLES = {0: "bold green", 1: "bold red", 2: "bold yellow"}

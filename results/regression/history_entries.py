@@ -9,12 +9,12 @@ from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 
-from results.content import listing
-from results.errors import ReportError
-from results.folder import load
-from results.regression.file import read
-from results.regression.snapshot import Snapshot, freeze
-from results.store import StoreError
+from bench.core.errors import ReportError
+from results.presentation.table import listing
+from results.records.run_folder import load
+from results.records.store import StoreError
+from results.regression.baseline import Snapshot, freeze
+from results.regression.baseline_file import read
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from results.content import number, plural, power
-from results.drawing import (
+from bench.core.types import Array
+from results.presentation.drawing import (
     Axes,
     Figure,
     FuncFormatter,
@@ -17,14 +17,14 @@ from results.drawing import (
     NullFormatter,
     drawn,
 )
-from results.figures import Image, svg
-from results.folder import Array
-from results.palette import COLOURS, GREY
+from results.presentation.figures import Image, svg
+from results.presentation.palette import COLOURS, GREY
+from results.presentation.table import number, plural, power
+from results.regression.baseline import Floor
 from results.regression.history import Change, Name
 from results.regression.history_entries import Entry
 from results.regression.history_stretch import Break
-from results.regression.snapshot import Floor
-from results.tables import slug
+from results.report.quality import slug
 
 SIZE = (4.3, 2.75)
 POINTS, TINTS = COLOURS[0], {"worse": COLOURS[1], "better": COLOURS[2], "lower": COLOURS[2]}

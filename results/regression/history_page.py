@@ -11,14 +11,14 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from results.console import grid
-from results.content import Cell, Column, Table, count, listing, number, plural
-from results.figures import Image
+from results.presentation.console import grid
+from results.presentation.figures import Image
+from results.presentation.rendering import page_and_twin, save_pages
+from results.presentation.table import Cell, Column, Table, count, listing, number, plural
 from results.regression.history import Change, Movement, Name, changes
 from results.regression.history_entries import Entry, entries
 from results.regression.history_figure import ARROWS, panel
 from results.regression.scores import COST, Rule
-from results.rendering import page_and_twin, save_pages
 
 MARKS = {"worse": "fail", "better": "good", "lower": ""}
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from results.regression.baseline import Cell, Floor, Snapshot
 from results.regression.matching import difference
 from results.regression.scores import (
     COST,
@@ -18,7 +19,6 @@ from results.regression.scores import (
     cost_outcome,
     quality_outcome,
 )
-from results.regression.snapshot import Cell, Floor, Snapshot
 
 Name = tuple[str, str]
 

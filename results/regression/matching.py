@@ -9,8 +9,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from results.content import listing
-from results.regression.snapshot import Cell, Snapshot
+from results.presentation.table import listing
+from results.regression.baseline import Cell, Snapshot
 
 #: Targets behave alike up to this share (as fingerprints do), metrics up to that.
 TARGET_TOLERANCE, METRIC_TOLERANCE = 1e-6, 1e-4

@@ -40,15 +40,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from results.folder import Array
-from results.regression.snapshot import Cell, Floor
-from results.regression.statistics import (
-    POWER,
-    critical,
-    larger,
-    pairs_won,
-    resamples,
-)
+from bench.core.types import Array
+from results.regression.baseline import Cell, Floor
+from results.statistics.rank_sum import POWER, critical, larger, pairs_won, resamples
 
 #: Quantiles that make ruler and centre, and what the outer two span under a normal law.
 LOW, CENTRE, HIGH, SPAN = 0.1, 0.25, 0.4, 1.0282

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from results.regression.baseline import Cell, Floor, Snapshot
 from results.regression.scores import (
     COST,
     Outcome,
@@ -18,8 +19,7 @@ from results.regression.scores import (
     visible_factor,
     visible_rise,
 )
-from results.regression.snapshot import Cell, Floor, Snapshot
-from results.regression.statistics import Shift, rank_sum, shift
+from results.statistics.rank_sum import Shift, rank_sum, shift
 
 #: Seeds of one side alone, from which on those that both have are left to the other.
 ENOUGH = 20

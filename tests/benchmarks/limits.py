@@ -24,15 +24,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from bench.execute import steady_torch
-from bench.meter import Ledger, MeteredTarget
-from bench.registry import load
-from bench.streams import stream
-from samplers import hmc, mala, ula
+from bench.core.compilation import compiling
+from bench.core.registry import load
+from bench.core.seal import sealed
+from bench.core.seeds import stream
+from bench.harness.meter import Ledger, MeteredTarget
+from bench.jobs.execute import steady_torch
 from samplers.base import Sampler
-from samplers.parts import nets
-from targets.base import Target, sealed
-from targets.parts.fused import compiling
+from samplers.learning import networks as nets
+from samplers.mcmc import hmc, mala, ula
+from targets.base import Target
 
 Work = Callable[[], Any]
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from bench.registry import load
+from bench.core.registry import load
 from tests.benchmarks import limits
 from tests.benchmarks.limits import Bench, Products, Row
 

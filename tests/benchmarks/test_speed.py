@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 import torch
 
-from bench.meter import Ledger, MeteredTarget
-from bench.registry import catalogue, load
-from bench.streams import stream
+from bench.core.registry import catalogue, load
+from bench.core.seeds import stream
+from bench.harness.meter import Ledger, MeteredTarget
 from metrics.base import Evidence
 
 SAMPLERS = sorted(n for n, e in catalogue()["samplers"].items()
@@ -31,7 +31,7 @@ def test_score_of_a_thousand_points(benchmark: Any, behind: str) -> None:
 @pytest.mark.parametrize("name", SAMPLERS)
 def test_step(benchmark: Any, name: str) -> None:
     """One step at the preset of five seconds."""
-    from bench.suites import read_preset
+    from bench.suites.suite import read_preset
 
     target = load("targets", "gmm4").to("cpu", torch.float32)
     sampler = load("samplers", name, **read_preset("toy5s").get(name, {}))

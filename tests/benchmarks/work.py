@@ -12,13 +12,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from bench.meter import Ledger, MeteredTarget
-from bench.registry import load
-from bench.streams import stream
+from bench.core.compilation import compiling
+from bench.core.registry import load
+from bench.core.seal import sealed
+from bench.core.seeds import stream
+from bench.harness.meter import Ledger, MeteredTarget
 from metrics.base import Evidence
 from samplers.base import Sampler
-from targets.base import Target, sealed
-from targets.parts.fused import compiling
+from targets.base import Target
 
 CHAINS, PARTICLES, LEAPFROG = 1024, 500, 10
 #: The step of HMC, and the square root of the step of MALA and ULA.

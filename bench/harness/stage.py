@@ -1,0 +1,191 @@
+"""The stage: how the verbs of a sampler are asked, with which random numbers, on whose budget.
+
+The loop (``bench.harness.loop``) decides when; here each verb is asked behind the seal, what it
+raises or returns is judged, and what it must leave alone is compared with what it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from bench.core.compilation import NOTHING, Bill, bill
+from bench.core.cost import Cost
+from bench.core.seal import sealed
+from bench.core.seeds import global_stream, stream
+from bench.harness import validation
+from bench.harness.attribution import Ended, asked, is_memory
+from bench.harness.clock import Clock
+from bench.harness.meter import Ledger, MeteredTarget, TruthfulTarget
+from bench.harness.state_digest import Kept, possessions
+from samplers.base import Sampler, Weighing
+from samplers.baselines.exact import Exact
+from targets.base import Target
+
+
+@dataclass(frozen=True)
+class Rehearsal:
+    """Evaluations in the warm-up: of a step, of a point drawn, of init, step and draw together."""
+
+    step: float
+    point: float
+    total: float
+    seconds: float
+
+
+class Stage:
+    """One sampler before its metered target under one seed."""
+
+    def __init__(self, sampler: Sampler, target: Target, target_name: str, seed: int) -> None:
+        self.sampler, self.target, self.name, self.seed = sampler, target, target_name, seed
+        self.ledger = Ledger(target.device)
+        face = TruthfulTarget if type(sampler) is Exact else MeteredTarget
+        self.face = face(target, self.ledger)
+        self.drawing = Clock(target.device)
+        self.drawn = Cost()  # what the latest draw cost, also one that failed
+        self.compiling = Bill()
+        self.notes: dict[str, None] = {}  # in order, each once
+
+    def generator(self, purpose: str, index: int = 0) -> torch.Generator:
+        """The stream of a purpose, on the target's device."""
+        return stream(purpose, self.name, self.seed, index, self.target.device)
+
+    @contextmanager
+    def globals_of(self, purpose: str, index: int = 0, who: str = "the sampler or the target"
+                   ) -> Iterator[None]:
+        """The process's global random states on a stream of their own; whoever draws is noted."""
+        with global_stream(purpose, self.name, self.seed, index, self.target.device) as drawn_from:
+            try:
+                yield
+            finally:
+                self.notes |= {f"{name}'s global random state was changed by {who}; draw from the "
+                               "generator handed in": None for name in drawn_from()}
+
+    def forgive(self, clock: Clock) -> None:
+        """Take what compiling cost off the clock, and keep it apart."""
+        owed = bill()
+        if owed is not NOTHING:
+            clock.forgive(owed.cpu, owed.wall)
+            self.compiling += owed
+
+    def rehearse(self, n: int, weighed: bool) -> Rehearsal:
+        """The warm-up: every verb once on a state that is thrown away, before anything counts.
+
+        It compiles, warms and prices a step and a point; and it finds what would otherwise end
+        the job after its budget was spent.
+        """
+        before = possessions(self.sampler)
+        with self.ledger.phase("aside"), sealed(), self.globals_of("warm-up"):
+            found = self._rehearse(n, weighed)
+        after = possessions(self.sampler)
+        self.notes |= {f"the sampler's {name} changed in the warm-up, which is charged to nobody; "
+                       "what training needs belongs in the state": None
+                       for name in after if before.get(name) != after[name]}
+        return found
+
+    def _rehearse(self, n: int, weighed: bool) -> Rehearsal:
+        sampler, face, clock = self.sampler, self.face, Clock(self.target.device)
+        rng, rows = self.generator("warm-up"), lambda: self.ledger.rows("aside").rows()
+        with clock.running():
+            with asked("init"):
+                state = sampler.init(face, rng)
+            begun = rows()
+            with asked("step"):
+                state = sampler.step(face, state, 0.0, rng)
+            stepped = rows()
+        kept = Kept(state)
+        with clock.running(), asked("draw"):
+            points = sampler.draw(face, state, n, rng)
+        self.forgive(clock)
+        total = rows()
+        points = validation.points(points, n, sampler, face)
+        kept.check("draw")
+        self._read_off(state, kept)
+        if weighed:
+            with asked("weigh"):
+                validation.weighing(sampler.weigh(face, state, len(points), points.clone(), rng))
+            kept.check("weigh")
+        return Rehearsal(stepped - begun, (total - stepped) / len(points), total,
+                         clock.read().seconds)
+
+    def _read_off(self, state: Any, kept: Kept) -> None:  # noqa: ANN401
+        """The verbs that read numbers off a state, for the first time: what they lack ends it."""
+        with asked("diagnostics"):
+            notes = validation.diagnostics(self.sampler.diagnostics(state))[1]
+        self.notes |= dict.fromkeys(notes)
+        kept.check("diagnostics")
+        if self.sampler.kind in ("continuing", "one-shot"):
+            if type(self.sampler).renewal is Sampler.renewal:
+                raise Ended("failed", f"a sampler of kind '{self.sampler.kind}' needs "
+                            "renewal(state) -> (points held at once, steps after which they are "
+                            "fresh); add it, or declare another kind")
+            with asked("renewal"):
+                validation.renewal(self.sampler.renewal(state))
+            kept.check("renewal")
+        if self.sampler.learned:
+            validation.updates(state)
+
+    def draw(self, state: Any, n: int, index: int) -> Tensor:  # noqa: ANN401
+        """Points; a draw has its own stream and its own purse, ``drawn`` says what it cost."""
+        before = self.drawing.read() + self.ledger.rows("draw")
+        try:
+            with self.ledger.phase("draw"), sealed(), self.globals_of("draw", index), \
+                    self.drawing.running(), asked("draw"):
+                points = self.sampler.draw(self.face, state, n, self.generator("draw", index))
+        finally:
+            self.forgive(self.drawing)
+            self.drawn = self.drawing.read() + self.ledger.rows("draw") - before
+        return validation.points(points, n, self.sampler, self.face)
+
+    def diagnostics(self, state: Any) -> dict[str, float]:  # noqa: ANN401
+        """Numbers about the run; once rehearsed, what goes wrong here is noted and left out."""
+        with self.ledger.phase("aside"), sealed(), self.globals_of("diagnostics"):
+            try:
+                found, notes = validation.diagnostics(self.sampler.diagnostics(state))
+            except Exception as error:
+                found, notes = {}, [f"diagnostics are left out: they raised "
+                                    f"{type(error).__name__}: {error}"]
+        self.notes |= dict.fromkeys(notes)
+        return found
+
+    def renewal(self, state: Any) -> tuple[int, float] | None:  # noqa: ANN401
+        """(points held at once, steps until they are fresh); None for kinds that have none."""
+        if self.sampler.kind not in ("continuing", "one-shot"):
+            return None
+        with self.ledger.phase("aside"), sealed(), self.globals_of("renewal"):
+            try:
+                return validation.renewal(self.sampler.renewal(state))
+            except Exception as error:
+                self.notes[f"renewal is left out: {error}"] = None
+                return None
+
+    def weigh(self, state: Any, index: int, n: int,  # noqa: ANN401
+              points: Tensor | None) -> Weighing | None:
+        """Asked by metrics alone: its own stream, nobody's purse."""
+        with self.ledger.phase("aside"), sealed(), self.globals_of("weigh", index), asked("weigh"):
+            return validation.weighing(self.sampler.weigh(self.face, state, n, points,
+                                                      self.generator("weigh", index)))
+
+    def ladder(self, state: Any, cap: float) -> tuple[tuple[int, float], ...]:  # noqa: ANN401
+        """(n, seconds) of fresh draws for n = 1e2 ... 1e6, as long as one stays under ``cap``."""
+        rungs: list[tuple[int, float]] = []
+        for n in (100, 1_000, 10_000, 100_000, 1_000_000):
+            if rungs and rungs[-1][1] * n / rungs[-1][0] > cap:
+                break
+            clock, rng = Clock(self.target.device), self.generator("ladder", n)
+            try:
+                with self.ledger.phase("aside"), clock.running(), sealed(), \
+                        self.globals_of("ladder", n):
+                    self.sampler.draw(self.face, state, n, rng)
+            except Exception as error:
+                what = "memory ran out" if is_memory(error) else f"{type(error).__name__}: {error}"
+                self.notes[f"fresh draws of {n} points were not timed: {what}"] = None
+                break
+            self.forgive(clock)
+            rungs.append((n, clock.read().seconds))
+        return tuple(rungs)

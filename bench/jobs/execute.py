@@ -1,0 +1,187 @@
+"""What a child process does: prepare targets, or run the jobs of one sampler on one target.
+
+The function that runs a job is ``run_job``; where it runs (a local slot, a cluster) is no business
+of it. A child leaves each result in the run's inbox, whole or not at all.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import shutil
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from bench.core.compilation import compiling
+from bench.core.errors import MissingPackage, UserError
+from bench.core.fingerprint import digest, fingerprint
+from bench.core.registry import load
+from bench.harness.budget import Budget
+from bench.harness.loop import Look, Run, probe
+from bench.harness.scoring import Scorer, Tell
+from bench.harness.validation import hyperparameters, settled
+from bench.jobs.plan import job_facts
+from bench.suites.declarations import undeclared
+from metrics.base import Metric
+from results.records.schema import Job
+from results.records.store import StoreError, submit
+from samplers.base import Sampler
+from targets.base import Target
+from targets.reference import Referenced
+
+
+def steady_torch(threads: int) -> None:
+    """Make the first calls of transcendental functions as precise as all later ones.
+
+    The first multi-threaded call of exp, log, ... in a process can be wrong by 1e-4; a call on a
+    tiny tensor beforehand cures it.
+    """
+    torch.set_num_threads(threads)
+    for dtype in (torch.float32, torch.float64):
+        x = torch.full((2,), 0.5, dtype=dtype)
+        for function in (torch.exp, torch.log, torch.sqrt, torch.rsqrt, torch.sin, torch.cos,
+                         torch.tanh, torch.sigmoid, torch.log1p, torch.erf):
+            function(x)
+
+
+def load_plugged(room: str, spec: dict[str, Any], common: dict[str, Any]) -> Any:  # noqa: ANN401
+    """An instance of a suite's item, from our rooms or the run's plugin."""
+    plugin = Path(common["plugin"]) if common["plugin"] else None
+    return load(room, spec["name"], plugin, **spec["params"])
+
+
+def make_target(spec: dict[str, Any], common: dict[str, Any]) -> Target:
+    """The judged target of a job, on its device and in its dtype; UserError where that fails."""
+    try:
+        return _make_target(spec, common)
+    except UserError:
+        raise
+    except Exception as error:
+        raise UserError(f"target '{spec['name']}' cannot be made: {type(error).__name__}: {error}"
+                        ) from error
+
+
+def _make_target(spec: dict[str, Any], common: dict[str, Any]) -> Target:
+    target = settled(load_plugged("targets", spec, common), spec["name"])
+    if spec["temperature"] != 1.0:
+        target = target.tempered(spec["temperature"])
+    reference = common["references"].get(spec["label"])
+    if reference:
+        try:
+            pool = torch.as_tensor(np.load(reference, allow_pickle=False))
+            target = Referenced(target, pool, f"a run named by the user: {Path(reference).name}")
+        except (ValueError, TypeError, OSError, EOFError) as error:
+            raise UserError(f"reference '{reference}' cannot be used: {error}") from None
+    return target.to(common["device"], getattr(torch, common["dtype"]))
+
+
+def as_declared(target: Target, spec: dict[str, Any]) -> Target:
+    """The target as samplers meet it: under the suite's own scale where the suite states one.
+
+    The judge keeps the target's own: fingerprint and floors belong to the density alone.
+    """
+    return target if spec["scale"] is None else target.declaring(spec["scale"])
+
+
+def make_metrics(common: dict[str, Any]) -> dict[str, Metric]:
+    """The metrics of the suite by their labels."""
+    return {m["label"]: load_plugged("metrics", m, common) for m in common["metrics"]}
+
+
+def run_job(spec: dict[str, Any], seed: int, tell: Tell) -> Job:
+    """Run one seed of a sampler on a target and leave its records; whatever it does has a status.
+
+    What is not the sampler's (a target that cannot be made, a damaged file, a full disk) is a
+    UserError or a StoreError: nothing is recorded then, so that the job can be run again.
+    """
+    common, key = spec["common"], spec["keys"][str(seed)]
+    tell({"event": "start", "key": key})
+    with not_the_samplers(key):
+        target = make_target(spec["target"], common)
+        scorer = Scorer(spec, seed, target, make_metrics(common), tell)
+        job = sample(spec, seed, target, scorer.see, bool(scorer.judge.weighers))
+        submit(Path(common["folder"]), key, [*scorer.records, judged(job, scorer, target)])
+    tell({"event": "end", "key": key, "status": job.status})
+    return job
+
+
+@contextmanager
+def not_the_samplers(key: str) -> Iterator[None]:
+    """Around a job: what comes out of it is no fault of the sampler, and stops the run."""
+    try:
+        yield
+    except (UserError, StoreError, torch.AcceleratorError):
+        raise  # a device that fails takes its process with it, and the next seed has another
+    except OSError as error:
+        raise StoreError(f"a file cannot be read or written ({error}); nothing was recorded of "
+                         "this job: mend that and go on with --resume") from error
+    except Exception as error:
+        traceback.print_exc()
+        raise UserError(f"the benchmark itself failed at {key} ({type(error).__name__}: {error}); "
+                        "that is no fault of the sampler, so nothing was recorded of this job: "
+                        "please report it with what its log says") from error
+
+
+def judged(job: Job, scorer: Scorer, target: Target) -> Job:
+    """The job's record with what only the judging side knows."""
+    return replace(job, scoring_seconds=scorer.seconds, fingerprint=digest(fingerprint(target)))
+
+
+def sample(spec: dict[str, Any], seed: int, target: Target, observe: Callable[[Look], None],
+           weighed: bool) -> Job:
+    """The sampler's side of a job: run it while somebody observes; how it ended, what it cost."""
+    common, facts = spec["common"], job_facts(spec, seed)
+    try:
+        sampler: Sampler = load_plugged("samplers", spec["sampler"], common)
+    except MissingPackage as error:
+        return Job(**facts, status="unsupported", reason=str(error))
+    facts["params"] = hyperparameters(sampler)
+    if difference := undeclared(sampler, spec["sampler"]):
+        return Job(**facts, status="failed", reason=difference)
+    run = Run(sampler, as_declared(target, spec["target"]), spec["target"]["label"],
+              Budget(facts["currency"], facts["budget"]), seed, common["n"], common["n_curve"],
+              weighed)
+    before = probe()
+    with compiling(common["compile"]):
+        outcome = run.go(observe, tuple(common["fractions"]))
+        after = run.after(common["ladder_cap"])
+    return Job(**facts, status=outcome.status, reason=outcome.reason, steps=outcome.steps,
+               updates=outcome.updates, train=outcome.train, draw=outcome.draw,
+               overshoot=outcome.overshoot, warmup_seconds=outcome.warmup_seconds,
+               graphs=outcome.compiling.graphs, compile_seconds=outcome.compiling.wall,
+               compile_note="; ".join(outcome.compiling.notes), uncharged=outcome.uncharged,
+               peak_memory_mb=_peak_memory_mb(target), probe=(before, probe()),
+               notes=outcome.notes, **after)
+
+
+def _peak_memory_mb(target: Target) -> float:
+    if target.device.type == "cuda":
+        return torch.cuda.max_memory_allocated(target.device) / 2**20
+    kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return kilobytes / (2**20 if sys.platform == "darwin" else 2**10)
+
+
+def check_compiler(device: str) -> None:
+    """Refuse to compile for a CPU where there is no C++ compiler."""
+    compiler = os.environ.get("CXX", "g++")
+    if device == "cpu" and shutil.which(compiler) is None:
+        raise UserError(f"compile needs the C++ compiler '{compiler}', which is not there; "
+                        "install it, name another in CXX, or leave --compile out")
+
+
+def check_device(device: str) -> None:
+    """Refuse a CUDA device that is not there."""
+    if device.startswith("cuda"):
+        count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+        index = int(device.partition(":")[2] or 0)
+        if index >= count:
+            raise UserError(f"device '{device}' is not there: torch {torch.__version__} sees "
+                            f"{count} CUDA devices; use --device cpu")

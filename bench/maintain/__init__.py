@@ -1,0 +1,1 @@
+"""Maintainers' programs: each makes or checks something that is committed."""

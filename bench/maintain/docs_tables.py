@@ -1,0 +1,115 @@
+"""Writes the tables of the documentation from what is committed.
+
+Between ``<!-- generated: NAME -->`` and ``<!-- end -->`` stands what this module says; a test
+holds the page to it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import partial
+
+from bench.core.places import ROOT, RUNS
+from results.acceptance.criteria import read_bars
+from results.acceptance.tables import headline, table
+from results.acceptance.tables import warnings as bar_warnings
+from results.acceptance.variants import variants_table
+from results.acceptance.verdicts import Judge
+from results.comparison.page import calibration_tables, compare
+from results.presentation.rendering import markdown_table
+from results.presentation.table import plural
+from results.published.sentences import published_sentences
+from results.published.tables import published_tables
+from results.records.frames import Scores
+from results.records.run_folder import Run, load
+from results.regression.calibration_tables import tables as check_tables
+from results.report.insensitivity import Audit, audits, blind_sentence, smallest_table
+from results.report.summary import warnings
+
+DOCS = ROOT / "docs"
+PAGES = (DOCS / "reading.md", DOCS / "published.md", DOCS / "tracking.md", DOCS / "drifting.md")
+_BLOCK = re.compile(r"(<!-- generated: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def _power() -> str:
+    """A folded table a target, and what no grade of a defect made visible."""
+    parts = []
+    for name, audit in sorted(audits().items()):
+        table = markdown_table(smallest_table(audit, sorted(audit.metrics)))
+        parts.append(f"<details><summary>{name}</summary>\n\n{table}\n</details>\n")
+    return "\n".join([*parts, "Blind spots (even the strongest grade seen in less than half of "
+                      "the draws):\n", *_blind(audits())])
+
+
+def _blind(known: dict[str, Audit]) -> list[str]:
+    return [f"- {sentence}" for _, audit in sorted(known.items())
+            for metric in sorted(audit.metrics)
+            if (sentence := blind_sentence(audit, metric, audit.sizes[-1]))]
+
+
+def _comparison() -> str:
+    return "\n".join(markdown_table(table) for table in calibration_tables())
+
+
+def _check() -> str:
+    return "\n".join(markdown_table(table) for table in check_tables())
+
+
+def _told(run: Run) -> str:
+    """Where a committed run comes from."""
+    head = run.header
+    return (f"`{head.get('command')}`, commit {str(head.get('commit'))[:12]}, "
+            f"{plural(len(run.jobs), 'job')}.")
+
+
+def _rerun(name: str) -> str:
+    """The published table beside the committed run of that name."""
+    scores = Scores(load(RUNS / name))
+    unfinished = [w for w in warnings(scores) if "not complete" in w]
+    tables = [markdown_table(t) for t in published_tables(scores) if not t.folded]
+    return "\n\n".join([_told(scores.run), *unfinished, *published_sentences(scores), *tables])
+
+
+def _bars() -> str:
+    """Every bar, and what the committed run reached of it."""
+    judge = Judge(load(RUNS / "drifting_bars"), read_bars())
+    judged = judge.all()
+    return "\n\n".join([_told(judge.run), headline(judge, judged), *bar_warnings(judge),
+                        markdown_table(table(judge, judged))])
+
+
+def _variants(name: str, caption: str) -> str:
+    """Every variant of the committed run of that name."""
+    run = load(RUNS / name)
+    return "\n\n".join([_told(run), markdown_table(variants_table(run, caption))])
+
+
+def _family(name: str) -> str:
+    """Mean ranks and groups over the test half of the tuning family."""
+    made = compare([RUNS / name])
+    notes = [*made.field.warnings, *made.field.notes]
+    return "\n\n".join([_told(made.field.runs[0].run), *notes, markdown_table(made.tables()[0]),
+                        *([made.friedman()] if made.friedman() else []), made.sentence])
+
+
+GENERATED: dict[str, Callable[[], str]] = {
+    "power": _power, "comparison": _comparison, "check": _check, "bars": _bars,
+    "walkers": partial(_variants, "drifting_walkers", "Walkers that start anew"),
+    **{name: partial(_family, name) for name in ("drifting_family", "drifting_family_seconds")},
+    **{name: partial(_rerun, name) for name in sorted(p.name for p in RUNS.glob("*"))}}
+
+
+def filled(text: str) -> str:
+    """The page with its generated blocks made anew."""
+    return _BLOCK.sub(lambda m: f"{m[1]}\n{GENERATED[m[2]]().strip()}\n\n{m[3]}", text)
+
+
+def main() -> None:
+    """Write the pages."""
+    for page in PAGES:
+        page.write_text(filled(page.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

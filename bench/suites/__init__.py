@@ -1,0 +1,1 @@
+"""Suites: which samplers meet which targets, under which budget, judged how."""

@@ -1,0 +1,34 @@
+"""What a sampler declares: read from its file before anything runs, compared when it does."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bench.core.errors import UserError, nearest
+from bench.core.registry import Entry
+
+KINDS = ("amortised", "continuing", "one-shot", "control")
+FAMILIES = ("mcmc", "particles", "diffusion", "flow", "one-step", "control")
+
+
+def check_declared(entry: Entry) -> None:
+    """Refuse a sampler whose kind, or whose family where it states one, is none that there is."""
+    for what, known in (("kind", KINDS), ("family", FAMILIES)):
+        said = entry.attributes.get(what)
+        if said in known or (what == "family" and what not in entry.attributes):
+            continue
+        near = nearest(said, known) if isinstance(said, str) else ""
+        found = f"'{said}'" if said is not None else "nothing that can be read"
+        raise UserError(f"sampler '{entry.name}' declares as its {what} {found}{near}; write "
+                        f"{what} = one of {', '.join(known)}, as a plain literal in its class")
+
+
+def undeclared(sampler: object, listed: dict[str, Any]) -> str:
+    """The sentence that says how a sampler differs from what its file says, or nothing."""
+    for what in ("name", "kind", "learned", "anneals"):
+        found = getattr(sampler, what, None)
+        if found != listed[what]:
+            return (f"the sampler says {what} = {found!r} when it runs, and its file says "
+                    f"{listed[what]!r}; write {what} as a plain literal in its class and leave it "
+                    "so")
+    return ""

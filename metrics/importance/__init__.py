@@ -1,0 +1,1 @@
+"""Metrics of a sampler's own distribution, by importance weights."""

@@ -1,0 +1,38 @@
+"""What weighting the sampler's own draws would waste."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from metrics.base import Estimate, Evidence
+from metrics.importance.log_weight_metric import OfWeights, weights
+from targets.base import Target
+
+
+@dataclass(frozen=True)
+class EssReverse(OfWeights):
+    r"""Share of the draws that weighting would waste: 1 - the reverse effective sample size.
+
+        1 - (sum_i w_i)^2 / (n sum_i w_i^2),   w = p~(x) / q(x), x ~ q
+
+    Papers print the effective size itself, the part shown beside it. The estimate is never above
+    1 - 1/n and too small where large weights are rare. No standard error: none is honest there.
+    """
+
+    name = "ess_reverse"
+    title = "1 - reverse ESS"
+    blind = "modes of p that q never visits: weights inside the others stay even"
+    reference = "D. Blessing et al., Beyond ELBOs, ICML 2024, section 4"
+
+    def weighs(self, target: Target) -> bool:
+        """Anywhere: log Z cancels."""
+        return True
+
+    def estimate(self, x: Tensor, evidence: Evidence) -> Estimate:
+        """A share, from 0 to 1."""
+        log_w = weights(evidence, "at_draws")
+        w = (log_w - log_w.max()).exp()
+        size = float(w.sum().square() / (len(w) * w.square().sum()))
+        return Estimate(1.0 - size, None, (size,))

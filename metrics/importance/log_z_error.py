@@ -1,0 +1,39 @@
+"""Error of the sampler's own estimate of log Z."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from bench.core.log_weights import Weighing
+from metrics.base import Estimate, Evidence
+from metrics.importance.log_weight_metric import OfWeights, known_log_z, log_mean_exp, weights
+
+
+@dataclass(frozen=True)
+class LogZError(OfWeights):
+    r"""Distance of the sampler's estimate of log Z from the truth.
+
+        | log Z^ - log Z |,   log Z^ = log (1/n sum_i w_i),   w = p~(x) / q(x), x ~ q
+
+    or the sampler's own estimate where it has a better one (nested sampling, annealed particles).
+    The part shown beside it is log Z^ itself. By Jensen's inequality log Z^ lies below log Z in
+    the mean. Standard error: the sampler's, or by the delta method over independent weights.
+    """
+
+    name = "log_z_error"
+    title = "log Z error"
+    blind = ("modes of p that q never visits: their mass is missing from the weights, and their "
+             "standard error, as well")
+    reference = "R. Neal, Annealed importance sampling, Statistics and Computing 11 (2001)"
+
+    def answered(self, weighing: Weighing | None) -> bool:
+        """With an estimate of log Z, or with weights."""
+        return weighing is not None and not (weighing.log_z is None and weighing.at_draws is None)
+
+    def estimate(self, x: Tensor, evidence: Evidence) -> Estimate:
+        """An absolute error, in nats."""
+        assert evidence.weighing is not None
+        found, se = evidence.weighing.log_z or log_mean_exp(weights(evidence, "at_draws"))
+        return Estimate(abs(found - known_log_z(evidence)), se, (found,))

@@ -1,0 +1,1 @@
+"""Baselines of every table: the floor, the ceiling, the overhead."""

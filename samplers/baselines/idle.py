@@ -1,0 +1,38 @@
+"""The overhead: a thousand steps that do nothing.
+
+A control. Its seconds are those of the harness itself (loop, meter, clock): what is left of any
+other sampler's time after subtracting them, step for step, is the sampler's own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from bench.core.density import Density
+from samplers.base import Sampler, initial_points
+
+
+@dataclass(frozen=True)
+class Idle(Sampler):
+    """Control: steps that do nothing, so that its time is the harness's own."""
+
+    name = "idle"
+    kind = "control"
+    family = "control"
+    steps = 1000
+    update = "x <- x"
+    reference = "control"
+    cannot = "do anything"
+
+    def init(self, target: Density, rng: torch.Generator) -> None:
+        """Nothing is kept."""
+
+    def step(self, target: Density, state: None, progress: float, rng: torch.Generator) -> None:
+        """Nothing is done."""
+
+    def draw(self, target: Density, state: None, n: int, rng: torch.Generator) -> Tensor:
+        """n points of the initial law."""
+        return initial_points(target, n, rng)

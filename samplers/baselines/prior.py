@@ -1,0 +1,37 @@
+"""The ceiling: points of the initial law, as every sampler starts from.
+
+A control. It takes no step and evaluates nothing; a sampler that does not beat it learnt nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from bench.core.density import Density
+from samplers.base import Sampler, initial_points
+
+
+@dataclass(frozen=True)
+class Prior(Sampler):
+    """Control: the initial law N(0, scale^2 I), what doing nothing gives."""
+
+    name = "prior"
+    kind = "control"
+    family = "control"
+    steps = 0
+    update = "x ~ N(0, scale^2 I)"
+    reference = "control"
+    cannot = "know the target beyond its declared scale"
+
+    def init(self, target: Density, rng: torch.Generator) -> None:
+        """Nothing is kept."""
+
+    def step(self, target: Density, state: None, progress: float, rng: torch.Generator) -> None:
+        """Nothing is done."""
+
+    def draw(self, target: Density, state: None, n: int, rng: torch.Generator) -> Tensor:
+        """n points of the initial law."""
+        return initial_points(target, n, rng)

@@ -1,0 +1,1 @@
+"""What learned samplers share: networks, optimiser steps, estimates of scores."""

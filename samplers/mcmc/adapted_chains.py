@@ -1,0 +1,43 @@
+"""What samplers of adapted chains share beside their transition: draws and diagnostics."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from bench.core.density import Density
+from samplers.base import Sampler
+from samplers.transitions.history import History
+from samplers.transitions.metropolis import StepSize
+
+
+class ChainState(Protocol):
+    """A state with an adapted step and a record of the past."""
+
+    @property
+    def size(self) -> StepSize:
+        """The step size and its search."""
+
+    @property
+    def history(self) -> History:
+        """What the chains passed through."""
+
+
+class AdaptedChains(Sampler):
+    """Draws, renewal and diagnostics of many chains with one adapted step."""
+
+    chains: int
+
+    def draw(self, target: Density, state: ChainState, n: int, rng: torch.Generator) -> Tensor:
+        """Rows of the chains now, or of the later half of the run where more are wanted."""
+        return state.history.draw(n, rng)
+
+    def renewal(self, state: ChainState) -> tuple[int, float]:
+        """(chains, autocorrelation time in transitions)."""
+        return self.chains, state.history.renewal_steps()
+
+    def diagnostics(self, state: ChainState) -> dict[str, float]:
+        """Step size, acceptance, R-hat, autocorrelation time, effective sample size."""
+        return state.size.diagnostics() | state.history.diagnostics()

@@ -1,0 +1,1 @@
+"""Particles that move together: AIS, SMC, SVGD, transport, nested sampling."""

@@ -1,0 +1,1 @@
+"""What Markov transitions of several families share."""

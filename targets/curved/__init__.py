@@ -1,0 +1,1 @@
+"""Gaussians that are bent, sheared or pinched."""

@@ -1,0 +1,1 @@
+"""Bayesian posteriors with verified references."""

@@ -1,0 +1,1 @@
+"""Checks of targets and references that users bring."""

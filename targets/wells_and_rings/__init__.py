@@ -1,0 +1,1 @@
+"""Wells and rings."""

@@ -1,0 +1,80 @@
+"""Sections a report has only where there is something to say in them."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from results.published.table import published_table
+from results.records.run_folder import load
+from results.report.insensitivity import audits
+from results.report.page import content, render
+from tests.support.report_fake import make
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that reruns a published table on targets whose audit is committed."""
+    made = make(tmp_path_factory.mktemp("sections") / "run",
+                ["drifting", "hmc", "exact", "prior"], ["gmm4", "banana"], trouble=False)
+    header = json.loads((made / "run.json").read_text(encoding="utf-8"))
+    header["suite"]["published"] = ["drifting_table1"]
+    for name in ("gmm4", "banana"):
+        header["targets"][name]["fingerprint"] = audits()[name].digest
+    (made / "run.json").write_text(json.dumps(header), encoding="utf-8")
+    return made
+
+
+def headings(page: str) -> list[str]:
+    return re.findall(r"<h2><span>\d+</span> ([^<]*)</h2>", page)
+
+
+def test_published_figures_stand_beside_ours_with_floor_and_verdict(folder: Path) -> None:
+    page, twin = render(load(folder))
+    assert "Beside published tables" in headings(page)
+    for text in (page, twin):
+        assert published_table("drifting_table1").title in text and "0.0754" in text
+        assert "differ" in text
+    shown = content(load(folder))
+    assert any("0.0754" in cell.text + cell.seeds for t in shown["published"]
+               for _, _, row in t.lines for cell in row)
+
+
+def test_what_a_metric_cannot_see_is_said_of_this_target(folder: Path) -> None:
+    page, twin = render(load(folder))
+    assert "What the metrics can see" in headings(page)
+    said = " ".join(content(load(folder))["blindness"])
+    assert re.search(r"KSD² cannot see [^.;]*tilted weights[^.;]* on gmm4", said)
+    assert all("tilted weights" in text for text in (page, twin))
+
+
+def test_an_audit_of_another_density_is_not_cited(folder: Path, tmp_path: Path) -> None:
+    run = load(folder)
+    for name in ("gmm4", "banana"):
+        run.header["targets"][name]["fingerprint"] = "00000000"
+    assert content(run)["blindness"] == []
+    assert "What the metrics can see" not in headings(render(run)[0])
+
+
+def test_a_run_that_reruns_nothing_has_no_published_section(folder: Path) -> None:
+    run = load(folder)
+    run.header["suite"].pop("published")
+    assert "Beside published tables" not in headings(render(run)[0])
+
+
+def test_the_oracle_is_shown_and_never_ranks(folder: Path) -> None:
+    shown = content(load(folder))
+    assert shown["oracle"] and all("best checkpoint" in t.caption for t in shown["oracle"])
+    assert not any("oracle" in c.title for t in shown["rankings"] for c in t.columns)
+
+
+def test_budgets_that_are_not_matched_are_said_first(folder: Path) -> None:
+    run = load(folder)
+    assert not any("not matched" in w for w in content(run)["warnings"])
+    run.header["suite"]["currency"] = "steps"
+    assert "steps are not equal effort." in content(run)["warnings"][0]
+    run.header["samplers"]["hmc"]["budget"] = "6000steps"
+    assert "hmc has 6000steps" in content(run)["warnings"][0]
