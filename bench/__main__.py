@@ -8,12 +8,12 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-HOUSE = ("bench", "samplers", "targets", "metrics", "results")
+PACKAGES = ("bench", "samplers", "targets", "metrics", "results")
 
 
 def clash() -> str:
     """The sentence that names a package shadowed by another one of its name; empty if none is."""
-    for name in HOUSE:
+    for name in PACKAGES:
         spec = importlib.util.find_spec(name)
         where = Path(spec.origin).resolve().parent if spec and spec.origin else None
         if where != ROOT / name:

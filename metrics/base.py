@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from bench.core.log_weights import Weighing
+from bench.core.log_weights import LogWeights
 from targets.base import Target
 
 
@@ -36,7 +36,7 @@ class Evidence:
 
     ``reference``: exact points of the target, shape (m, dim), or None where the target has none.
     ``seed`` feeds what a metric randomises (projections), so that a value is reproducible.
-    ``weighing``: what the sampler says of its own law, for the metrics that judge that
+    ``log_weights``: what the sampler says of its own law, for the metrics that judge that
     (``metrics.importance.log_weight_metric``). ``memo`` keeps what depends on the reference alone
     (bandwidths, energies) between metrics.
     """
@@ -44,7 +44,7 @@ class Evidence:
     target: Target
     reference: Tensor | None
     seed: int = 0
-    weighing: Weighing | None = None
+    log_weights: LogWeights | None = None
     memo: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     def first(self, m: int) -> Tensor:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from bench.core.density import Density
-from bench.core.log_weights import Weighing
+from bench.core.log_weights import LogWeights
 
 Kind = Literal["amortised", "continuing", "one-shot", "control"]
 Family = Literal["mcmc", "particles", "diffusion", "flow", "one-step", "control"]
@@ -74,8 +74,8 @@ class Sampler(ABC):
         """Continuing and one-shot: (points held at once, steps after which they are fresh)."""
         raise NotImplementedError(f"a sampler of kind '{self.kind}' is not renewed by steps")
 
-    def weigh(self, target: Density, state: Any, n: int, points: Tensor | None,  # noqa: ANN401
-              rng: torch.Generator) -> Weighing | None:
+    def log_weights(self, target: Density, state: Any, n: int, points: Tensor | None,  # noqa: ANN401
+              rng: torch.Generator) -> LogWeights | None:
         """What the sampler says of its own law at about n draws; None where it knows nothing.
 
         ``points`` are exact points of the target, (m, dim), or None where there are none: they may

@@ -46,19 +46,19 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", metavar="FILE.json", help="keep the audit of one target")
 
 
-def _names(text: str | None, room: str, plugin: Path | None) -> list[str] | None:
+def _names(text: str | None, kind: str, plugin: Path | None) -> list[str] | None:
     """The names a user gave, each of which must exist."""
     from bench.core.registry import catalogue
 
     if text is None:
         return None
-    known = catalogue(plugin)[room]
+    known = catalogue(plugin)[kind]
     names = [name.strip() for name in text.split(",") if name.strip()]
     for name in names:
         if name not in known:
-            raise unknown(room[:-1], name, known)
+            raise unknown(kind[:-1], name, known)
     if not names:
-        raise UserError(f"--{room[:-1]} names nothing; give names separated by commas")
+        raise UserError(f"--{kind[:-1]} names nothing; give names separated by commas")
     return names
 
 
@@ -98,8 +98,8 @@ def _checked(options: argparse.Namespace) -> Asked:
     if jobs < 1:
         raise UserError(f"--jobs {jobs} is impossible; give 1 or more")
     known = catalogue(plugin)
-    own = {room: [name for name, entry in known[room].items() if entry.path == plugin]
-           for room in ("targets", "metrics")}
+    own = {kind: [name for name, entry in known[kind].items() if entry.path == plugin]
+           for kind in ("targets", "metrics")}
     committed = sorted(path.stem for path in AUDITS.glob("*.json"))
     metrics = _names(options.metric, "metrics", plugin) or own["metrics"] or \
         default_metrics(plugin)
@@ -110,11 +110,11 @@ def _checked(options: argparse.Namespace) -> Asked:
                  options.fresh, bool(options.target or options.metric or plugin))
 
 
-def load_entry(plugin: str | None, room: str, name: str) -> Any:  # noqa: ANN401
+def load_entry(plugin: str | None, kind: str, name: str) -> Any:  # noqa: ANN401
     """A target or metric by name, from our rooms or a plugin; works in a process of its own."""
     from bench.core.registry import load
 
-    return load(room, name, Path(plugin) if plugin else None)
+    return load(kind, name, Path(plugin) if plugin else None)
 
 
 def audit(options: argparse.Namespace) -> int:

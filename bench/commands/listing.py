@@ -8,12 +8,12 @@ from typing import Any
 
 from bench.conformance.exemptions import EXEMPTIONS
 from bench.core.errors import UserError, nearest
-from bench.core.registry import ROOMS, Entry, catalogue, missing
+from bench.core.registry import KINDS, Entry, catalogue, missing
 from bench.suites.schema import describe, suite_names
 from results.presentation.console import grid, open_console
 from results.presentation.table import Cell, Column, Table
 
-SORTS = (*ROOMS, "suites")
+SORTS = (*KINDS, "suites")
 _SHOWN = ("kind", "family", "update", "reference", "blind", "needs", "cannot", "learned",
           "anneals")
 
@@ -32,8 +32,8 @@ def _tables(what: str | None, plugin: Path | None) -> dict[str, list[dict[str, A
         raise UserError(f"cannot list '{what}'{nearest(what, SORTS)} (there are: "
                         f"{', '.join(SORTS)})")
     tables: dict[str, list[dict[str, Any]]] = {
-        room: [facts(e) for _, e in sorted(entries.items())]
-        for room, entries in catalogue(plugin).items()}
+        kind: [facts(e) for _, e in sorted(entries.items())]
+        for kind, entries in catalogue(plugin).items()}
     tables["suites"] = [{"name": name, "summary": describe(path)}
                         for name, path in suite_names().items()]
     return {sort: tables[sort] for sort in ([what] if what else SORTS)}
@@ -62,10 +62,10 @@ def _remarks(row: dict[str, Any]) -> str:
 
 def print_entry(name: str, plugin: Path | None) -> None:
     """Everything the files say of one name."""
-    entries = [e for room in catalogue(plugin).values() for e in room.values() if e.name == name]
+    entries = [e for kind in catalogue(plugin).values() for e in kind.values() if e.name == name]
     suites = suite_names()
     if not entries and name not in suites:
-        known = [n for room in catalogue(plugin).values() for n in room] + list(suites)
+        known = [n for kind in catalogue(plugin).values() for n in kind] + list(suites)
         raise UserError(f"nothing is called '{name}'{nearest(name, known)} (see python -m bench "
                         "list)")
     for entry in entries:
@@ -77,7 +77,7 @@ def print_entry(name: str, plugin: Path | None) -> None:
 
 def _print(entry: Entry) -> None:
     told = facts(entry)
-    print(f"{entry.name} ({entry.room[:-1]}): {entry.doc}\n")
+    print(f"{entry.name} ({entry.kind[:-1]}): {entry.doc}\n")
     for key in (*_SHOWN, "default", "missing"):
         if key in told:
             print(f"{key}: {told[key]}")

@@ -6,9 +6,9 @@ target): the same operations on the same numbers, so the same result up to round
 are drawn before and handed in, so that both ways spend the stream alike.
 
 Compiling takes seconds, may happen in the middle of a run (a trajectory of a new length), and is
-nobody's sampling: ``bill`` tells the harness what it cost since the last call, to be taken off the
-clock. torch keeps what it made on disk, so that the next process is quicker. What cannot be
-compiled (no C++ compiler, a target written in NumPy) runs as written, and the bill says why.
+nobody's sampling: ``compile_cost`` tells the harness what it cost since the last call, to be taken
+off the clock. torch keeps what it made on disk, so that the next process is quicker. What cannot
+be compiled (no C++ compiler, a target written in NumPy) runs as written, and the bill says why.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ LEAST_SHARE = 1 << 14
 
 
 @dataclass(frozen=True)
-class Bill:
+class CompileCost:
     """What compiling cost: processor and wall seconds, graphs made, and why some were not."""
 
     cpu: float = 0.0
@@ -44,12 +44,13 @@ class Bill:
     graphs: int = 0
     notes: tuple[str, ...] = ()
 
-    def __add__(self, other: Bill) -> Bill:
-        return Bill(self.cpu + other.cpu, self.wall + other.wall, self.graphs + other.graphs,
-                    tuple(dict.fromkeys(self.notes + other.notes)))
+    def __add__(self, other: CompileCost) -> CompileCost:
+        return CompileCost(self.cpu + other.cpu, self.wall + other.wall,
+                           self.graphs + other.graphs,
+                           tuple(dict.fromkeys(self.notes + other.notes)))
 
 
-NOTHING = Bill()
+NOTHING = CompileCost()
 
 _on = False
 _owed = NOTHING
@@ -73,7 +74,7 @@ def switched_on() -> bool:
     return _on
 
 
-def bill() -> Bill:
+def compile_cost() -> CompileCost:
     """What compiling cost since the last call; ``NOTHING`` itself where nothing was compiled."""
     global _owed
     owed, _owed = _owed, NOTHING
@@ -88,7 +89,7 @@ def forget() -> None:
         torch._dynamo.reset()
 
 
-def fused(function: Callable[P, R]) -> Callable[P, R]:
+def compilable(function: Callable[P, R]) -> Callable[P, R]:
     """The function, compiled into one graph while ``compiling()`` is on."""
 
     @functools.wraps(function)
@@ -101,7 +102,8 @@ def fused(function: Callable[P, R]) -> Callable[P, R]:
             result: R = _graphs[function](*args, **kwargs)
         except torch._dynamo.exc.TorchDynamoException as error:
             _refused.add(function)
-            _owe(Bill(notes=(f"{function.__name__} runs uncompiled: {_first_line(error)}",)))
+            why = f"{function.__name__} runs uncompiled: {_first_line(error)}"
+            _owe(CompileCost(notes=(why,)))
             return function(*args, **kwargs)
         return result
 
@@ -123,7 +125,7 @@ def _compiled(function: Callable[P, R]) -> Callable[P, R]:
     if _Watch.start not in watched.start_callbacks:
         watched.register_start_callback(_Watch.start)
         watched.register_end_callback(_Watch.end)
-    _owe(Bill(_cpu_seconds() - cpu, time.perf_counter() - wall))
+    _owe(CompileCost(_cpu_seconds() - cpu, time.perf_counter() - wall))
     return torch.compile(function, fullgraph=True, dynamic=False, backend=BACKEND)
 
 
@@ -145,7 +147,7 @@ class _Watch:
     @staticmethod
     def end(_: object) -> None:
         cpu, wall, graphs = _Watch.began
-        _owe(Bill(_cpu_seconds() - cpu, time.perf_counter() - wall,
+        _owe(CompileCost(_cpu_seconds() - cpu, time.perf_counter() - wall,
                   _Watch.graphs() - graphs))
 
     @staticmethod
@@ -153,7 +155,7 @@ class _Watch:
         return int(torch._dynamo.utils.counters["stats"]["unique_graphs"])
 
 
-def _owe(more: Bill) -> None:
+def _owe(more: CompileCost) -> None:
     global _owed
     _owed += more
 

@@ -17,7 +17,7 @@ class Cost:
     cpu: float = 0.0
     wall: float = 0.0
 
-    def rows(self, weights: tuple[float, float, float] = (1.0, 1.0, 1.0)) -> float:
+    def evaluations(self, weights: tuple[float, float, float] = (1.0, 1.0, 1.0)) -> float:
         """Weighted number of evaluations."""
         return weights[0] * self.density + weights[1] * self.score + weights[2] * self.hvp
 

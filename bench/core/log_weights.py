@@ -8,7 +8,7 @@ from torch import Tensor
 
 
 @dataclass(frozen=True)
-class Weighing:
+class LogWeights:
     """What a sampler that knows its own law q says of it; p~ is exp(log_prob), Z its integral.
 
     ``at_draws``: log w = log p~(x) - log q(x) at fresh draws x of q, shape (n,), so that

@@ -22,7 +22,7 @@ from typing import Any
 from bench.core.errors import MissingPackage, UserError, nearest, unknown
 from bench.core.places import ROOT
 
-ROOMS = ("samplers", "targets", "metrics")
+KINDS = ("samplers", "targets", "metrics")
 GROUP = "sampler_bench"
 Parameters = dict[str, tuple[str, str]]  # name: (type, default)
 _BASES = {"Sampler": "samplers", "Target": "targets", "Metric": "metrics"}
@@ -32,7 +32,7 @@ _BASES = {"Sampler": "samplers", "Target": "targets", "Metric": "metrics"}
 class Entry:
     """One registered class, as read from its file."""
 
-    room: str
+    kind: str
     name: str
     cls: str
     path: Path
@@ -45,7 +45,7 @@ class Entry:
     @property
     def ours(self) -> bool:
         """Whether it comes from this project's own rooms, and not from a user's code."""
-        return bool(self.module) and self.path.is_relative_to(ROOT / self.room)
+        return bool(self.module) and self.path.is_relative_to(ROOT / self.kind)
 
     @property
     def summary(self) -> str:
@@ -147,14 +147,14 @@ def _lineage(module: _Module, cls: str) -> list[tuple[_Module, _Class]]:
             found += _lineage(module, base)
         return found
     source, name = module.imports.get(cls, ("", ""))
-    if source.split(".")[0] in ROOMS and cls not in _BASES:
+    if source.split(".")[0] in KINDS and cls not in _BASES:
         path = ROOT.joinpath(*source.split(".")).with_suffix(".py")
         if path.exists():
             return _lineage(_read(path), name)
     return []
 
 
-def _room(module: _Module, cls: str) -> str:
+def _kind_of(module: _Module, cls: str) -> str:
     names = {m.imports.get(base, ("", base))[1] for m, c in _lineage(module, cls)
              for base in c.bases} & _BASES.keys()
     return _BASES[min(names)] if names else ""
@@ -165,8 +165,8 @@ def _entries(path: Path, module_name: str) -> list[Entry]:
     found = []
     for cls, info in module.classes.items():
         name = info.attributes.get("name")
-        room = _room(module, cls)
-        if not isinstance(name, str) or not room:
+        kind = _kind_of(module, cls)
+        if not isinstance(name, str) or not kind:
             continue
         attributes: dict[str, Any] = {}
         lineage = [c for _, c in reversed(_lineage(module, cls))]
@@ -174,7 +174,7 @@ def _entries(path: Path, module_name: str) -> list[Entry]:
             attributes |= ancestor.attributes
         parameters = _constructor(lineage)
         parameters = {k: v for k, v in parameters.items() if k not in info.attributes}
-        found.append(Entry(room, name, cls, path, module_name, ast.get_docstring(info.node) or "",
+        found.append(Entry(kind, name, cls, path, module_name, ast.get_docstring(info.node) or "",
                            module.doc, attributes, parameters))
     return found
 
@@ -218,7 +218,7 @@ def unnamed(path: Path) -> list[tuple[str, int]]:
     module = _read(path)
     bases = {base for c in module.classes.values() for base in c.bases}
     return [(cls, info.node.lineno) for cls, info in module.classes.items()
-            if _room(module, cls) and cls not in bases and not cls.startswith("_")
+            if _kind_of(module, cls) and cls not in bases and not cls.startswith("_")
             and not isinstance(info.attributes.get("name"), str)]
 
 
@@ -250,29 +250,29 @@ def read_plugin(path: Path) -> list[Entry]:
 @cache
 def catalogue(plugin: Path | None = None) -> dict[str, dict[str, Entry]]:
     """All entries, room by room and by name; two files with one name are a user's mistake."""
-    files = [(path, ".".join(path.relative_to(ROOT).with_suffix("").parts)) for room in ROOMS
-             for path in sorted((ROOT / room).rglob("*.py")) if path.stem != "__init__"]
+    files = [(path, ".".join(path.relative_to(ROOT).with_suffix("").parts)) for kind in KINDS
+             for path in sorted((ROOT / kind).rglob("*.py")) if path.stem != "__init__"]
     entries = [e for path, module in files + _installed_plugins() for e in _entries(path, module)]
     entries += read_plugin(plugin) if plugin is not None else []
-    rooms: dict[str, dict[str, Entry]] = {room: {} for room in ROOMS}
+    kinds: dict[str, dict[str, Entry]] = {kind: {} for kind in KINDS}
     for entry in entries:
-        other = rooms[entry.room].setdefault(entry.name, entry)
+        other = kinds[entry.kind].setdefault(entry.name, entry)
         if other is not entry:
-            raise UserError(f"two {entry.room} are called '{entry.name}': {other.path} and "
+            raise UserError(f"two {entry.kind} are called '{entry.name}': {other.path} and "
                             f"{entry.path}; rename one")
-    return rooms
+    return kinds
 
 
-def own(room: str) -> list[str]:
+def own(kind: str) -> list[str]:
     """Names of what stands in this project's own room, in order."""
-    return sorted(name for name, entry in catalogue()[room].items() if entry.ours)
+    return sorted(name for name, entry in catalogue()[kind].items() if entry.ours)
 
 
-def find(room: str, name: str, plugin: Path | None = None) -> Entry:
+def find(kind: str, name: str, plugin: Path | None = None) -> Entry:
     """The entry of that name, or an error that suggests the nearest one."""
-    known = catalogue(plugin)[room]
+    known = catalogue(plugin)[kind]
     if name not in known:
-        raise unknown(room[:-1], name, known)
+        raise unknown(kind[:-1], name, known)
     return known[name]
 
 
@@ -315,11 +315,11 @@ def _said(error: BaseException) -> str:
     return str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
 
 
-def load(room: str, name: str, plugin: Path | None = None, **parameters: Any) -> Any:  # noqa: ANN401
+def load(kind: str, name: str, plugin: Path | None = None, **parameters: Any) -> Any:  # noqa: ANN401
     """An instance of a registered class with the given hyperparameters (this imports its file)."""
-    entry = find(room, name, plugin)
+    entry = find(kind, name, plugin)
     if lack := missing(entry):
-        raise MissingPackage(f"{room[:-1]} '{name}' {lack}")
+        raise MissingPackage(f"{kind[:-1]} '{name}' {lack}")
     cls = getattr(_import(entry), entry.cls)
     if parameters:
         check_parameters(entry, parameters)
@@ -328,13 +328,13 @@ def load(room: str, name: str, plugin: Path | None = None, **parameters: Any) ->
     except UserError:
         raise
     except Exception as error:
-        raise UserError(f"{room[:-1]} '{name}' cannot be made: {_said(error)}") from error
+        raise UserError(f"{kind[:-1]} '{name}' cannot be made: {_said(error)}") from error
 
 
 def check_parameters(entry: Entry, parameters: dict[str, Any]) -> None:
     """Refuse a hyperparameter the class does not have, without importing it."""
     for key in parameters:
         if key not in entry.parameters:
-            raise UserError(f"{entry.room[:-1]} '{entry.name}' has no parameter '{key}'"
+            raise UserError(f"{entry.kind[:-1]} '{entry.name}' has no parameter '{key}'"
                             f"{nearest(key, entry.parameters)} (it has: "
                             f"{', '.join(entry.parameters) or 'none'})")

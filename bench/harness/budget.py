@@ -31,7 +31,7 @@ class Budget:
         """A cost in this currency; drawing is no step, so under ``steps`` it is free."""
         if self.currency == "steps":
             return 0.0
-        return cost.rows() if self.currency == "evals" else cost.seconds
+        return cost.evaluations() if self.currency == "evals" else cost.seconds
 
     def __str__(self) -> str:
         return f"{self.amount:g}{'s' if self.currency == 'seconds' else self.currency}"

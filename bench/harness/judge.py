@@ -16,9 +16,9 @@ from torch import Tensor
 
 from bench.core.seeds import stream
 from bench.harness import validation
-from bench.harness.loop import Look
+from bench.harness.loop import CheckpointView
 from metrics.base import Estimate, Evidence, Metric
-from metrics.importance.log_weight_metric import OfWeights
+from metrics.importance.log_weight_metric import LogWeightMetric
 from results.records.arrays import read_arrays
 from results.records.schema import Measure
 from results.statistics.floors import p_value
@@ -38,8 +38,8 @@ class Judge:
                  floors: Path) -> None:
         self.name = name
         self.metrics = {label: m for label, m in metrics.items() if m.applies(target)}
-        self.weighers = {label: m for label, m in metrics.items()
-                         if isinstance(m, OfWeights) and m.weighs(target)}
+        self.log_weight_metrics = {label: m for label, m in metrics.items()
+                         if isinstance(m, LogWeightMetric) and m.weighs(target)}
         reference = reference_block(target, name, seed, n) if target.has_reference else None
         self.evidence = Evidence(target, reference, seed)
         stored = read_arrays(floors) if floors.exists() else {}
@@ -54,27 +54,29 @@ class Judge:
                 with suppress(Exception):  # the measure itself will say so
                     metric.estimate(few.clone(), Evidence(self.evidence.target, few.clone()))
 
-    def measures(self, key: str, look: Look, n_curve: int) -> list[Measure]:
+    def measures(self, key: str, checkpoint: CheckpointView, n_curve: int) -> list[Measure]:
         """The curve's points at every look, the table's at the last."""
-        curve = self._score(key, look, "curve", look.points[:n_curve])
-        if not look.final:
+        curve = self._score(key, checkpoint, "curve", checkpoint.points[:n_curve])
+        if not checkpoint.final:
             return curve
-        if len(look.points) <= n_curve:
+        if len(checkpoint.points) <= n_curve:
             return curve + [replace(m, stage="final") for m in curve]
-        return curve + self._score(key, look, "final", look.points)
+        return curve + self._score(key, checkpoint, "final", checkpoint.points)
 
-    def _score(self, key: str, look: Look, stage: str, points: Tensor) -> list[Measure]:
-        measures = [self._measure(key, look.index, stage, label, m, points, self.evidence)
+    def _score(self, key: str, checkpoint: CheckpointView, stage: str,
+               points: Tensor) -> list[Measure]:
+        measures = [self._measure(key, checkpoint.index, stage, label, m, points, self.evidence)
                     for label, m in self.metrics.items()]
-        if not self.weighers:
+        if not self.log_weight_metrics:
             return measures
-        evidence = self._weighed(look, len(points))
-        return measures + [self._measure(key, look.index, stage, label, m, points, evidence)
-                           for label, m in self.weighers.items() if m.answered(evidence.weighing)]
+        evidence = self._weighed(checkpoint, len(points))
+        return measures + [self._measure(key, checkpoint.index, stage, label, m, points, evidence)
+                           for label, m in self.log_weight_metrics.items()
+                           if m.answered(evidence.log_weights)]
 
-    def _weighed(self, look: Look, n: int) -> Evidence:
+    def _weighed(self, checkpoint: CheckpointView, n: int) -> Evidence:
         """The evidence with what the sampler says of its own law at n draws and n exact points."""
-        return replace(self.evidence, weighing=look.weigh(n, self._exact_points(n)))
+        return replace(self.evidence, log_weights=checkpoint.log_weights(n, self._exact_points(n)))
 
     def _exact_points(self, n: int) -> Tensor | None:
         """Exact points for a sampler to weigh: a copy, and none of those it is judged against."""

@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from bench.core.compilation import Bill
+from bench.core.compilation import CompileCost
 from bench.core.cost import Cost
 from bench.core.seal import sealed
 from bench.harness import validation
@@ -26,7 +26,7 @@ from bench.harness.budget import Budget
 from bench.harness.clock import Clock
 from bench.harness.stage import Stage
 from bench.harness.state_digest import Kept
-from samplers.base import Sampler, Weighing
+from samplers.base import LogWeights, Sampler
 from targets.base import Target
 
 FRACTIONS = (1 / 16, 1 / 8, 1 / 4, 1 / 2, 1.0)
@@ -39,7 +39,7 @@ WARM = 4
 
 
 @dataclass(frozen=True)
-class Look:
+class CheckpointView:
     """What a checkpoint shows: fresh points, and what had been spent when they were drawn."""
 
     index: int
@@ -51,7 +51,7 @@ class Look:
     final: bool
     diagnostics: dict[str, float]
     #: (n, exact points or None) -> what the sampler says of its own law
-    weigh: Callable[[int, Tensor | None], Weighing | None]
+    log_weights: Callable[[int, Tensor | None], LogWeights | None]
 
 
 @dataclass
@@ -63,7 +63,7 @@ class Outcome:
     draw: Cost = field(default_factory=Cost)
     overshoot: float = 0.0
     warmup_seconds: float = 0.0
-    compiling: Bill = field(default_factory=Bill)
+    compiling: CompileCost = field(default_factory=CompileCost)
     state: Any = None
     status: str = "ok"
     reason: str = ""
@@ -87,7 +87,7 @@ class Outcome:
 class Run:
     """One sampler on one target under one budget and seed.
 
-    ``weighed``: some metric will ask the sampler of its own law (``Look.weigh``).
+    ``weighed``: some metric will ask the sampler of its own law (``CheckpointView.log_weights``).
     """
 
     def __init__(self, sampler: Sampler, target: Target, target_name: str, budget: Budget,
@@ -104,7 +104,7 @@ class Run:
         self._rehearsed = 0.0  # evaluations of the warm-up's init, step and draw
         self._free = 0
 
-    def go(self, observe: Callable[[Look], None],
+    def go(self, observe: Callable[[CheckpointView], None],
            fractions: tuple[float, ...] = FRACTIONS) -> Outcome:
         """Run to the end of the budget, looking on the way.
 
@@ -138,11 +138,11 @@ class Run:
 
     def spent(self) -> Cost:
         """Rows and seconds of training so far."""
-        return self.ledger.rows("train") + self.clock.read()
+        return self.ledger.cost("train") + self.clock.read()
 
     def _account(self) -> None:
         """What was computed on no budget, and what there is to note."""
-        self.outcome.uncharged = self.ledger.rows("aside")
+        self.outcome.uncharged = self.ledger.cost("aside")
         self.outcome.compiling, self.outcome.notes = self.stage.compiling, tuple(self.stage.notes)
 
     def _warm_up(self) -> None:
@@ -152,7 +152,8 @@ class Run:
         if self.budget.currency == "evals":
             self._dearest, self._dearest_point = found.step, found.point
 
-    def _train(self, observe: Callable[[Look], None], fractions: tuple[float, ...]) -> None:
+    def _train(self, observe: Callable[[CheckpointView], None],
+               fractions: tuple[float, ...]) -> None:
         rng = self.stage.generator("train")
         with self.clock.running(), sealed(), asked("init"):
             state = self.sampler.init(self.face, rng)
@@ -218,7 +219,7 @@ class Run:
         left = self.budget.amount - self._reserve() - used
         return left > 0 and left >= self._dearest
 
-    def _look(self, observe: Callable[[Look], None], state: Any, index: int,  # noqa: ANN401
+    def _look(self, observe: Callable[[CheckpointView], None], state: Any, index: int,  # noqa: ANN401
               final: bool = False) -> None:
         """Stop, draw, check, show."""
         self.outcome.state, kept, weighings = state, Kept(state), 0
@@ -240,21 +241,21 @@ class Run:
         kept.check("diagnostics")
         self._compare_warm_up(cost)
 
-        def weigh(n: int, exact: Tensor | None) -> Weighing | None:
+        def log_weights(n: int, exact: Tensor | None) -> LogWeights | None:
             nonlocal weighings
             weighings += 1
-            return self.stage.weigh(state, index, n, exact)
+            return self.stage.log_weights(state, index, n, exact)
 
         progress = 1.0 if final else min(self._progress(self._used()), 1.0)
         with self.stage.globals_of("judge", index, "a metric"):
-            observe(Look(index, progress, self.outcome.steps, self.spent(), cost, points, final,
-                         numbers, weigh))
+            observe(CheckpointView(index, progress, self.outcome.steps, self.spent(), cost, points,
+                                   final, numbers, log_weights))
         if weighings:
-            kept.check("weigh")
+            kept.check("log_weights")
 
     def _compare_warm_up(self, drawn: Cost) -> None:
         """Note a warm-up that did more than init, step and draw can explain; at the first look."""
-        real = self.ledger.rows("train").rows() + drawn.rows()
+        real = self.ledger.cost("train").evaluations() + drawn.evaluations()
         if self.outcome.steps and self._rehearsed > WARM * real + self.n_curve:
             self.stage.notes[f"the uncharged warm-up evaluated {self._rehearsed:.0f} points, the "
                              f"run {real:.0f} to its first checkpoint: work may have been kept "

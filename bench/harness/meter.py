@@ -99,7 +99,7 @@ class Ledger:
         """All rows of a phase, whatever their kind."""
         return sum(self._host[phase].values())
 
-    def rows(self, phase: str) -> Cost:
+    def cost(self, phase: str) -> Cost:
         """Rows counted so far in a phase, by graphs too."""
         self.reconcile()
         return Cost(**self._host[phase])

@@ -1,6 +1,6 @@
 """The judging side of a job: what is looked at becomes records, points are scored and kept.
 
-It never meets the sampler, only what a checkpoint shows (``bench.harness.loop.Look``).
+It never meets the sampler, only what a checkpoint shows (``bench.harness.loop.CheckpointView``).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 from bench.core.compilation import compiling
 from bench.harness.judge import Judge
-from bench.harness.loop import Look
+from bench.harness.loop import CheckpointView
 from metrics.base import Metric
 from results.records.arrays import save_arrays
 from results.records.schema import Checkpoint, Record
@@ -40,18 +40,19 @@ class Scorer:
         self.seconds = 0.0
         self.judge.warm_up()
 
-    def see(self, look: Look) -> None:
+    def see(self, checkpoint: CheckpointView) -> None:
         """Score a checkpoint, and tell who is watching; the last state's points are kept."""
         start = time.process_time()
-        self.records.append(Checkpoint(self.key, look.index, look.progress, look.steps, look.spent,
-                                       len(look.points), look.draw, look.final, look.diagnostics))
+        self.records.append(Checkpoint(
+            self.key, checkpoint.index, checkpoint.progress, checkpoint.steps, checkpoint.spent,
+            len(checkpoint.points), checkpoint.draw, checkpoint.final, checkpoint.diagnostics))
         with compiling(False):  # a job scores too few sets for it to pay
-            measures = self.judge.measures(self.key, look, self.n_curve)
+            measures = self.judge.measures(self.key, checkpoint, self.n_curve)
         self.records.extend(measures)
         self.seconds += time.process_time() - start
-        self.tell({"event": "look", "key": self.key, "progress": look.progress,
-                   "steps": look.steps, "spent": asdict(look.spent),
+        self.tell({"event": "look", "key": self.key, "progress": checkpoint.progress,
+                   "steps": checkpoint.steps, "spent": asdict(checkpoint.spent),
                    "values": {m.metric: m.value for m in measures if m.value is not None}})
-        if look.final:
+        if checkpoint.final:
             save_arrays(self.folder / "samples" / f"{self.key}.npz",
-                        {"points": look.points.float().cpu().numpy()})
+                        {"points": checkpoint.points.float().cpu().numpy()})

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from bench.core.compilation import NOTHING, Bill, bill
+from bench.core.compilation import NOTHING, CompileCost, compile_cost
 from bench.core.cost import Cost
 from bench.core.seal import sealed
 from bench.core.seeds import global_stream, stream
@@ -23,7 +23,7 @@ from bench.harness.attribution import Ended, asked, is_memory
 from bench.harness.clock import Clock
 from bench.harness.meter import Ledger, MeteredTarget, TruthfulTarget
 from bench.harness.state_digest import Kept, possessions
-from samplers.base import Sampler, Weighing
+from samplers.base import LogWeights, Sampler
 from samplers.baselines.exact import Exact
 from targets.base import Target
 
@@ -48,7 +48,7 @@ class Stage:
         self.face = face(target, self.ledger)
         self.drawing = Clock(target.device)
         self.drawn = Cost()  # what the latest draw cost, also one that failed
-        self.compiling = Bill()
+        self.compiling = CompileCost()
         self.notes: dict[str, None] = {}  # in order, each once
 
     def generator(self, purpose: str, index: int = 0) -> torch.Generator:
@@ -68,7 +68,7 @@ class Stage:
 
     def forgive(self, clock: Clock) -> None:
         """Take what compiling cost off the clock, and keep it apart."""
-        owed = bill()
+        owed = compile_cost()
         if owed is not NOTHING:
             clock.forgive(owed.cpu, owed.wall)
             self.compiling += owed
@@ -90,7 +90,7 @@ class Stage:
 
     def _rehearse(self, n: int, weighed: bool) -> Rehearsal:
         sampler, face, clock = self.sampler, self.face, Clock(self.target.device)
-        rng, rows = self.generator("warm-up"), lambda: self.ledger.rows("aside").rows()
+        rng, rows = self.generator("warm-up"), lambda: self.ledger.cost("aside").evaluations()
         with clock.running():
             with asked("init"):
                 state = sampler.init(face, rng)
@@ -107,9 +107,10 @@ class Stage:
         kept.check("draw")
         self._read_off(state, kept)
         if weighed:
-            with asked("weigh"):
-                validation.weighing(sampler.weigh(face, state, len(points), points.clone(), rng))
-            kept.check("weigh")
+            with asked("log_weights"):
+                validation.log_weights(
+                    sampler.log_weights(face, state, len(points), points.clone(), rng))
+            kept.check("log_weights")
         return Rehearsal(stepped - begun, (total - stepped) / len(points), total,
                          clock.read().seconds)
 
@@ -132,14 +133,14 @@ class Stage:
 
     def draw(self, state: Any, n: int, index: int) -> Tensor:  # noqa: ANN401
         """Points; a draw has its own stream and its own purse, ``drawn`` says what it cost."""
-        before = self.drawing.read() + self.ledger.rows("draw")
+        before = self.drawing.read() + self.ledger.cost("draw")
         try:
             with self.ledger.phase("draw"), sealed(), self.globals_of("draw", index), \
                     self.drawing.running(), asked("draw"):
                 points = self.sampler.draw(self.face, state, n, self.generator("draw", index))
         finally:
             self.forgive(self.drawing)
-            self.drawn = self.drawing.read() + self.ledger.rows("draw") - before
+            self.drawn = self.drawing.read() + self.ledger.cost("draw") - before
         return validation.points(points, n, self.sampler, self.face)
 
     def diagnostics(self, state: Any) -> dict[str, float]:  # noqa: ANN401
@@ -164,11 +165,12 @@ class Stage:
                 self.notes[f"renewal is left out: {error}"] = None
                 return None
 
-    def weigh(self, state: Any, index: int, n: int,  # noqa: ANN401
-              points: Tensor | None) -> Weighing | None:
+    def log_weights(self, state: Any, index: int, n: int,  # noqa: ANN401
+              points: Tensor | None) -> LogWeights | None:
         """Asked by metrics alone: its own stream, nobody's purse."""
-        with self.ledger.phase("aside"), sealed(), self.globals_of("weigh", index), asked("weigh"):
-            return validation.weighing(self.sampler.weigh(self.face, state, n, points,
+        with (self.ledger.phase("aside"), sealed(), self.globals_of("weigh", index),
+              asked("log_weights")):
+            return validation.log_weights(self.sampler.log_weights(self.face, state, n, points,
                                                       self.generator("weigh", index)))
 
     def ladder(self, state: Any, cap: float) -> tuple[tuple[int, float], ...]:  # noqa: ANN401

@@ -21,7 +21,7 @@ from bench.core.density import Density
 from bench.core.errors import UserError
 from bench.harness.attribution import Ended
 from metrics.base import Estimate
-from samplers.base import Sampler, Weighing
+from samplers.base import LogWeights, Sampler
 from targets.base import Target
 
 #: Elements of an array among hyperparameters that are written out; of a larger one its shape is.
@@ -179,28 +179,28 @@ def renewal(found: object) -> tuple[int, float]:
     return held, steps
 
 
-def weighing(found: object) -> Weighing | None:
-    """What ``weigh`` returned, its log-weights detached copies and its estimate plain numbers."""
+def log_weights(found: object) -> LogWeights | None:
+    """What ``log_weights`` returned: detached copies, and plain numbers of its estimate."""
     if found is None:
         return None
-    if not isinstance(found, Weighing):
-        raise Ended("failed", f"weigh returned {what(found)}; return a Weighing or None")
+    if not isinstance(found, LogWeights):
+        raise Ended("failed", f"log_weights returned {what(found)}; return a LogWeights or None")
     parts: dict[str, Any] = {}
     for name in ("at_draws", "at_target", "gap"):
         part = getattr(found, name)
         if part is not None and not (isinstance(part, Tensor) and part.ndim == 1
                                      and part.is_floating_point()):
-            raise Ended("failed", f"weigh returned {what(part)} as {name}; return a tensor of "
-                        "shape (n,)")
+            raise Ended("failed", f"log_weights returned {what(part)} as {name}; return a tensor "
+                        "of shape (n,)")
         parts[name] = None if part is None else part.detach().clone()
     if found.log_z is not None:
         try:
             value, error = found.log_z
             parts["log_z"] = number(value), number(error)
         except (TypeError, ValueError):
-            raise Ended("failed", f"weigh returned {what(found.log_z)} as log_z; return (value, "
-                        "standard error)") from None
-    return Weighing(**parts)
+            raise Ended("failed", f"log_weights returned {what(found.log_z)} as log_z; return "
+                        "(value, standard error)") from None
+    return LogWeights(**parts)
 
 
 def estimate(found: object) -> Estimate:

@@ -25,7 +25,7 @@ from bench.core.errors import MissingPackage, UserError
 from bench.core.fingerprint import digest, fingerprint
 from bench.core.registry import load
 from bench.harness.budget import Budget
-from bench.harness.loop import Look, Run, probe
+from bench.harness.loop import CheckpointView, Run, probe
 from bench.harness.scoring import Scorer, Tell
 from bench.harness.validation import hyperparameters, settled
 from bench.jobs.plan import job_facts
@@ -52,10 +52,10 @@ def steady_torch(threads: int) -> None:
             function(x)
 
 
-def load_plugged(room: str, spec: dict[str, Any], common: dict[str, Any]) -> Any:  # noqa: ANN401
+def load_plugged(kind: str, spec: dict[str, Any], common: dict[str, Any]) -> Any:  # noqa: ANN401
     """An instance of a suite's item, from our rooms or the run's plugin."""
     plugin = Path(common["plugin"]) if common["plugin"] else None
-    return load(room, spec["name"], plugin, **spec["params"])
+    return load(kind, spec["name"], plugin, **spec["params"])
 
 
 def make_target(spec: dict[str, Any], common: dict[str, Any]) -> Target:
@@ -107,7 +107,7 @@ def run_job(spec: dict[str, Any], seed: int, tell: Tell) -> Job:
     with not_the_samplers(key):
         target = make_target(spec["target"], common)
         scorer = Scorer(spec, seed, target, make_metrics(common), tell)
-        job = sample(spec, seed, target, scorer.see, bool(scorer.judge.weighers))
+        job = sample(spec, seed, target, scorer.see, bool(scorer.judge.log_weight_metrics))
         submit(Path(common["folder"]), key, [*scorer.records, judged(job, scorer, target)])
     tell({"event": "end", "key": key, "status": job.status})
     return job
@@ -135,7 +135,8 @@ def judged(job: Job, scorer: Scorer, target: Target) -> Job:
     return replace(job, scoring_seconds=scorer.seconds, fingerprint=digest(fingerprint(target)))
 
 
-def sample(spec: dict[str, Any], seed: int, target: Target, observe: Callable[[Look], None],
+def sample(spec: dict[str, Any], seed: int, target: Target,
+           observe: Callable[[CheckpointView], None],
            weighed: bool) -> Job:
     """The sampler's side of a job: run it while somebody observes; how it ended, what it cost."""
     common, facts = spec["common"], job_facts(spec, seed)

@@ -47,8 +47,8 @@ def suite_facts(suite: Suite) -> dict[str, Any]:
     return {**facts, "seeds": len(suite.seeds), "seed_list": list(suite.seeds),
             "budget": str(suite.budget), "currency": suite.budget.currency,
             "amount": suite.budget.amount,
-            "items": {room: [dataclasses.asdict(s) for s in getattr(suite, room)]
-                      for room in ("targets", "samplers", "metrics")}}
+            "items": {kind: [dataclasses.asdict(s) for s in getattr(suite, kind)]
+                      for kind in ("targets", "samplers", "metrics")}}
 
 
 def _facts(entry: Entry) -> dict[str, Any]:
@@ -112,7 +112,7 @@ def _foreign(suite: Suite, target: Spec, sampler: Spec | None = None) -> bool:
     plugin = Path(suite.plugin) if suite.plugin else None
     parts = [("targets", target), *(("metrics", m) for m in suite.metrics)]
     parts += [("samplers", sampler)] if sampler is not None else []
-    return not all(find(room, spec.name, plugin).ours for room, spec in parts)
+    return not all(find(kind, spec.name, plugin).ours for kind, spec in parts)
 
 
 def job_tasks(suite: Suite, folder: Path, threads: int, finished: set[str]) -> list[Task]:

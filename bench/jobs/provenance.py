@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.core.places import ROOT
-from bench.core.registry import ROOMS, distribution, find
+from bench.core.registry import KINDS, distribution, find
 from bench.jobs.machine import physical_memory
 from bench.suites.suite import Suite
 
@@ -36,8 +36,8 @@ ONLY_SHOWN = {"pandas", "matplotlib"}
 def code_hash() -> str:
     """A digest of every source file of ours that a number can depend on."""
     digest = hashlib.sha256()
-    for room in (*ROOMS, "bench", "results"):
-        for path in sorted((ROOT / room).rglob("*.py")):
+    for kind in (*KINDS, "bench", "results"):
+        for path in sorted((ROOT / kind).rglob("*.py")):
             digest.update(str(path.relative_to(ROOT)).encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()[:16]
 
@@ -132,9 +132,9 @@ def _inputs(suite: Suite) -> tuple[dict[str, str], set[str]]:
     sources: dict[Path, list[Path]] = {}
     if plugin is not None:
         sources[plugin] = [plugin.parent, Path.cwd()]
-    for room in ROOMS:
-        for spec in getattr(suite, room):
-            entry = find(room, spec.name, plugin)
+    for kind in KINDS:
+        for spec in getattr(suite, kind):
+            entry = find(kind, spec.name, plugin)
             packages |= set(entry.attributes.get("packages") or ())
             if entry.module and not entry.path.is_relative_to(ROOT):
                 sources[entry.path] = [entry.path.parents[entry.module.count(".")]]
@@ -180,7 +180,7 @@ def _reach(source: Path, roots: list[Path]) -> dict[Path, set[str]]:
     return found
 
 
-_OURS = {*ROOMS, "bench", "results"}
+_OURS = {*KINDS, "bench", "results"}
 
 
 def _imports(tree: ast.AST, path: Path, roots: list[Path]) -> Iterator[tuple[str, list[Path]]]:

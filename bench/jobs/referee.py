@@ -21,14 +21,14 @@ import torch
 from torch import Tensor
 
 from bench.core.cost import Cost
-from bench.harness.loop import Look
+from bench.harness.loop import CheckpointView
 from bench.harness.scoring import Scorer, Tell
 from bench.jobs.execute import judged, make_metrics, make_target, not_the_samplers, sample
 from bench.jobs.referee_tasks import END
 from results.records.arrays import read_arrays, save_arrays
 from results.records.schema import Job, dump, parse
 from results.records.store import StoreError, save, submit
-from samplers.base import Weighing
+from samplers.base import LogWeights
 from targets.base import Target
 from targets.sampling_only import sampling_only
 
@@ -41,12 +41,13 @@ def play(spec: dict[str, Any], seed: int, tell: Tell) -> None:
     folder = Path(common["folder"]) / key
     tell({"event": "start", "key": key})
 
-    def keep(look: Look) -> None:
-        weighings = {n: look.weigh(n, None) for n in _sizes(look, common)} \
+    def keep(checkpoint: CheckpointView) -> None:
+        weighings = {n: checkpoint.log_weights(n, None) for n in _sizes(checkpoint, common)} \
             if common["weighed"] else {}
-        save_arrays(folder / f"{look.index}.npz", _packed(look, weighings))
-        tell({"event": "look", "key": key, "progress": look.progress, "steps": look.steps,
-              "spent": dataclasses.asdict(look.spent), "values": {}})
+        save_arrays(folder / f"{checkpoint.index}.npz", _packed(checkpoint, weighings))
+        tell({"event": "look", "key": key, "progress": checkpoint.progress,
+              "steps": checkpoint.steps, "spent": dataclasses.asdict(checkpoint.spent),
+              "values": {}})
 
     with not_the_samplers(key):
         target = _density(json.dumps([spec["target"], common]))
@@ -84,37 +85,39 @@ def _job(path: Path) -> Job:
     return record
 
 
-def _sizes(look: Look, common: dict[str, Any]) -> set[int]:
+def _sizes(checkpoint: CheckpointView, common: dict[str, Any]) -> set[int]:
     """The numbers of points at which the judge asks: the curve's, and at last the table's."""
-    curve = min(common["n_curve"], len(look.points))
-    return {curve, len(look.points)} if look.final else {curve}
+    curve = min(common["n_curve"], len(checkpoint.points))
+    return {curve, len(checkpoint.points)} if checkpoint.final else {curve}
 
 
-def _packed(look: Look, weighings: dict[int, Weighing | None]) -> dict[str, np.ndarray]:
-    arrays: dict[str, np.ndarray] = {"points": look.points.cpu().numpy()}
+def _packed(checkpoint: CheckpointView,
+            weighings: dict[int, LogWeights | None]) -> dict[str, np.ndarray]:
+    arrays: dict[str, np.ndarray] = {"points": checkpoint.points.cpu().numpy()}
     estimates: dict[str, Any] = {}
     for n, said in weighings.items():
         if said is not None:
             estimates[str(n)] = said.log_z
             arrays |= {f"{part}/{n}": value.cpu().numpy() for part in ("at_draws", "gap")
                        if (value := getattr(said, part)) is not None}
-    meta = {"index": look.index, "progress": look.progress, "steps": look.steps,
-            "spent": dataclasses.asdict(look.spent), "draw": dataclasses.asdict(look.draw),
-            "final": look.final, "diagnostics": look.diagnostics, "log_z": estimates}
+    meta = {"index": checkpoint.index, "progress": checkpoint.progress, "steps": checkpoint.steps,
+            "spent": dataclasses.asdict(checkpoint.spent),
+            "draw": dataclasses.asdict(checkpoint.draw),
+            "final": checkpoint.final, "diagnostics": checkpoint.diagnostics, "log_z": estimates}
     return {**arrays, META: np.array(json.dumps(meta))}
 
 
-def _unpacked(arrays: dict[str, np.ndarray], device: torch.device) -> Look:
+def _unpacked(arrays: dict[str, np.ndarray], device: torch.device) -> CheckpointView:
     meta = json.loads(str(arrays[META]))
     estimates = meta.pop("log_z")
 
-    def weigh(n: int, exact: Tensor | None) -> Weighing | None:
+    def log_weights(n: int, exact: Tensor | None) -> LogWeights | None:
         if str(n) not in estimates:
             return None
         parts = {part: torch.from_numpy(arrays[f"{part}/{n}"]) for part in ("at_draws", "gap")
                  if f"{part}/{n}" in arrays}
         log_z = estimates[str(n)]
-        return Weighing(**parts, log_z=None if log_z is None else (log_z[0], log_z[1]))
+        return LogWeights(**parts, log_z=None if log_z is None else (log_z[0], log_z[1]))
 
-    return Look(**{**meta, "spent": Cost(**meta["spent"]), "draw": Cost(**meta["draw"])},
-                points=torch.from_numpy(arrays["points"]).to(device), weigh=weigh)
+    return CheckpointView(**{**meta, "spent": Cost(**meta["spent"]), "draw": Cost(**meta["draw"])},
+                points=torch.from_numpy(arrays["points"]).to(device), log_weights=log_weights)

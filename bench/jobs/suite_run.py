@@ -145,12 +145,12 @@ class Runner:
                                  f"'{store.set_aside[0]}'; go on with --resume")
             self.progress.tick()
 
-        looks: dict[str, dict[str, Any]] = {}  # the last that each job told of
+        checkpoints: dict[str, dict[str, Any]] = {}  # the last that each job told of
 
         def on_event(task: Task, event: dict[str, Any]) -> None:
             self.progress.event(task, event)
             if event["event"] == "look":
-                looks[event["key"]] = event
+                checkpoints[event["key"]] = event
             if event["event"] == "end":
                 collect()
 
@@ -158,7 +158,7 @@ class Runner:
             collect()
             self.progress.ended(end.task)
             _stop_on_error(end)
-            return self._to_judge(end) + self._after(end, store, finished, looks)
+            return self._to_judge(end) + self._after(end, store, finished, checkpoints)
 
         pool.run(tasks, on_event, on_end, self.progress.tick)
         collect()
@@ -175,7 +175,7 @@ class Runner:
         return self.apart.played(end.task)
 
     def _after(self, end: End, store: Store, finished: set[str],
-               looks: dict[str, dict[str, Any]]) -> list[Task]:
+               checkpoints: dict[str, dict[str, Any]]) -> list[Task]:
         """A record for the job that a dead child was at, and a new child for its other seeds.
 
         What it had spent is known to its last checkpoint only: a lower bound.
@@ -193,9 +193,10 @@ class Runner:
             return [Task(end.task.name, {**spec, "seeds": left}, end.task.wall_limit)]
         lost = left[0] if lost is None else lost
         status = "failed" if end.status == "ok" else end.status
-        look = looks.get(spec["keys"][str(lost)])
-        known = {"steps": look["steps"], "train": Cost(**look["spent"])} if look else {}
-        bound = "at least what its last checkpoint says" if look else "nobody knows what"
+        checkpoint = checkpoints.get(spec["keys"][str(lost)])
+        known = ({"steps": checkpoint["steps"], "train": Cost(**checkpoint["spent"])}
+                 if checkpoint else {})
+        bound = "at least what its last checkpoint says" if checkpoint else "nobody knows what"
         job = Job(**job_facts(spec, lost), **known, status=status,
                   reason=f"{_how(end)}; it had spent {bound}")
         store.append([job])

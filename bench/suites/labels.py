@@ -21,7 +21,7 @@ LONGEST = 80
 RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE | re.ASCII)
 
 
-def check_labels(room: str, specs: Sequence[Spec], plugin: Path | None) -> None:
+def check_labels(kind: str, specs: Sequence[Spec], plugin: Path | None) -> None:
     """Refuse labels that cannot name files, that differ by case alone or mean something else."""
     seen: dict[str, str] = {}
     for spec in specs:
@@ -29,14 +29,14 @@ def check_labels(room: str, specs: Sequence[Spec], plugin: Path | None) -> None:
         if (not isinstance(label, str) or not LABEL.fullmatch(label) or len(label) > LONGEST
                 or RESERVED.fullmatch(label)):
             raise UserError(
-                f"label {label!r} of {room[:-1]} '{spec.name}' is not usable; write at most "
+                f"label {label!r} of {kind[:-1]} '{spec.name}' is not usable; write at most "
                 f"{LONGEST} letters, digits, '_', '-' and '.', not beginning with '.', and no "
                 f"device's name: {{name = \"{spec.name}\", label = \"...\"}}")
-        if label != spec.name and label in catalogue(plugin)[room]:
-            raise UserError(f"label '{label}' of {room[:-1]} '{spec.name}' is the name of another "
-                            f"{room[:-1]}; choose another label")
+        if label != spec.name and label in catalogue(plugin)[kind]:
+            raise UserError(f"label '{label}' of {kind[:-1]} '{spec.name}' is the name of another "
+                            f"{kind[:-1]}; choose another label")
         if (other := seen.setdefault(label.casefold(), label)) != label:
-            raise UserError(f"the {room} '{other}' and '{label}' differ by case alone, which not "
+            raise UserError(f"the {kind} '{other}' and '{label}' differ by case alone, which not "
                             "every file system tells apart; choose another label")
     if doubles := [x for x, count in Counter(s.label for s in specs).items() if count > 1]:
-        raise UserError(f"'{doubles[0]}' stands twice in '{room}'; give the variant its own label")
+        raise UserError(f"'{doubles[0]}' stands twice in '{kind}'; give the variant its own label")

@@ -139,15 +139,15 @@ def check_keys(path: Path, raw: dict[str, Any]) -> None:
 _EXTRA = {"targets": {"temperature", "scale"}, "samplers": {"budget"}}
 
 
-def _room(key: str) -> str:
+def _kind_of(key: str) -> str:
     return "samplers" if key == "controls" else key
 
 
 def _read_item(key: str, item: Any, plugin: Path | None) -> Spec:  # noqa: ANN401
     """One item of a list; what is wrong with it is said without its place in the file."""
-    room = _room(key)
+    kind = _kind_of(key)
     raw = {"name": item} if isinstance(item, str) else item
-    extra = _EXTRA.get(room, set())
+    extra = _EXTRA.get(kind, set())
     allowed = {"name", "label", "params"} | extra
     if not isinstance(raw, dict) or not isinstance(raw.get("name"), str) or set(raw) - allowed:
         raise UserError(f"an item of '{key}' must be a name or a table with "
@@ -155,7 +155,7 @@ def _read_item(key: str, item: Any, plugin: Path | None) -> Spec:  # noqa: ANN40
     name, params = raw["name"], raw.get("params", {})
     if not isinstance(params, dict):
         raise UserError(f"params of '{name}' must be a table {{key = value}}, not {params!r}")
-    check_parameters(find(room, name, plugin), params)
+    check_parameters(find(kind, name, plugin), params)
     plain(params, "params")
     for word in ("temperature", "scale"):
         if word in raw and (wrong := positive(raw[word])):
@@ -192,7 +192,7 @@ def read_specs(path: Path, key: str, items: list[Any], plugin: Path | None) -> t
     """The items of a list of samplers, targets, controls or metrics, each checked."""
     with at(path, key):
         specs = tuple(_read_item(key, item, plugin) for item in items)
-        check_labels(_room(key), specs, plugin)
+        check_labels(_kind_of(key), specs, plugin)
     return specs
 
 

@@ -155,18 +155,18 @@ def _faults(suite: Suite) -> Iterator[tuple[str, str]]:
             yield key, f"{key} {wrong}"
 
 
-def _choose(room: str, have: tuple[Spec, ...], wanted: str | None,
+def _choose(kind: str, have: tuple[Spec, ...], wanted: str | None,
             plugin: Path | None) -> tuple[Spec, ...]:
     """The items named on the command line; names outside the suite are added to it."""
     if wanted is None:
         return have
     by_label = {spec.label: spec for spec in have}
     chosen: dict[str, Spec] = {}
-    for label in words(wanted, f"--{room}"):
+    for label in words(wanted, f"--{kind}"):
         if label not in by_label:
-            find(room, label, plugin)
+            find(kind, label, plugin)
         chosen[label] = by_label.get(label, Spec(label, label))
-    check_labels(room, list(chosen.values()), plugin)
+    check_labels(kind, list(chosen.values()), plugin)
     return tuple(chosen.values())
 
 
@@ -184,8 +184,8 @@ def _said(error: Exception) -> str:
 
 
 def _from_facts(facts: dict[str, Any]) -> Suite:
-    items = {room: tuple(Spec(**spec) for spec in specs)
-             for room, specs in facts["items"].items()}
+    items = {kind: tuple(Spec(**spec) for spec in specs)
+             for kind, specs in facts["items"].items()}
     plain: dict[str, Any] = {f.name: facts[f.name] for f in fields(Suite)
                              if f.name in facts
                              and f.name not in ("seeds", "budget", "fractions", "published")}

@@ -65,7 +65,7 @@ class OfModes(Defect):
                 and len(target.mode_weights) > 1)
 
 
-class OfWeights(OfModes):
+class WeightDefect(OfModes):
     """Exact within each mode, wrong in how much each mode weighs."""
 
     @abstractmethod
@@ -85,7 +85,7 @@ class OfWeights(OfModes):
         return f"TV {self.total_variation(target):.3g}"
 
 
-class ModeDropped(OfWeights):
+class ModeDropped(WeightDefect):
     """The lightest mode (the first of equals) loses a share of its mass to all others.
 
     The others gain in proportion to their weights; at strength 1 the mode is empty.
@@ -110,7 +110,7 @@ class ModeDropped(OfWeights):
         return "whole" if self.strength == 1.0 else super().text
 
 
-class Tilted(OfWeights):
+class Tilted(WeightDefect):
     """Weights of modes 0, 2, 4, ... times 1 + strength, of 1, 3, 5, ... times 1 - strength.
 
     Then normalised. With an even number of equal modes the total variation is strength / 2.

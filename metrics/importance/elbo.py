@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from metrics.base import Estimate, Evidence
-from metrics.importance.log_weight_metric import OfWeights, known_log_z, weights
+from metrics.importance.log_weight_metric import LogWeightMetric, known_log_z, weights
 
 
 @dataclass(frozen=True)
-class Elbo(OfWeights):
+class Elbo(LogWeightMetric):
     r"""Gap of the evidence lower bound: log Z - ELBO, zero where q is p, never negative in truth.
 
         log Z - ELBO = log Z - E_q[log w] = KL(q || p),   w = p~(x) / q(x)

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from metrics.base import Estimate, Evidence
-from metrics.importance.log_weight_metric import OfWeights, log_mean_exp, weights
+from metrics.importance.log_weight_metric import LogWeightMetric, log_mean_exp, weights
 from targets.base import Target
 
 
 @dataclass(frozen=True)
-class EssForward(OfWeights):
+class EssForward(LogWeightMetric):
     r"""1 - the forward effective sample size, over exact points of the target.
 
         1 - 1 / (E_p[w] E_p[1/w]),   w = p~(x) / q(x)

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from metrics.base import Estimate, Evidence
-from metrics.importance.log_weight_metric import OfWeights, weights
+from metrics.importance.log_weight_metric import LogWeightMetric, weights
 from targets.base import Target
 
 
 @dataclass(frozen=True)
-class EssReverse(OfWeights):
+class EssReverse(LogWeightMetric):
     r"""Share of the draws that weighting would waste: 1 - the reverse effective sample size.
 
         1 - (sum_i w_i)^2 / (n sum_i w_i^2),   w = p~(x) / q(x), x ~ q

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from metrics.base import Estimate, Evidence
-from metrics.importance.log_weight_metric import OfWeights, known_log_z, weights
+from metrics.importance.log_weight_metric import LogWeightMetric, known_log_z, weights
 
 
 @dataclass(frozen=True)
-class Eubo(OfWeights):
+class Eubo(LogWeightMetric):
     r"""Gap of the evidence upper bound: EUBO - log Z, zero where q is p, never negative in truth.
 
         EUBO - log Z = E_p[log w] - log Z = KL(p || q),   w = p~(x) / q(x)

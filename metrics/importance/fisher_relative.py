@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from metrics.base import Estimate, Evidence
-from metrics.importance.log_weight_metric import OfWeights, weights
+from metrics.importance.log_weight_metric import LogWeightMetric, weights
 from targets.base import Target
 
 
 @dataclass(frozen=True)
-class FisherRelative(OfWeights):
+class FisherRelative(LogWeightMetric):
     r"""Relative Fisher information, the Fisher divergence of the sampler's law from the target.
 
         E_q |grad log q(x) - grad log p(x)|^2

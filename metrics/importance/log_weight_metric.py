@@ -1,9 +1,9 @@
 """Metrics of a sampler's own law: they judge what it says of its density, not its points.
 
 A sampler that knows its density q (or the law of the paths it draws) can be asked for the weights
-w = p~/q (``Sampler.weigh``), and these tell how far q is from p and what log Z it finds. They need
-no reference but the target's log Z, have no floor (for exact samples all weights are equal) and
-stay empty for samplers that know no density.
+w = p~/q (``Sampler.log_weights``), and these tell how far q is from p and what log Z it finds.
+They need no reference but the target's log Z, have no floor (for exact samples all weights are
+equal) and stay empty for samplers that know no density.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from bench.core.log_weights import Weighing
+from bench.core.log_weights import LogWeights
 from metrics.base import Evidence, Metric
 from targets.base import Target
 
 
-class OfWeights(Metric):
-    """A metric of ``Evidence.weighing``; ``part`` names the field it reads."""
+class LogWeightMetric(Metric):
+    """A metric of ``Evidence.log_weights``; ``part`` names the field it reads."""
 
     needs = ("weights",)
     default = False
@@ -34,9 +34,9 @@ class OfWeights(Metric):
         """Whether the target knows what is asked: its log Z."""
         return target.log_z is not None
 
-    def answered(self, weighing: Weighing | None) -> bool:
+    def answered(self, log_weights: LogWeights | None) -> bool:
         """Whether the sampler said what is asked."""
-        return weighing is not None and getattr(weighing, self.part) is not None
+        return log_weights is not None and getattr(log_weights, self.part) is not None
 
 
 def weights(evidence: Evidence, part: str) -> Tensor:
@@ -44,7 +44,7 @@ def weights(evidence: Evidence, part: str) -> Tensor:
 
     ValueError where one is nan or +inf, where all are -inf, and for fewer than two.
     """
-    log_w: Tensor = getattr(evidence.weighing, part).double().cpu()
+    log_w: Tensor = getattr(evidence.log_weights, part).double().cpu()
     if bool(torch.isnan(log_w).any()) or bool((log_w == math.inf).any()):
         raise ValueError("the sampler's log-weights are not finite")
     if len(log_w) < 2 or bool((log_w == -math.inf).all()):

@@ -6,13 +6,18 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from bench.core.log_weights import Weighing
+from bench.core.log_weights import LogWeights
 from metrics.base import Estimate, Evidence
-from metrics.importance.log_weight_metric import OfWeights, known_log_z, log_mean_exp, weights
+from metrics.importance.log_weight_metric import (
+    LogWeightMetric,
+    known_log_z,
+    log_mean_exp,
+    weights,
+)
 
 
 @dataclass(frozen=True)
-class LogZError(OfWeights):
+class LogZError(LogWeightMetric):
     r"""Distance of the sampler's estimate of log Z from the truth.
 
         | log Z^ - log Z |,   log Z^ = log (1/n sum_i w_i),   w = p~(x) / q(x), x ~ q
@@ -28,12 +33,13 @@ class LogZError(OfWeights):
              "standard error, as well")
     reference = "R. Neal, Annealed importance sampling, Statistics and Computing 11 (2001)"
 
-    def answered(self, weighing: Weighing | None) -> bool:
+    def answered(self, log_weights: LogWeights | None) -> bool:
         """With an estimate of log Z, or with weights."""
-        return weighing is not None and not (weighing.log_z is None and weighing.at_draws is None)
+        return log_weights is not None and (log_weights.log_z is not None
+                                            or log_weights.at_draws is not None)
 
     def estimate(self, x: Tensor, evidence: Evidence) -> Estimate:
         """An absolute error, in nats."""
-        assert evidence.weighing is not None
-        found, se = evidence.weighing.log_z or log_mean_exp(weights(evidence, "at_draws"))
+        assert evidence.log_weights is not None
+        found, se = evidence.log_weights.log_z or log_mean_exp(weights(evidence, "at_draws"))
         return Estimate(abs(found - known_log_z(evidence)), se, (found,))

@@ -15,17 +15,17 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from bench.core.compilation import fused
+from bench.core.compilation import compilable
 from metrics.base import Evidence
 from metrics.evidence import median_distance, of_reference, of_samples, wide
 from metrics.kernel.pair_sums import (
     PairSums,
     Scratch,
-    compilable,
     compiled_sums,
     difference_products,
     itself,
     pair_sums,
+    worth_compiling,
 )
 
 LEAST_EXPONENT = -115.0
@@ -46,7 +46,7 @@ class TwoSample(NamedTuple):
     xy: PairSums
 
 
-@fused
+@compilable
 def rbf_rows(xi: Tensor, xj: Tensor, first: Tensor, apart: bool) -> tuple[Tensor, ...]:
     """Sums over j, a row each: of the mixture, its square, the middle kernel, its square.
 
@@ -82,7 +82,7 @@ def _sums(x: Tensor, y: Tensor, m: float) -> Kernels:
         xi, xj = (yt, xt) if across else (xt, yt)
         return rbf_rows(xi, xj[:, j], torch.tensor(j.start, device=x.device), symmetric)
 
-    if compilable(xt):
+    if worth_compiling(xt):
         mixture, middle = compiled_sums(rows, len(x), len(y), x, symmetric=symmetric)
     else:
         mixture, middle = pair_sums(block, len(x), len(y), x, symmetric=symmetric)

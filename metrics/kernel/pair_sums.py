@@ -157,7 +157,7 @@ def pair_sums(block: Block, n: int, m: int, like: Tensor, *, symmetric: bool) ->
             for r, c, s in zip(rows, cols, squares, strict=True)]
 
 
-def compilable(xt: Tensor) -> bool:
+def worth_compiling(xt: Tensor) -> bool:
     """Whether sums over points (dim, n) are compiled: where that is on, in few dimensions."""
     return switched_on() and len(xt) <= COORDINATEWISE
 

@@ -19,18 +19,18 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from bench.core.compilation import fused
+from bench.core.compilation import compilable
 from bench.core.standard_errors import mean_errors
 from metrics.base import Evidence
 from metrics.evidence import inside, of_samples, wide
 from metrics.kernel.pair_sums import (
     PairSums,
     Scratch,
-    compilable,
     compiled_sums,
     difference_products,
     itself,
     pair_sums,
+    worth_compiling,
 )
 from targets.base import Target
 from targets.reference import Referenced
@@ -40,7 +40,7 @@ LIMIT = 5.0  # standard errors
 NEAR, SIGHT = 500, 1e6  # of how many points the nearest two may be how far apart
 
 
-@fused
+@compilable
 def stein_rows(xi: Tensor, si: Tensor, xj: Tensor, sj: Tensor,
                first: Tensor) -> tuple[Tensor, Tensor]:
     """Sums over j of k0 and of k0^2 for each i, without the pair of i itself.
@@ -83,7 +83,7 @@ def _sums(x: Tensor, s: Tensor) -> SteinSums:
     def rows(j: slice, across: bool) -> Sequence[Tensor]:
         return stein_rows(xt, st, xt[:, j], st[:, j], torch.tensor(j.start, device=x.device))
 
-    if compilable(xt):
+    if worth_compiling(xt):
         (off,) = compiled_sums(rows, len(x), len(x), x, symmetric=True)
     else:
         (off,) = pair_sums(block, len(x), len(x), x, symmetric=True)

@@ -29,7 +29,7 @@ from results.records.frames import Point, Scores
 from results.report.quality import exponent, slug
 from results.statistics.floors import band
 
-ROWS, SECONDS = "evaluations", "seconds"
+EVALUATIONS, SECONDS = "evaluations", "seconds"
 SIZE = (4.3, 3.1)
 
 
@@ -72,7 +72,7 @@ def _short(rows: float) -> str:
 
 def _cost(point: Point, seed: int, unit: str) -> float:
     spent = point.spent[seed]
-    return spent.rows() if unit == ROWS else spent.seconds
+    return spent.evaluations() if unit == EVALUATIONS else spent.seconds
 
 
 def _seed_lines(points: tuple[Point, ...], unit: str) -> dict[int, Array]:
@@ -109,7 +109,7 @@ def _scale_axes(axes: Axes, scores: Scores, metric: str, floor: Array | None, un
     subs = (1.0, 2.0, 5.0) if right < 40 * left else (1.0,)
     axes.xaxis.set_major_locator(LogLocator(subs=subs))
     axes.xaxis.set_major_formatter(FuncFormatter(
-        lambda x, _: _short(x) if unit == ROWS else f"{x:g}"))
+        lambda x, _: _short(x) if unit == EVALUATIONS else f"{x:g}"))
     axes.xaxis.set_minor_formatter(NullFormatter())
     low, high = float(axes.dataLim.ymin), float(axes.dataLim.ymax)
     if low > 0:
@@ -181,7 +181,7 @@ def _alt(scores: Scores, target: str, metric: str, unit: str,
     for label, points in curves.items():
         line = _median_line(points, unit)
         ends = " to ".join(number(v * factor, 2) for v in (line[0, 1], line[-1, 1]))
-        spent = count(line[-1, 0]) if unit == ROWS else duration(line[-1, 0])
+        spent = count(line[-1, 0]) if unit == EVALUATIONS else duration(line[-1, 0])
         parts.append(f"{label} from {ends} at {spent}")
     text = f"{title}{scale} against {unit} on {target}, medians over seeds: " + "; ".join(parts)
     if floor is not None:

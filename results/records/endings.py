@@ -27,4 +27,4 @@ def idle(job: Job) -> str:
         return ""
     if not job.steps:
         return "made no step"
-    return "" if job.train.rows() else "evaluated nothing"
+    return "" if job.train.evaluations() else "evaluated nothing"

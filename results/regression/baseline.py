@@ -218,7 +218,7 @@ def _curve(scores: Scores, label: str, target: str, lead: str,
     curve = np.full((len(points), len(place)), np.inf)
     for k, point in enumerate(points):
         for seed, value in zip(point.score.seeds, point.score.values, strict=True):
-            evals[k, place[seed]] = point.spent[seed].rows()
+            evals[k, place[seed]] = point.spent[seed].evaluations()
             curve[k, place[seed]] = value if math.isfinite(value) else np.inf
     return evals, curve
 

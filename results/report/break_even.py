@@ -21,7 +21,7 @@ from results.presentation.table import Cell, Column, Table, duration, points
 from results.records.endings import ending
 from results.records.frames import Scores
 from results.records.schema import Job
-from results.report.costs import ROWS, SECONDS, Price, drawn_points, price
+from results.report.costs import EVALUATIONS, SECONDS, Price, drawn_points, price
 from results.report.quality import name_cell
 from results.report.ranking import primary
 
@@ -194,7 +194,7 @@ def cases(scores: Scores) -> list[Case]:
              if any(j.kind == "amortised" and ending(j) == "ok" for j in run.of(x, t))
              and (s := scores.final(x, t, metric)) is not None and s.floor is not None]
     return [case(scores, label, target, metric, unit, earliest) for label, target in pairs
-            for unit in (SECONDS, ROWS) for earliest in (True, False)]
+            for unit in (SECONDS, EVALUATIONS) for earliest in (True, False)]
 
 
 def breakeven_tables(scores: Scores, found: list[Case]) -> list[Table]:
@@ -204,7 +204,7 @@ def breakeven_tables(scores: Scores, found: list[Case]) -> list[Table]:
     for c in found:
         grouped.setdefault((c.target, c.label), []).append(c)
     columns = (Column("target", numeric=False), Column("sampler", numeric=False),
-               *(Column(f"n, in {unit}", sub) for unit in (SECONDS, ROWS)
+               *(Column(f"n, in {unit}", sub) for unit in (SECONDS, EVALUATIONS)
                  for sub in ("from the first checkpoint as good", "from whole runs")))
     rows = [(Cell(target, float(run.targets.index(target))), name_cell(run, label, target),
              *(_answer_cell(c) for c in group)) for (target, label), group in grouped.items()]

@@ -24,7 +24,7 @@ from results.records.run_folder import Run
 from results.records.schema import Job
 from results.report.quality import name_cell
 
-ROWS = "evaluations"
+EVALUATIONS = "evaluations"
 SECONDS = "seconds"
 
 
@@ -70,7 +70,7 @@ class Price:
 
 def amount(cost: Cost, unit: str) -> float:
     """A cost in one number: device seconds, or evaluations one by one."""
-    return cost.rows() if unit == ROWS else cost.seconds
+    return cost.evaluations() if unit == EVALUATIONS else cost.seconds
 
 
 def price(job: Job, unit: str, drawn: int, first: Cost | None = None) -> Price | None:
@@ -81,8 +81,8 @@ def price(job: Job, unit: str, drawn: int, first: Cost | None = None) -> Price |
     run = amount(job.train, unit)
     start = amount(job.train if first is None else first, unit)
     if job.kind == "amortised":
-        if unit == ROWS:
-            each = job.draw.rows() / drawn if drawn else 0.0
+        if unit == EVALUATIONS:
+            each = job.draw.evaluations() / drawn if drawn else 0.0
             return Price(start, ((1, each), (10**6, 1e6 * each))) if drawn else None
         return Price(start, job.ladder) if job.ladder else None
     if job.renewal is None or job.renewal[0] <= 0:
@@ -124,7 +124,7 @@ def _cells(run: Run, jobs: list[Job]) -> tuple[Cell, ...]:
     draw = _median([j.draw.seconds for j in shown])
     rows = [_median([float(getattr(j.train, kind)) for j in shown])
             for kind in ("density", "score", "hvp")]
-    drawn = _median([j.draw.rows() for j in shown])
+    drawn = _median([j.draw.evaluations() for j in shown])
     by_kind = ", ".join(f"{count(m)} {kind}" for kind in ("density", "score", "hvp")
                         if (m := _median([float(getattr(j.draw, kind)) for j in shown])))
     over = max((j.overshoot for j in shown), default=0.0)

@@ -121,7 +121,7 @@ def curve_groups(scores: Scores) -> list[CurveGroup]:
         title = str(run.metric(metric)["title"])
         scale = exponent(scores, metric)
         unit_words = f" × {power(scale)}" if scale else ""
-        for unit in (figures.SECONDS, figures.ROWS):
+        for unit in (figures.SECONDS, figures.EVALUATIONS):
             images = [i for t in run.targets if (i := figures.curve(scores, t, metric, unit))]
             tables = [curve_table(scores, t, metric, 10.0**scale,
                                   f"{t}: {title}{unit_words}, medians over seeds")

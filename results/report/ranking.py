@@ -111,7 +111,8 @@ def _ladder(scores: Scores, label: str, target: str, metric: str,
             weights: Weights) -> list[tuple[float, Point]]:
     points = scores.curve(label, target, metric)
     kept = points[-1:] if scores.anneals(label) else points
-    return [(float(np.median([c.rows(weights) for c in p.spent.values()])), p) for p in kept]
+    return [(float(np.median([c.evaluations(weights) for c in p.spent.values()])), p)
+            for p in kept]
 
 
 def _duel(scores: Scores, pair: tuple[str, str], target: str, metric: str,

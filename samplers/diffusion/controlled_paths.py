@@ -40,7 +40,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.core.density import Density
-from samplers.base import Sampler, Weighing, normal
+from samplers.base import LogWeights, Sampler, normal
 from samplers.diffusion.control_network import Control
 from samplers.diffusion.energy_matching import clipped
 from samplers.learning.networks import adam, in_blocks
@@ -168,16 +168,16 @@ class ControlledPaths(Sampler):
             target, state.net, m, rng)[0])
 
     @torch.no_grad()
-    def weigh(self, target: Density, state: PathState, n: int, points: Tensor | None,
-              rng: torch.Generator) -> Weighing:
+    def log_weights(self, target: Density, state: PathState, n: int, points: Tensor | None,
+              rng: torch.Generator) -> LogWeights:
         """log w of n fresh paths, and of paths drawn backward from the given points."""
         x, log_w = self.paths(target, state.net, n, rng)
-        weighing = Weighing(at_draws=log_w + log_density(target, x))
+        log_weights = LogWeights(at_draws=log_w + log_density(target, x))
         if points is None:
-            return weighing
+            return log_weights
         end = points / target.scale
         log_w = self.paths_back(target, state.net, end, rng)
-        return Weighing(weighing.at_draws, log_w + log_density(target, end))
+        return LogWeights(log_weights.at_draws, log_w + log_density(target, end))
 
     def diagnostics(self, state: PathState) -> dict[str, float]:
         """Mean and standard deviation of log w over the last batch, before its update."""

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from bench.core.density import Density
-from samplers.base import Sampler, Weighing
+from samplers.base import LogWeights, Sampler
 from samplers.flow.coupling_layers import CouplingFlow
 
 
@@ -40,8 +40,8 @@ class FlowSampler(Sampler):
         """n fresh points of the flow."""
         return state.flow.sample_in_blocks(target, n, rng)[0]
 
-    def weigh(self, target: Density, state: FlowState, n: int, points: Tensor | None,
-              rng: torch.Generator) -> Weighing:
+    def log_weights(self, target: Density, state: FlowState, n: int, points: Tensor | None,
+              rng: torch.Generator) -> LogWeights:
         """log p~ - log q at n points of the flow and at ``points``, and the gap of scores."""
         x, _ = state.flow.sample_in_blocks(target, n, rng)
         log_p, score_p = target.log_prob_and_score(x)
@@ -49,4 +49,4 @@ class FlowSampler(Sampler):
         at_target = None
         if points is not None:
             at_target = target.log_prob(points) - state.flow.log_prob_and_score(points)[0]
-        return Weighing(log_p - log_q, at_target, gap=(score_q - score_p).square().sum(dim=1))
+        return LogWeights(log_p - log_q, at_target, gap=(score_q - score_p).square().sum(dim=1))

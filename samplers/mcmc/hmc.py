@@ -36,7 +36,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from bench.core.compilation import fused
+from bench.core.compilation import compilable
 from bench.core.density import Density
 from samplers.base import initial_points, normal, on_host, uniform
 from samplers.mcmc.adapted_chains import AdaptedChains
@@ -71,7 +71,7 @@ def leapfrog(target: Density, x: Tensor, v: Tensor, score: Tensor, eps: Tensor,
     return x, torch.addcmul(v, eps, score, value=0.5), log_p, score
 
 
-@fused
+@compilable
 def transition(target: Density, at: tuple[Tensor, ...], v: Tensor, eps: Tensor, steps: int,
                u: Tensor) -> tuple[list[Tensor], Tensor, Tensor]:
     """From ``at`` = (x, log p, score) to the end of a trajectory, or not.

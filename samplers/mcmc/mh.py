@@ -27,7 +27,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from bench.core.compilation import fused
+from bench.core.compilation import compilable
 from bench.core.density import Density
 from samplers.base import initial_points, normal, uniform
 from samplers.mcmc.adapted_chains import AdaptedChains
@@ -48,7 +48,7 @@ class MhState:
     history: History
 
 
-@fused
+@compilable
 def transition(target: Density, at: tuple[Tensor, ...], eps: Tensor, z: Tensor,
                u: Tensor) -> tuple[list[Tensor], Tensor, Tensor]:
     """From ``at`` = (x, log p) to the proposal, or not; who was accepted, how probably."""

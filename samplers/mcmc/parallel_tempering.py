@@ -43,9 +43,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from bench.core.compilation import fused
+from bench.core.compilation import compilable
 from bench.core.density import Density
-from samplers.base import Weighing, initial_points, normal, on_host, uniform
+from samplers.base import LogWeights, initial_points, normal, on_host, uniform
 from samplers.mcmc.adapted_chains import AdaptedChains
 from samplers.mcmc.temperature_ladder import Ladder, log_ratio
 from samplers.transitions.history import History
@@ -73,7 +73,7 @@ class TemperingState:
     bridges: Tensor
 
 
-@fused
+@compilable
 def explore(target: Density, at: tuple[Tensor, ...], v: Tensor, eps: Tensor, beta: Tensor,
             steps: int, u: Tensor) -> tuple[list[Tensor], Tensor, Tensor]:
     """A Hamiltonian transition on p_beta from ``at`` = (x, log p, score); beta, eps (n, 1).
@@ -193,14 +193,14 @@ class ParallelTempering(AdaptedChains):
         return tuple(torch.cat([new[None], old.view(-1, *new.shape)])
                      for new, old in zip(lowest, found, strict=True)), size
 
-    def weigh(self, target: Density, state: TemperingState, n: int, points: Tensor | None,
-              rng: torch.Generator) -> Weighing | None:
+    def log_weights(self, target: Density, state: TemperingState, n: int, points: Tensor | None,
+              rng: torch.Generator) -> LogWeights | None:
         """log Z by bridges over the frozen part of the run; needs two ladders for its error."""
         if not state.size.frozen or self.chains < 2:
             return None
         value, error = log_ratio(state.bridges - math.log(state.size.frozen))
         reference = target.dim / 2 * math.log(2 * math.pi * target.scale**2)
-        return Weighing(log_z=(value + reference, error))
+        return LogWeights(log_z=(value + reference, error))
 
     def diagnostics(self, state: TemperingState) -> dict[str, float]:  # type: ignore[override]
         """Step and acceptance at beta = 1, mixing there, Lambda, swaps, round trips a step."""

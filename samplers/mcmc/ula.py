@@ -24,7 +24,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from bench.core.compilation import fused
+from bench.core.compilation import compilable
 from bench.core.density import Density
 from samplers.base import Sampler, initial_points, normal
 from samplers.transitions.history import History
@@ -38,7 +38,7 @@ class UlaState:
     history: History
 
 
-@fused
+@compilable
 def euler(target: Density, x: Tensor, eps: float, z: Tensor) -> Tensor:
     """x + eps s(x) + sqrt(2 eps) z, shape (chains, dim)."""
     return x.add(target.score(x), alpha=eps).add_(z, alpha=(2 * eps) ** 0.5)

@@ -25,7 +25,7 @@ _FEW = 6
 #: Up to this dimension 512 points resolve half the main width.
 RESOLVED = 3
 #: Rows of a mean-shift taken at once: their kernels stay in the cache.
-ROWS = 256
+EVALUATIONS = 256
 #: How often a kernel is made from the one of twice its width.
 POWERS = 2
 #: Its fourth power is just above exp(FLOOR): smaller numbers would be slow and change no sum.
@@ -106,7 +106,7 @@ def mean_shift(x: Tensor, sigma: float) -> Tensor:
     j = i included as in the drifting paper.
     """
     means = []
-    for at in x.split(ROWS):
+    for at in x.split(EVALUATIONS):
         weights = squares(at, x).mul_(-0.5 / sigma**2).clamp_min_(FLOOR).exp_()
         means.append(weights @ x / weights.sum(dim=1, keepdim=True))
     return (torch.cat(means) - x) / sigma**2

@@ -38,7 +38,7 @@ import torch
 from torch import Tensor
 
 from bench.core.density import Density
-from samplers.base import Sampler, Weighing, initial_points
+from samplers.base import LogWeights, Sampler, initial_points
 from samplers.particles.annealed_particles import At, log_ratio, move, place, redrawn, with_error
 from samplers.transitions.weights import effective_size, softmax
 
@@ -135,11 +135,11 @@ class Ais(Sampler):
         return redrawn(target, state.x[: self.particles], state.log_weights(), self.points(n),
                        state.log_eps, self.leapfrog_steps, rng)
 
-    def weigh(self, target: Density, state: AisState, n: int, points: Tensor | None,
-              rng: torch.Generator) -> Weighing:
+    def log_weights(self, target: Density, state: AisState, n: int, points: Tensor | None,
+              rng: torch.Generator) -> LogWeights:
         """The weights of all particles, which are independent, and log Z by their mean."""
         log_w = state.log_weights()
-        return Weighing(at_draws=log_w, log_z=with_error(log_w))
+        return LogWeights(at_draws=log_w, log_z=with_error(log_w))
 
     def renewal(self, state: AisState) -> tuple[int, float]:
         """(particles, the steps of the whole run: a fresh set is a fresh run)."""

@@ -31,7 +31,7 @@ from typing import cast
 import torch
 from torch import Tensor
 
-from bench.core.compilation import fused
+from bench.core.compilation import compilable
 from bench.core.density import Density
 from samplers.base import normal, uniform
 from samplers.mcmc.hmc import leapfrog
@@ -98,7 +98,7 @@ class Bridge:
         return self.level(x, self.said[0]), self.pull(x, self.said[1])
 
 
-@fused
+@compilable
 def transition(target: Density, at: At, beta: Tensor, v: Tensor, eps: Tensor, steps: int,
                u: Tensor) -> tuple[list[Tensor], Tensor]:
     """Particles after a trajectory of ``steps`` leapfrog steps at ``beta``, and who moved."""

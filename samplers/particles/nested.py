@@ -44,7 +44,7 @@ from dynesty.utils import compute_integrals
 from torch import Tensor
 
 from bench.core.density import Density
-from samplers.base import Sampler, Weighing, on_host, uniform
+from samplers.base import LogWeights, Sampler, on_host, uniform
 from samplers.particles.annealed_particles import log_initial, systematic
 from samplers.particles.nested_proposals import Walk, WithinBounds
 from samplers.transitions.history import choose
@@ -223,11 +223,11 @@ class Nested(Sampler):
         index = systematic(log_w[None], count, uniform(target, (1, 1), rng))[0]
         return choose(x[index].to(target.dtype).unique(dim=0), n, rng)
 
-    def weigh(self, target: Density, state: NestedState, n: int, points: Tensor | None,
-              rng: torch.Generator) -> Weighing:
+    def log_weights(self, target: Density, state: NestedState, n: int, points: Tensor | None,
+              rng: torch.Generator) -> LogWeights:
         """log Z with dynesty's error; the law of the dead points is no proposal to be weighed."""
         _, log_w, se = self.weighted(state)
-        return Weighing(log_z=(float(log_w.logsumexp(0)), se))
+        return LogWeights(log_z=(float(log_w.logsumexp(0)), se))
 
     def renewal(self, state: NestedState) -> tuple[int, float]:
         """(points a draw can give, the steps of the whole run: a fresh set is a fresh run)."""

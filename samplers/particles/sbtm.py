@@ -20,7 +20,7 @@ The algorithm: fit s to the score of the start, -x / scale^2; then again and aga
     2. x_i <- x_i + dt (grad log pi(x_i) - s(x_i)).
 
 As s is the score of the sampler's own law, mean |s(x_i) - grad log pi(x_i)|^2 is the relative
-Fisher information, a measure of convergence that costs nothing (``weigh``).
+Fisher information, a measure of convergence that costs nothing (``log_weights``).
 
 References
 ----------

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from bench.core.density import Density
-from samplers.base import Sampler, Weighing, normal
+from samplers.base import LogWeights, Sampler, normal
 from samplers.learning.networks import Affine
 from samplers.transitions.history import choose
 
@@ -190,14 +190,14 @@ class ScoreTransport(Sampler):
         return self.particles, float(max(1, state.steps))
 
     @torch.no_grad()
-    def weigh(self, target: Density, state: TransportState, n: int, points: Tensor | None,
-              rng: torch.Generator) -> Weighing | None:
+    def log_weights(self, target: Density, state: TransportState, n: int, points: Tensor | None,
+              rng: torch.Generator) -> LogWeights | None:
         """|s - grad log pi|^2 at n particles; None while the network does not know the start."""
         if state.updates < self.start_updates:
             return None
         u = choose(state.u, n, rng)
         gap = state.net(u) / target.scale - target.score(target.scale * u)
-        return Weighing(gap=gap.square().sum(dim=1))
+        return LogWeights(gap=gap.square().sum(dim=1))
 
     def diagnostics(self, state: TransportState) -> dict[str, float]:
         """Loss of the latest fit; relative Fisher information at the latest move."""

@@ -40,7 +40,7 @@ import torch
 from torch import Tensor
 
 from bench.core.density import Density
-from samplers.base import Sampler, Weighing, initial_points, uniform
+from samplers.base import LogWeights, Sampler, initial_points, uniform
 from samplers.particles.annealed_particles import (
     At,
     log_mean_exp,
@@ -197,11 +197,11 @@ class Smc(Sampler):
                        state.log_sizes[-1] if state.finished else state.log_eps,
                        self.leapfrog_steps, rng)
 
-    def weigh(self, target: Density, state: SmcState, n: int, points: Tensor | None,
-              rng: torch.Generator) -> Weighing:
+    def log_weights(self, target: Density, state: SmcState, n: int, points: Tensor | None,
+              rng: torch.Generator) -> LogWeights:
         """The weights of all points that count, and log Z by the populations."""
         _, log_w = state.weighted()
-        return Weighing(at_draws=log_w.flatten(), log_z=with_error(log_mean_exp(log_w)))
+        return LogWeights(at_draws=log_w.flatten(), log_z=with_error(log_mean_exp(log_w)))
 
     def renewal(self, state: SmcState) -> tuple[int, float]:
         """(points that count, the steps of the whole run: a fresh set is a fresh run)."""

@@ -29,7 +29,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from bench.core.compilation import fused
+from bench.core.compilation import compilable
 from bench.core.density import Density
 from samplers.base import Sampler, initial_points
 from samplers.transitions.history import choose
@@ -76,7 +76,7 @@ def stein_field_by_pairs(x: Tensor, score: Tensor, h2: Tensor) -> Tensor:
                         for g, s in zip(gaps, score.unbind(1), strict=True)], 1) / len(x)
 
 
-@fused
+@compilable
 def update(target: Density, x: Tensor, squares: Tensor, h2: Tensor, past: float, step: float,
            scaled: bool) -> tuple[Tensor, Tensor, Tensor]:
     """New particles and running squares, both (N, dim), and the size of phi, 0-d."""

@@ -20,7 +20,7 @@ from bench.core.errors import UserError
 from bench.core.registry import Entry, catalogue, load
 from bench.harness import validation as border
 from bench.suites.declarations import FAMILIES, KINDS, check_declared, undeclared
-from samplers.base import Family, Kind, Weighing
+from samplers.base import Family, Kind, LogWeights
 from tests.support.hostile import Fair, State, play, spoilt
 
 
@@ -53,8 +53,8 @@ BAD_DRAWS = {
 @pytest.mark.parametrize("case", BAD_DRAWS)
 def test_a_wrong_draw_is_one_sentence_and_costs_nothing(case: str) -> None:
     change, said = BAD_DRAWS[case]
-    outcome, looks, _ = play(spoilt(draw=drawing(change)))
-    assert outcome.status == "failed" and not looks and outcome.train.rows() == 0
+    outcome, checkpoints, _ = play(spoilt(draw=drawing(change)))
+    assert outcome.status == "failed" and not checkpoints and outcome.train.evaluations() == 0
     assert outcome.reason.startswith("draw returned ")
     with pytest.raises(AssertionError, match=said):
         raise AssertionError(outcome.reason)
@@ -70,11 +70,11 @@ def test_an_amortised_sampler_gives_as_many_as_are_asked_for() -> None:
     lambda x: x.double(), lambda x: x.half(), lambda x: x.clone().as_subclass(Loud),
     lambda x: x[:1].expand(30, 2), lambda x: x.clone().T.contiguous().T])
 def test_harmless_draws_are_taken_as_plain_points(change: Any) -> None:
-    outcome, looks, _ = play(spoilt(draw=drawing(change)))
+    outcome, checkpoints, _ = play(spoilt(draw=drawing(change)))
     assert outcome.status == "ok", outcome.reason
-    for look in looks:
-        assert type(look.points) is Tensor and look.points.dtype == torch.float32
-        assert not look.points.requires_grad and len(look.points) in (30, 60)
+    for checkpoint in checkpoints:
+        assert type(checkpoint.points) is Tensor and checkpoint.points.dtype == torch.float32
+        assert not checkpoint.points.requires_grad and len(checkpoint.points) in (30, 60)
 
 
 def test_only_points_that_are_not_finite_are_called_so() -> None:
@@ -95,24 +95,24 @@ def test_points_that_were_drawn_cannot_be_changed_afterwards() -> None:
             self.last.zero_()  # type: ignore[attr-defined]
             return {}
 
-    outcome, looks, _ = play(Sly())
-    assert all(bool((look.points == 1).all()) for look in looks)
+    outcome, checkpoints, _ = play(Sly())
+    assert all(bool((checkpoint.points == 1).all()) for checkpoint in checkpoints)
     assert any("attribute 'last' changed in the warm-up" in note for note in outcome.notes)
 
 
 def test_diagnostics_may_be_tensors_and_numpy_scalars() -> None:
     found = {"a": torch.tensor(1.5), "b": np.float32(2.5), "c": torch.tensor([3.0]), "d": 4,
              "e": float("nan"), 5: True}
-    outcome, looks, run = play(spoilt(diagnostics=lambda self, state: found))
+    outcome, checkpoints, run = play(spoilt(diagnostics=lambda self, state: found))
     want = {"a": 1.5, "b": 2.5, "c": 3.0, "d": 4.0, "5": 1.0}
-    assert looks[0].diagnostics == run.after(0.01)["diagnostics"] == want
-    assert all(type(v) is float for v in looks[0].diagnostics.values()) and not outcome.notes
+    assert checkpoints[0].diagnostics == run.after(0.01)["diagnostics"] == want
+    assert all(type(v) is float for v in checkpoints[0].diagnostics.values()) and not outcome.notes
 
 
 def test_a_diagnostic_that_is_no_number_is_left_out_and_noted() -> None:
     found = {"trace": torch.zeros(3), "loss": 0.5, "name": "x"}
-    outcome, looks, _ = play(spoilt(diagnostics=lambda self, state: found))
-    assert outcome.status == "ok" and looks[-1].diagnostics == {"loss": 0.5}
+    outcome, checkpoints, _ = play(spoilt(diagnostics=lambda self, state: found))
+    assert outcome.status == "ok" and checkpoints[-1].diagnostics == {"loss": 0.5}
     assert [n.split(":")[0] for n in outcome.notes] == [
         "the diagnostic 'trace' is left out", "the diagnostic 'name' is left out"]
 
@@ -122,8 +122,8 @@ def test_diagnostics_that_raise_are_found_in_the_warm_up_and_later_noted() -> No
         return {"x": 1 / (3 - state.steps)}
     assert "diagnostics raised ZeroDivisionError" in play(spoilt(
         diagnostics=lambda self, state: {"x": 1 / 0}))[0].reason
-    outcome, looks, _ = play(spoilt(diagnostics=later))
-    assert outcome.status == "ok" and any(not look.diagnostics for look in looks)
+    outcome, checkpoints, _ = play(spoilt(diagnostics=later))
+    assert outcome.status == "ok" and any(not checkpoint.diagnostics for checkpoint in checkpoints)
     assert outcome.notes == ("diagnostics are left out: they raised ZeroDivisionError: division "
                              "by zero",)
 
@@ -133,7 +133,7 @@ def test_diagnostics_that_raise_are_found_in_the_warm_up_and_later_noted() -> No
 def test_renewal_is_two_numbers(found: Any) -> None:
     outcome, _, _ = play(spoilt(renewal=lambda self, state: found))
     assert outcome.status == "failed" and outcome.reason.startswith("renewal returned")
-    assert outcome.train.rows() == 0
+    assert outcome.train.evaluations() == 0
 
 
 def test_renewal_may_be_tensors() -> None:
@@ -145,18 +145,19 @@ def test_renewal_may_be_tensors() -> None:
 @pytest.mark.parametrize(("verbs", "said"), [
     ({"renewal": Fair.__mro__[1].renewal}, "kind 'continuing' needs renewal"),  # type: ignore[attr-defined]
     ({"learned": True}, "keeps 'updates' in its state"),
-    ({"weigh": lambda *a: 3.0}, "weigh returned float '3.0'; return a Weighing or None"),
-    ({"weigh": lambda *a: Weighing(np.zeros(3))}, "as at_draws; return a tensor"),  # type: ignore[arg-type]
-    ({"weigh": lambda *a: Weighing(log_z=(1.0,))}, "as log_z; return")])  # type: ignore[arg-type]
+    ({"log_weights": lambda *a: 3.0},
+     "log_weights returned float '3.0'; return a LogWeights or None"),
+    ({"log_weights": lambda *a: LogWeights(np.zeros(3))}, "as at_draws; return a tensor"),  # type: ignore[arg-type]
+    ({"log_weights": lambda *a: LogWeights(log_z=(1.0,))}, "as log_z; return")])  # type: ignore[arg-type]
 def test_a_forgotten_or_wrong_verb_is_found_in_the_warm_up(verbs: Any, said: str) -> None:
-    outcome, looks, _ = play(spoilt(**verbs), weighed=True)
+    outcome, checkpoints, _ = play(spoilt(**verbs), weighed=True)
     assert outcome.status == "failed" and said in outcome.reason
-    assert not looks and outcome.train.rows() == 0
+    assert not checkpoints and outcome.train.evaluations() == 0
 
 
 def test_weighing_may_hold_scalars_of_any_sort() -> None:
-    given = Weighing(torch.zeros(3).requires_grad_(), log_z=(torch.tensor(1.0), np.float64(2.0)))  # type: ignore[arg-type]
-    found = border.weighing(given)
+    given = LogWeights(torch.zeros(3).requires_grad_(), log_z=(torch.tensor(1.0), np.float64(2.0)))  # type: ignore[arg-type]
+    found = border.log_weights(given)
     assert found is not None and found.at_draws is not None and not found.at_draws.requires_grad
     assert found.log_z == (1.0, 2.0) and type(found.log_z[0]) is float
 

@@ -13,7 +13,7 @@ import pytest
 
 from bench.commands.parser import main
 from bench.core.places import ROOT
-from bench.core.registry import ROOMS, catalogue, default_metrics
+from bench.core.registry import KINDS, catalogue, default_metrics
 
 
 def bench(*words: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
@@ -153,21 +153,21 @@ def test_clashing_package_names_are_told(tmp_path: Path) -> None:
 def test_list_as_json_has_everything(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["list", "--json"]) == 0
     tables = json.loads(capsys.readouterr().out)
-    for room in ROOMS:
-        assert {row["name"] for row in tables[room]} == set(catalogue()[room])
+    for kind in KINDS:
+        assert {row["name"] for row in tables[kind]} == set(catalogue()[kind])
     only_named = {r["name"] for r in tables["metrics"] if r.get("default") is False}
     assert only_named == set(catalogue()["metrics"]) - set(default_metrics())
     assert {"toy2d", "toy2d-full", "toy2d-gpu", "smoke"} <= {r["name"] for r in tables["suites"]}
 
 
-@pytest.mark.parametrize("room", ROOMS)
-def test_every_entry_is_documented(room: str, capsys: pytest.CaptureFixture[str]) -> None:
-    for name, entry in catalogue()[room].items():
+@pytest.mark.parametrize("room", KINDS)
+def test_every_entry_is_documented(kind: str, capsys: pytest.CaptureFixture[str]) -> None:
+    for name, entry in catalogue()[kind].items():
         assert entry.path.stem == name, "one file an entry, called as the entry"
         assert entry.summary and entry.attributes.get("reference"), name
-        if room == "samplers":
+        if kind == "samplers":
             assert entry.attributes.get("update") and entry.attributes.get("cannot"), name
-        if room == "metrics":
+        if kind == "metrics":
             assert entry.attributes.get("blind") and entry.attributes.get("title"), name
         assert main(["show", name]) == 0
         assert entry.summary in capsys.readouterr().out
@@ -178,14 +178,14 @@ def test_rooms_import_only_what_is_above_them() -> None:
 
     allowed = {"targets": {"targets"}, "samplers": {"samplers", "targets"},
                "metrics": {"metrics", "targets"}, "results": {"results"}}
-    rooms = {*allowed, "bench"}
+    kinds = {*allowed, "bench"}
     root = ROOT
-    for room, above in allowed.items():
-        for path in (root / room).rglob("*.py"):
+    for kind, above in allowed.items():
+        for path in (root / kind).rglob("*.py"):
             for node in ast.walk(ast.parse(path.read_text())):
                 names = [a.name for a in node.names] if isinstance(node, ast.Import) else \
                     [node.module or ""] if isinstance(node, ast.ImportFrom) else []
                 for name in names:
                     head = name.partition(".")[0]
-                    assert head not in rooms - above, f"{path} imports {name}"
-                    assert room != "results" or head != "torch", f"{path} imports torch"
+                    assert head not in kinds - above, f"{path} imports {name}"
+                    assert kind != "results" or head != "torch", f"{path} imports torch"

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from bench.commands.parser import main
 from bench.conformance.exemptions import EXEMPTIONS
-from bench.core.compilation import bill, compiling, forget
+from bench.core.compilation import compile_cost, compiling, forget
 from bench.core.registry import catalogue, load
 from bench.harness.budget import Budget
 from metrics.base import Evidence, Metric
@@ -50,7 +50,7 @@ def test_the_meter_reads_the_same(name: str) -> None:
     def rows(device: str, seed: int) -> list[Any]:
         target = LAWS["skewed"].to(device, torch.float32)
         ledger = run(sampler(name), target, seed, Budget("steps", 5))[1].ledger
-        return [ledger.rows(phase) for phase in ("train", "draw")]
+        return [ledger.cost(phase) for phase in ("train", "draw")]
 
     here = rows("cpu", 0)
     if here != rows("cpu", 1):
@@ -92,11 +92,11 @@ def test_a_compiled_step_is_the_same_step(name: str) -> None:
     plain, was = run(CHAINS[name], target)
     forget()
     with compiling():
-        look, made = run(CHAINS[name], target)
-    bill()
+        checkpoint, made = run(CHAINS[name], target)
+    compile_cost()
     assert made.outcome.compiling.graphs > 0 and not made.outcome.compiling.notes
-    assert made.ledger.rows("train") == was.ledger.rows("train")
-    close(look.points, plain.points, 1e-7)
+    assert made.ledger.cost("train") == was.ledger.cost("train")
+    close(checkpoint.points, plain.points, 1e-7)
 
 
 def test_a_run_from_the_command_line(tmp_path: Path) -> None:

@@ -167,8 +167,8 @@ def test_a_class_without_a_name_is_an_error_with_its_line(tmp_path: Path, name: 
 
 
 def test_no_class_of_ours_is_lost() -> None:
-    files = [path for room in ("samplers", "targets", "metrics")
-             for path in (ROOT / room).rglob("*.py") if path.stem not in ("base", "__init__")]
+    files = [path for kind in ("samplers", "targets", "metrics")
+             for path in (ROOT / kind).rglob("*.py") if path.stem not in ("base", "__init__")]
     assert [found for path in files for found in unnamed(path)] == []
 
 

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from bench.core import compilation as part
-from bench.core.compilation import Bill, bill, compiling, fused
+from bench.core.compilation import CompileCost, compilable, compile_cost, compiling
 from bench.core.errors import UserError
 from bench.core.registry import load
 from bench.harness.budget import Budget
@@ -54,7 +54,7 @@ def backend(request: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     part.forget()
     yield request.param
     part.forget()
-    bill()
+    compile_cost()
 
 
 SIXTY = Budget("evals", 64 * 60)  # steps of 64 chains
@@ -62,10 +62,10 @@ SIXTY = Budget("evals", 64 * 60)  # steps of 64 chains
 
 def run(sampler: Any, target: Target, seed: int = 0, budget: Budget = SIXTY) -> tuple[Any, Run]:
     """The whole loop: the last look, and the run."""
-    looks: list[Any] = []
+    checkpoints: list[Any] = []
     made = Run(sampler, target, "t", budget, seed, 64, 64)
-    made.go(looks.append)
-    return looks[-1], made
+    made.go(checkpoints.append)
+    return checkpoints[-1], made
 
 
 def mixture() -> Target:
@@ -77,13 +77,13 @@ def mixture() -> Target:
 def test_compiled_gives_the_same_points_for_the_same_evaluations(name: str) -> None:
     plain, was = run(CHAINS[name], mixture())
     with compiling():
-        look, made = run(CHAINS[name], mixture())
+        checkpoint, made = run(CHAINS[name], mixture())
     assert made.outcome.compiling.graphs > 0 and not made.outcome.compiling.notes
-    assert was.outcome.compiling == Bill()
+    assert was.outcome.compiling == CompileCost()
     for phase in ("train", "draw", "aside"):
-        assert made.ledger.rows(phase) == was.ledger.rows(phase)
+        assert made.ledger.cost(phase) == was.ledger.cost(phase)
     assert made.outcome.steps == was.outcome.steps > 15
-    torch.testing.assert_close(look.points, plain.points, rtol=1e-7, atol=1e-7)
+    torch.testing.assert_close(checkpoint.points, plain.points, rtol=1e-7, atol=1e-7)
 
 
 def test_the_next_seed_compiles_nothing() -> None:
@@ -91,7 +91,7 @@ def test_the_next_seed_compiles_nothing() -> None:
         first = run(CHAINS["mala"], mixture(), seed=0)[1].outcome.compiling.graphs
         second = run(CHAINS["mala"], mixture(), seed=1)[1].outcome.compiling
     assert first == 2  # adapting, and frozen
-    assert second == Bill()
+    assert second == CompileCost()
 
 
 def test_two_targets_of_a_kind_are_not_mixed_up() -> None:
@@ -131,18 +131,18 @@ class InNumPy(Target):
 def test_what_cannot_be_compiled_runs_as_written_and_says_so() -> None:
     plain, was = run(CHAINS["ula"], InNumPy())
     with compiling():
-        look, made = run(CHAINS["ula"], InNumPy())
+        checkpoint, made = run(CHAINS["ula"], InNumPy())
     assert made.outcome.compiling.graphs == 0
     (note,) = made.outcome.compiling.notes
     assert note.startswith("euler runs uncompiled: ")
-    assert made.ledger.rows("train") == was.ledger.rows("train")
-    assert torch.equal(look.points, plain.points)
+    assert made.ledger.cost("train") == was.ledger.cost("train")
+    assert torch.equal(checkpoint.points, plain.points)
 
 
 def test_only_within_compiling(backend: str) -> None:
     calls = []
 
-    @fused
+    @compilable
     def double(x: Tensor) -> Tensor:
         calls.append(torch.compiler.is_compiling())
         return 2 * x
@@ -151,16 +151,17 @@ def test_only_within_compiling(backend: str) -> None:
     assert torch.equal(double(x), 2 * x) and calls == [False]
     with compiling(), compiling(False):
         double(x)
-    assert calls == [False, False] and bill() == Bill()
+    assert calls == [False, False] and compile_cost() == CompileCost()
 
 
 def test_a_bill_is_paid_once_and_adds_up() -> None:
     with compiling():
-        fused(lambda x: x + 1)(torch.ones(3))
-    assert bill().graphs == 1
-    assert bill() == Bill()
-    both = Bill(1.0, 2.0, 1, ("a",)) + Bill(1.0, 1.0, 2, ("b",)) + Bill(notes=("a",))
-    assert both == Bill(2.0, 3.0, 3, ("a", "b"))
+        compilable(lambda x: x + 1)(torch.ones(3))
+    assert compile_cost().graphs == 1
+    assert compile_cost() == CompileCost()
+    both = (CompileCost(1.0, 2.0, 1, ("a",)) + CompileCost(1.0, 1.0, 2, ("b",))
+            + CompileCost(notes=("a",)))
+    assert both == CompileCost(2.0, 3.0, 3, ("a", "b"))
 
 
 def test_without_a_compiler_the_run_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -181,7 +182,7 @@ def test_compiled_metrics_agree(name: str, n: int, backend: str) -> None:
     plain = made.estimate(x, Evidence(target, y))
     with compiling():
         found = made.estimate(x, Evidence(target, y))
-    assert bill().graphs > 0
+    assert compile_cost().graphs > 0
     assert found.value == pytest.approx(plain.value, rel=1e-9, abs=1e-12)
     assert found.se == pytest.approx(plain.se, rel=1e-6)
 
@@ -217,7 +218,7 @@ def test_a_compiled_run_spends_the_same_and_bills_compiling_apart(tmp_path: Path
     assert len(jobs[True]) == 8
     for key, job in jobs[True].items():
         plain = jobs[False][key]
-        assert (job.steps, job.train.rows()) == (plain.steps, plain.train.rows())
+        assert (job.steps, job.train.evaluations()) == (plain.steps, plain.train.evaluations())
         assert plain.graphs == 0 and plain.compile_seconds == 0.0
         assert not job.compile_note and 0 <= job.warmup_seconds < 2 and job.train.wall < 2
         lengths = len({*range(1, 11)}) if job.sampler == "hmc" else 2 - (job.sampler == "ula")

@@ -406,11 +406,11 @@ def test_event_lines(times: int, tally: Counter[str]) -> None:
     names = st.sampled_from(["start", "look", "end", "target", "error", "done", "nonsense"])
     events = st.builds(lambda name, rest: json.dumps({**full, **rest, "event": name}).encode(),
                        names, st.dictionaries(fields, inner, max_size=2))
-    look = {"event": "look", "key": "k", "progress": 0.5, "steps": 3, "spent": {"score": 5},
+    checkpoint = {"event": "look", "key": "k", "progress": 0.5, "steps": 3, "spent": {"score": 5},
             "values": {"w2": 1.0}}
-    huge = {**look, "values": {"w2": 10**400}}
+    huge = {**checkpoint, "values": {"w2": 10**400}}
     good = st.sampled_from([huge, {"event": "start", "key": "k"}, {"event": "done"},
-                            look, {**look, "progress": 10**400},
+                            checkpoint, {**checkpoint, "progress": 10**400},
                             {"event": "error", "sort": "user", "message": "m"}])
     damaged = good.flatmap(lambda event: mutated(json.dumps(event).encode()))
     raw = st.binary(max_size=30) | TEXT.map(lambda t: t.encode("utf-8", "surrogatepass"))

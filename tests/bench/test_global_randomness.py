@@ -46,8 +46,8 @@ def test_a_seed_alone_gives_the_points_of_the_seed_among_others(owner: str) -> N
     np.random.seed(5)
     torch.manual_seed(5)
     random.seed(5)
-    outcome, looks, _ = play(sampler, seed=1)
-    assert torch.equal(looks[-1].points, among[1])
+    outcome, checkpoints, _ = play(sampler, seed=1)
+    assert torch.equal(checkpoints[-1].points, among[1])
     assert not torch.equal(among[0], among[1]), "another seed has another stream"
     assert outcome.status == "ok"
     assert outcome.notes == (f"{owner}'s global random state was changed by the sampler or the "
@@ -57,7 +57,7 @@ def test_a_seed_alone_gives_the_points_of_the_seed_among_others(owner: str) -> N
 def test_looking_changes_nothing_for_them_either() -> None:
     def draw(self: Any, target: Any, state: State, n: int, rng: Any) -> Tensor:
         return state.x[:n] + 0.0 * torch.randn(n, 2)
-    def observe(look: Any) -> None:
+    def observe(checkpoint: Any) -> None:
         torch.rand(100)
         np.random.rand(100)
     from tests.support.hostile import Bell, Budget, Run

@@ -65,5 +65,5 @@ def test_what_the_last_checkpoint_said_is_a_lower_bound(jobs: dict[str, Job]) ->
 
 
 def test_before_its_first_checkpoint_nothing_is_known(jobs: dict[str, Job]) -> None:
-    assert jobs["early"].status == "killed" and jobs["early"].train.rows() == 0
+    assert jobs["early"].status == "killed" and jobs["early"].train.evaluations() == 0
     assert "it had spent nobody knows what" in jobs["early"].reason

@@ -118,11 +118,11 @@ def test_committed_floors_serve_the_defaults_alone() -> None:
     ".", "..", ".hidden", "a b", "a[b]", "a/b", "", "x" * (LONGEST + 1), "a\\nb", "nul", "COM1.x",
     "é", "a+b"])
 @pytest.mark.parametrize("room", ["samplers", "targets", "metrics", "controls"])
-def test_a_label_that_cannot_name_a_file_is_refused(tmp_path: Path, room: str, bad: str) -> None:
-    name = {"samplers": "mala", "targets": "gmm4", "metrics": "mmd", "controls": "prior"}[room]
-    text = f'budget = "1s"\n{room} = [{{name = "{name}", label = "{bad}"}}]\n'
+def test_a_label_that_cannot_name_a_file_is_refused(tmp_path: Path, kind: str, bad: str) -> None:
+    name = {"samplers": "mala", "targets": "gmm4", "metrics": "mmd", "controls": "prior"}[kind]
+    text = f'budget = "1s"\n{kind} = [{{name = "{name}", label = "{bad}"}}]\n'
     text += "".join(f'{key} = ["{value}"]\n' for key, value in
-                    (("targets", "gaussian"), ("samplers", "hmc")) if key != room)
+                    (("targets", "gaussian"), ("samplers", "hmc")) if key != kind)
     with pytest.raises(UserError, match="line 2: label .* is not usable"):
         read_suite(suite_file(tmp_path, text))
 

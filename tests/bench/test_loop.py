@@ -12,7 +12,7 @@ from torch import Tensor
 from bench.core.density import Density
 from bench.core.errors import UserError
 from bench.harness.budget import Budget, parse_budget
-from bench.harness.loop import LEAST_UPDATES, Look, Run
+from bench.harness.loop import LEAST_UPDATES, CheckpointView, Run
 from samplers.base import Sampler, initial_points, normal
 from targets.base import Target
 
@@ -60,20 +60,20 @@ class Walker(Sampler):
 
 
 def play(sampler: Sampler, budget: Budget, n: int = 64, fractions: Any = None
-         ) -> tuple[Run, list[Look]]:
-    looks: list[Look] = []
+         ) -> tuple[Run, list[CheckpointView]]:
+    checkpoints: list[CheckpointView] = []
     run = Run(sampler, Bell().to("cpu", torch.float32), "bell", budget, 3, n, min(n, 32))
-    run.go(looks.append, *([fractions] if fractions else []))
-    return run, looks
+    run.go(checkpoints.append, *([fractions] if fractions else []))
+    return run, checkpoints
 
 
 @pytest.mark.parametrize("draw_rows", [0, 3])
 def test_a_budget_of_steps_is_met_exactly_and_looked_at_where_asked(draw_rows: int) -> None:
-    run, looks = play(Walker(rows=5, draw_rows=draw_rows), Budget("steps", 500.0),
+    run, checkpoints = play(Walker(rows=5, draw_rows=draw_rows), Budget("steps", 500.0),
                       fractions=(0.1, 0.2, 0.4, 1.0))
-    assert [look.steps for look in looks] == [50, 100, 200, 500]
+    assert [checkpoint.steps for checkpoint in checkpoints] == [50, 100, 200, 500]
     assert run.outcome.steps == 500 and run.outcome.overshoot == 0.0
-    assert looks[-1].spent.score == 2500, "evaluations are counted whatever binds"
+    assert checkpoints[-1].spent.score == 2500, "evaluations are counted whatever binds"
 
 
 def test_a_declared_scale_moves_the_start_and_not_the_density() -> None:
@@ -88,7 +88,7 @@ def test_a_declared_scale_moves_the_start_and_not_the_density() -> None:
 @pytest.mark.parametrize("draw_rows", [0, 1, 3])
 def test_a_budget_of_evaluations_is_never_exceeded(rows: int, draw_rows: int) -> None:
     run, _ = play(Walker(rows=rows, draw_rows=draw_rows), Budget("evals", 10_000))
-    spent = run.outcome.train.rows() + run.outcome.draw.rows()
+    spent = run.outcome.train.evaluations() + run.outcome.draw.evaluations()
     assert spent <= 10_000
     assert spent > 10_000 - 2 * rows - 64 * draw_rows, "the budget must be used"
     assert run.outcome.overshoot == 0.0
@@ -97,17 +97,17 @@ def test_a_budget_of_evaluations_is_never_exceeded(rows: int, draw_rows: int) ->
 def test_the_dearest_step_so_far_decides() -> None:
     """Steps that grow by one evaluation each may overshoot by one such growth at most."""
     run, _ = play(Walker(rows=10, grows=True), Budget("evals", 5_000))
-    assert run.outcome.train.rows() <= 5_000 + 10
-    assert run.outcome.overshoot == max(0.0, run.outcome.train.rows() / 5_000 - 1)
+    assert run.outcome.train.evaluations() <= 5_000 + 10
+    assert run.outcome.overshoot == max(0.0, run.outcome.train.evaluations() / 5_000 - 1)
 
 
 def test_checkpoints_lie_at_their_fractions() -> None:
-    _, looks = play(Walker(rows=10), Budget("evals", 16_000))
-    assert [look.index for look in looks] == [0, 1, 2, 3, 4]
-    for look, share in zip(looks, (1 / 16, 1 / 8, 1 / 4, 1 / 2, 1.0), strict=True):
-        assert look.spent.rows() == pytest.approx(share * 16_000, abs=10)
-    assert [len(look.points) for look in looks] == [32, 32, 32, 32, 64]
-    assert [look.final for look in looks] == [False] * 4 + [True]
+    _, checkpoints = play(Walker(rows=10), Budget("evals", 16_000))
+    assert [checkpoint.index for checkpoint in checkpoints] == [0, 1, 2, 3, 4]
+    for checkpoint, share in zip(checkpoints, (1 / 16, 1 / 8, 1 / 4, 1 / 2, 1.0), strict=True):
+        assert checkpoint.spent.evaluations() == pytest.approx(share * 16_000, abs=10)
+    assert [len(checkpoint.points) for checkpoint in checkpoints] == [32, 32, 32, 32, 64]
+    assert [checkpoint.final for checkpoint in checkpoints] == [False] * 4 + [True]
 
 
 def test_looking_changes_nothing() -> None:
@@ -117,14 +117,14 @@ def test_looking_changes_nothing() -> None:
 
 
 def test_seconds_stop_the_run() -> None:
-    run, looks = play(Walker(rows=1000), Budget("seconds", 0.3))
+    run, checkpoints = play(Walker(rows=1000), Budget("seconds", 0.3))
     assert run.outcome.train.seconds <= 0.35
     assert run.outcome.train.seconds >= 0.2
-    assert len(looks) == 5
+    assert len(checkpoints) == 5
 
 
 def test_the_clock_stands_while_somebody_looks() -> None:
-    def slow(look: Look) -> None:
+    def slow(checkpoint: CheckpointView) -> None:
         torch.randn(600, 600).matmul(torch.randn(600, 600)).exp_().sum().item()
         for _ in range(20):
             torch.linalg.svd(torch.randn(60, 60))
@@ -152,9 +152,9 @@ def test_points_that_are_no_numbers_end_the_run() -> None:
             return torch.full((n, 2), float("nan")) if state.steps > 20 else super().draw(
                 target, state, n, rng)
 
-    run, looks = play(Exploding(rows=10), Budget("evals", 1600))
+    run, checkpoints = play(Exploding(rows=10), Budget("evals", 1600))
     assert run.outcome.status == "diverged" and "64 of 64" not in run.outcome.reason
-    assert len(looks) == 2, "what was seen before the end is kept"
+    assert len(checkpoints) == 2, "what was seen before the end is kept"
 
 
 @pytest.mark.parametrize(("text", "currency", "amount"), [

@@ -44,7 +44,7 @@ def metered() -> tuple[MeteredTarget, Ledger]:
 
 def rows(ledger: Ledger, phase: str = "train") -> tuple[int, int, int]:
     ledger.reconcile()
-    cost = ledger.rows(phase)
+    cost = ledger.cost(phase)
     return cost.density, cost.score, cost.hvp
 
 

@@ -76,9 +76,9 @@ def test_a_metered_target_answers_in_its_own_process_only(verb: str) -> None:
     assert forked(lambda: getattr(face, verb)(x)).startswith("MeterError: the target was eval")
     assert forked(lambda: getattr(face, verb)(x.requires_grad_())).startswith("MeterError")
     assert forked(lambda: face.hvp(x, x)).startswith("MeterError")
-    assert ledger.rows("train").rows() == 0
+    assert ledger.cost("train").evaluations() == 0
     getattr(face, verb)(torch.ones(3, 2))
-    assert ledger.rows("train").rows() == 3
+    assert ledger.cost("train").evaluations() == 3
 
 
 def test_a_graph_goes_backward_in_its_own_process_only() -> None:
@@ -96,7 +96,7 @@ def test_a_compiled_step_counts_in_its_own_process_only() -> None:
     step = torch.compile(lambda x: x + 0.1 * face.score(x), backend="eager")
     for _ in range(3):
         step(torch.ones(5, 2))
-    assert ledger.rows("train").score == 15
+    assert ledger.cost("train").score == 15
     assert "MeterError" in forked(lambda: step(torch.ones(5, 2)))
 
 
@@ -160,13 +160,13 @@ def test_without_processes_the_clock_reads_fast() -> None:
 
 def test_the_compiler_is_not_charged() -> None:
     """It is a process too: what the clock counts of it, the bill takes off."""
-    part.bill()
+    part.compile_cost()
     clock = Clock(torch.device("cpu"))
     with clock.running():
         part._Watch.start(None)
         subprocess.run([sys.executable, "-c", BURN], check=True)
         part._Watch.end(None)
-        clock.forgive(part.bill().cpu, 0.0)
+        clock.forgive(part.compile_cost().cpu, 0.0)
         assert clock.seconds() < 0.2
 
 

@@ -17,11 +17,11 @@ import torch
 from torch import Tensor, nn
 
 from bench.harness.judge import Judge
-from bench.harness.loop import Look
+from bench.harness.loop import CheckpointView
 from bench.harness.state_digest import CONTENT, digest, possessions
 from metrics.base import Estimate, Evidence
 from metrics.importance.ess_forward import EssForward
-from samplers.base import Weighing
+from samplers.base import LogWeights
 from tests.support.hostile import Bell, Fair, State, play, spoilt
 
 KEPT: list[Tensor] = []  # what a sampler below keeps outside its state
@@ -38,14 +38,14 @@ def trains(self: Any, target: Any, state: State, *rest: Any) -> Any:
     ({"draw": lambda self, t, state, n, rng: state.x.copy_(state.x.flip(0))[:n]}, "draw"),
     ({"diagnostics": lambda self, state: vars(state).update(steps=99) or {}}, "diagnostics"),
     ({"renewal": lambda self, state: (100, float(state.x.data.add_(1.0).abs().sum()))}, "renewal"),
-    ({"weigh": lambda self, t, state, *rest: state.x.zero_() and None}, "weigh")])
+    ({"log_weights": lambda self, t, state, *rest: state.x.zero_() and None}, "log_weights")])
 def test_a_verb_that_only_looks_must_leave_the_state(verbs: Any, which: str) -> None:
-    if which == "weigh":
-        def weigh(self: Any, t: Any, state: State, *rest: Any) -> None:
+    if which == "log_weights":
+        def log_weights(self: Any, t: Any, state: State, *rest: Any) -> None:
             state.x.zero_()
-        verbs = {"weigh": weigh}
-    outcome, looks, _ = play(spoilt(**verbs), weighed=True)
-    assert outcome.status == "failed" and not looks and outcome.train.rows() == 0
+        verbs = {"log_weights": log_weights}
+    outcome, checkpoints, _ = play(spoilt(**verbs), weighed=True)
+    assert outcome.status == "failed" and not checkpoints and outcome.train.evaluations() == 0
     assert outcome.reason.startswith(f"{which} changed the state and must leave it")
 
 
@@ -54,8 +54,8 @@ def test_at_every_checkpoint() -> None:
         if state.steps > 4:
             state.x.mul_(0.5)
         return state.x[:n].clone()
-    outcome, looks, _ = play(spoilt(draw=draw))
-    assert outcome.reason.startswith("draw changed the state") and len(looks) == 2
+    outcome, checkpoints, _ = play(spoilt(draw=draw))
+    assert outcome.reason.startswith("draw changed the state") and len(checkpoints) == 2
     assert outcome.steps == 5 and outcome.train.score == 500
 
 
@@ -152,8 +152,8 @@ def test_a_class_is_looked_at_too() -> None:
 
 
 def test_a_fair_sampler_has_nothing_to_note() -> None:
-    outcome, looks, run = play(Fair())
-    assert (outcome.status, outcome.notes, len(looks)) == ("ok", (), 5)
+    outcome, checkpoints, run = play(Fair())
+    assert (outcome.status, outcome.notes, len(checkpoints)) == ("ok", (), 5)
     assert outcome.uncharged.score == 100, "the one step of the warm-up"
     assert run.after(0.01)["renewal"] == (100, 10.0)
 
@@ -162,21 +162,22 @@ def test_points_to_weigh_are_none_of_the_reference(tmp_path: Path) -> None:
     """A sampler that kept the exact points it weighed returned the judge's own reference block."""
     handed: list[Tensor] = []
 
-    def weigh(self: Any, target: Any, state: State, n: int, points: Tensor, rng: Any) -> Weighing:
+    def log_weights(self: Any, target: Any, state: State, n: int, points: Tensor,
+                    rng: Any) -> LogWeights:
         handed.append(points.clone())
         points.zero_()
-        return Weighing(at_target=torch.zeros(n))
+        return LogWeights(at_target=torch.zeros(n))
 
     judge = Judge(Bell().to("cpu", torch.float32), "bell", {"ess": EssForward()}, 0, 60,
                   tmp_path / "none")
     seen: list[Estimate] = []
 
-    def observe(look: Look) -> None:
-        seen.extend(m for m in judge.measures("k", look, 30))  # type: ignore[misc]
+    def observe(checkpoint: CheckpointView) -> None:
+        seen.extend(m for m in judge.measures("k", checkpoint, 30))  # type: ignore[misc]
 
     from tests.support.hostile import Budget, Run
 
-    run = Run(spoilt(weigh=weigh), Bell().to("cpu", torch.float32), "bell",
+    run = Run(spoilt(log_weights=log_weights), Bell().to("cpu", torch.float32), "bell",
               Budget("evals", 2000), 0, 60, 30, True)
     assert run.go(observe).status == "ok" and len(seen) == 6
     reference = judge.evidence.reference

@@ -50,10 +50,10 @@ class Ever(Fragile):
 
 
 def test_what_a_verb_raises_is_failed_and_keeps_what_was_spent() -> None:
-    outcome, looks, _ = play(spoilt(step=raising(KeyError("beta"), after=7)))
+    outcome, checkpoints, _ = play(spoilt(step=raising(KeyError("beta"), after=7)))
     assert (outcome.status, outcome.reason) == ("failed", "step raised KeyError: 'beta'")
     assert outcome.steps == 7 and outcome.train.score == 700 and outcome.train.wall > 0
-    assert [look.steps for look in looks] == [2, 3, 5], "checkpoints until then are kept"
+    assert [c.steps for c in checkpoints] == [2, 3, 5], "checkpoints until then are kept"
 
 
 def test_what_the_target_raises_is_the_target_s() -> None:
@@ -108,7 +108,7 @@ def test_the_judge_s_own_trouble_comes_out() -> None:
 
     run = Run(Fair(), Bell().to("cpu", torch.float32), "bell", Budget("evals", 2000), 0, 60, 30)
     with pytest.raises(ZeroDivisionError):
-        run.go(lambda look: 1 // 0)
+        run.go(lambda checkpoint: 1 // 0)
 
 
 def test_a_failed_draw_keeps_its_cost() -> None:
@@ -117,9 +117,9 @@ def test_a_failed_draw_keeps_its_cost() -> None:
         if n == 60:
             raise RuntimeError("no more")
         return state.x[:n]
-    outcome, looks, _ = play(spoilt(draw=draw))
+    outcome, checkpoints, _ = play(spoilt(draw=draw))
     assert outcome.reason == "draw raised RuntimeError: no more"
-    assert outcome.draw.density == 100 and len(looks) == 4
+    assert outcome.draw.density == 100 and len(checkpoints) == 4
 
 
 # ---- metrics ------------------------------------------------------------------------------------
@@ -148,7 +148,7 @@ def judged(answer: Any, floors: Path) -> list[Measure]:
     from tests.support.hostile import Budget, Run
 
     run = Run(Fair(), Bell().to("cpu", torch.float32), "bell", Budget("evals", 2000), 0, 60, 30)
-    assert run.go(lambda look: measures.extend(judge.measures("k", look, 30))).status == "ok"
+    assert run.go(lambda at: measures.extend(judge.measures("k", at, 30))).status == "ok"
     return measures
 
 
@@ -331,8 +331,8 @@ def test_a_whole_job(tmp_path: Path, plugin: Path) -> None:
     assert job.status == "ok" and job.notes == () and job.uncharged.score > 0
     lines = (tmp_path / "inbox" / "job.jsonl").read_text().splitlines()
     assert {type(parse(line)) for line in lines} == {Job, Checkpoint, Measure}
-    look = next(e for e in events if e["event"] == "look")
-    assert look["steps"] == job.steps and look["spent"]["score"] == job.train.score
+    checkpoint = next(e for e in events if e["event"] == "look")
+    assert checkpoint["steps"] == job.steps and checkpoint["spent"]["score"] == job.train.score
     assert job.params["step_size"] > 0
     spec["sampler"]["kind"] = "amortised"
     lied = run_job(spec, 1, events.append)

@@ -14,11 +14,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from bench.core.log_weights import Weighing
+from bench.core.log_weights import LogWeights
 from bench.core.registry import catalogue, load
 from bench.jobs.prepare import _failing
 from metrics.base import Estimate, Evidence, Metric
-from metrics.importance.log_weight_metric import OfWeights
+from metrics.importance.log_weight_metric import LogWeightMetric
 from targets.base import Target, Truth
 
 NAMES = [n for n, e in sorted(catalogue()["metrics"].items())
@@ -224,10 +224,10 @@ def test_ksd_does_not_hold_where_exact_points_break_its_identity(name: str) -> N
     (torch.tensor([0.0, math.nan]), "not finite"), (torch.tensor([]), "too few")],
     ids=["one", "zero", "nan", "none"])
 def test_weights_that_say_nothing_are_no_number(name: str, weights: Tensor, said: str) -> None:
-    metric: OfWeights = load("metrics", name)
+    metric: LogWeightMetric = load("metrics", name)
     of = target()
     evidence = Evidence(of, exact(of, N, 1),
-                        weighing=Weighing(at_draws=weights, at_target=weights, gap=weights))
+                        log_weights=LogWeights(at_draws=weights, at_target=weights, gap=weights))
     with pytest.raises(ValueError, match=said):
         metric.estimate(exact(of, N, 3), evidence)
 

@@ -12,7 +12,7 @@ from results.records.frames import Scores
 from results.records.run_folder import load
 from results.records.schema import Job
 from results.report.break_even import GRID, answer, cases
-from results.report.costs import ROWS, SECONDS, Price, price, thousand
+from results.report.costs import EVALUATIONS, SECONDS, Price, price, thousand
 from tests.support.report_fake import make
 
 
@@ -75,14 +75,14 @@ def test_each_kind_is_priced_by_how_it_gets_fresh_points() -> None:
     chain = price(job("continuing", renewal=(1000, 10.0)), SECONDS, 0)
     assert chain is not None
     assert chain.cost(n) == pytest.approx([2.0, 2.0, 2.2, 2.4])
-    again = price(job("one-shot", renewal=(1000, 100.0)), ROWS, 0)
+    again = price(job("one-shot", renewal=(1000, 100.0)), EVALUATIONS, 0)
     assert again is not None
     assert again.cost(n) == pytest.approx([1000, 1000, 2000, 3000])
     net = price(job("amortised", ladder=((100, 0.1), (10000, 10.0)),
                     draw=Cost(0, 500, 0, 0, 0, 0)), SECONDS, 5000)
     assert net is not None
     assert net.cost(n) == pytest.approx([2.5, 3.0, 3.001, 5.0])
-    rows = price(job("amortised", draw=Cost(0, 500, 0, 0, 0, 0)), ROWS, 5000)
+    rows = price(job("amortised", draw=Cost(0, 500, 0, 0, 0, 0)), EVALUATIONS, 5000)
     assert rows is not None
     assert rows.cost(n) == pytest.approx(1000 + n / 10)
 

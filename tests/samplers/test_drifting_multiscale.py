@@ -111,10 +111,10 @@ def test_evaluations_of_an_update(parameters: dict[str, Any], cost: tuple[int, i
     face = MeteredTarget(target, ledger)
     sampler = load("samplers", "drifting_multiscale", **(SMALL | parameters))
     state = sampler.step(face, sampler.init(face, generator()), 0.0, generator())
-    before = ledger.rows("train")  # after an update, since the first has no scouts yet
+    before = ledger.cost("train")  # after an update, since the first has no scouts yet
     for update in (1, 2):
         state = sampler.step(face, state, 0.0, generator(update))
-        now = ledger.rows("train")
+        now = ledger.cost("train")
         assert (now.density - before.density, now.score - before.score,
                 now.hvp - before.hvp) == tuple(update * c for c in cost)
     sampler.draw(face, state, 100, generator())

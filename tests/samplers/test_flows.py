@@ -191,7 +191,7 @@ def test_a_gradient_through_log_p_costs_one_score_row_a_point() -> None:
     (slope,) = torch.autograd.grad(value.sum(), x)
     torch.testing.assert_close(value, target.log_prob(x))
     torch.testing.assert_close(slope, target.score(x))
-    rows = ledger.rows("train")
+    rows = ledger.cost("train")
     assert (rows.density, rows.score, rows.hvp) == (0, 40, 0)
 
 
@@ -201,10 +201,10 @@ def test_cost_of_an_update(sampler: Any) -> None:
     target = LAWS["skewed"].to("cpu", torch.float32)
     ledger = Ledger(target.device)
     run = Trial(sampler, MeteredTarget(target, ledger), 10)
-    before = ledger.rows("train").score
+    before = ledger.cost("train").score
     run.run()
     chains = getattr(sampler, "chains", 0)
-    rows = ledger.rows("train")
+    rows = ledger.cost("train")
     assert (rows.density, rows.score - before) == (0, 10 * (64 + chains))
 
 
@@ -399,7 +399,7 @@ SMALL = dict(layers=6, width=48, batch=256, least=2560, buffer_batches=8, learni
 
 
 def weighed(run: Trial, target: Target, n: int) -> Tensor:
-    found = run.sampler.weigh(target, run.state, n, None, seeded(11))
+    found = run.sampler.log_weights(target, run.state, n, None, seeded(11))
     assert found is not None and found.at_draws is not None
     return found.at_draws.double()
 

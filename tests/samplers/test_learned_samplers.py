@@ -414,9 +414,10 @@ def test_presets_learn(name: str, preset: str, where: str, evals: float) -> None
     parameters = {"seed": 2} if where == "random_mixture" else {}
     target = load("targets", where, **parameters).to("cpu", torch.float32)
     sampler = load("samplers", name, **read_preset(preset)[name])
-    looks: list[Any] = []
-    Run(sampler, target, where, Budget("evals", evals), 0, 1000, 1000).go(looks.append, (1.0,))
+    checkpoints: list[Any] = []
+    Run(sampler, target, where, Budget("evals", evals), 0, 1000,
+        1000).go(checkpoints.append, (1.0,))
     metric, evidence = load("metrics", "mmd"), Evidence(target, target.sample(1000, generator(9)))
     start = target.scale * torch.randn((1000, 2), generator=generator(1))
-    learnt = metric.estimate(looks[-1].points, evidence).value
+    learnt = metric.estimate(checkpoints[-1].points, evidence).value
     assert learnt < 0.5 * metric.estimate(start, evidence).value

@@ -138,7 +138,7 @@ def test_a_random_walk_takes_no_gradient() -> None:
     target = Normal()
     ledger = Ledger(target.device)
     Trial(Mh(chains=10), MeteredTarget(target, ledger), 25).run()
-    assert (ledger.rows("train").density, ledger.rows("train").score) == (10 * 26, 0)
+    assert (ledger.cost("train").density, ledger.cost("train").score) == (10 * 26, 0)
 
 
 def test_metropolis_accepts_with_the_probability_it_says() -> None:

@@ -116,7 +116,7 @@ def compare_trees(target: Target, x: Tensor, eps: float) -> tuple[list[Tree], li
                                 ("divergences", tally[:, 2], [t.diverged for t in trees])):
         if found.tolist() != wanted:
             wrong.append(what)
-    if ledger.rows("train").score != sum(t.leaves for t in trees):
+    if ledger.cost("train").score != sum(t.leaves for t in trees):
         wrong.append("score rows")
     return trees, wrong
 
@@ -343,7 +343,7 @@ def test_round_trips_come_as_often_as_theory_says(monkeypatch: pytest.MonkeyPatc
 
 def log_z(sampler: Sampler, target: Target, steps: int, seed: int = 0) -> tuple[float, float]:
     run = Trial(sampler, target, steps, seed).run()
-    said = sampler.weigh(target, run.state, 100, None, torch.Generator())
+    said = sampler.log_weights(target, run.state, 100, None, torch.Generator())
     assert said is not None and said.log_z is not None
     return said.log_z
 
@@ -370,7 +370,7 @@ def test_the_error_of_log_z_is_what_it_says() -> None:
 
 def test_log_z_waits_for_the_frozen_part() -> None:
     run = Trial(ParallelTempering(), law("skewed"), 100).run(20)
-    assert run.sampler.weigh(run.target, run.state, 10, None, run.rng) is None
+    assert run.sampler.log_weights(run.target, run.state, 10, None, run.rng) is None
 
 
 def test_copies_that_start_where_p_is_no_number_leave_by_the_reference() -> None:
@@ -387,9 +387,9 @@ def test_a_step_costs_the_ladder() -> None:
     run = Trial(ParallelTempering(replicas=4, chains=10, leapfrog_steps=3), metered, 30)
     costs = []
     for _ in range(30):
-        before = ledger.rows("train").score
+        before = ledger.cost("train").score
         run.run(1)
-        costs.append(ledger.rows("train").score - before)
+        costs.append(ledger.cost("train").score - before)
     assert set(costs) == {10 + 30, 10 + 60, 10 + 90}
 
 

@@ -293,7 +293,7 @@ def test_ksd_s_gradient_needs_the_target_s_hessian_and_pays_for_it() -> None:
     x = before(z)
     blind = square_discrepancy(x, 1.7 * target.score(1.7 * x).detach(), 1.0)
     assert differs(state, torch.autograd.grad(blind, list(before.parameters())))
-    spent = ledger.rows("train")
+    spent = ledger.cost("train")
     assert (spent.density, spent.score, spent.hvp) == (0, 20, 20)
 
 
@@ -569,9 +569,9 @@ def test_dikl_pays_what_it_says_and_alternates() -> None:
                    candidates=3, temperatures=4, transitions=5, embedding=8)
     state, rows = sampler.init(metered, generator()), []
     for k in range(6):
-        before = ledger.rows("train").score
+        before = ledger.cost("train").score
         state = sampler.step(metered, state, 0.0, generator(k))
-        rows.append(ledger.rows("train").score - before)
+        rows.append(ledger.cost("train").score - before)
     assert rows == [0, 0, 6 * (3 * 4 + 5)] * 2
     made = load("samplers", "dikl")
     assert made.batch * (made.candidates * made.temperatures + made.transitions) == 19_840

@@ -13,9 +13,9 @@ from torch import Tensor
 
 import samplers.particles.annealed_particles as particles
 import samplers.particles.smc as smc
-from bench.core.compilation import bill, compiling, forget
+from bench.core.compilation import compile_cost, compiling, forget
 from bench.core.density import Density
-from samplers.base import Sampler, Weighing
+from samplers.base import LogWeights, Sampler
 from samplers.particles.ais import Ais, AisState
 from samplers.particles.annealed_particles import (
     Bridge,
@@ -47,10 +47,10 @@ def off(values: Tensor, truth: float) -> float:
     return abs(float(values.mean()) - truth) / (float(values.std()) / math.sqrt(len(values)))
 
 
-def within(weighing: Weighing | None, truth: float) -> bool:
+def within(log_weights: LogWeights | None, truth: float) -> bool:
     """Whether log Z is right within its own error, and that error says something."""
-    assert weighing is not None and weighing.log_z is not None
-    found, se = weighing.log_z
+    assert log_weights is not None and log_weights.log_z is not None
+    found, se = log_weights.log_z
     return abs(found - truth) <= 4 * se and se < 0.1
 
 
@@ -122,7 +122,7 @@ def test_compiled_moves_are_the_moves_as_written(sampler: Sampler) -> None:
     with compiling():
         compiled = Trial(sampler, target, 8).run().state
     torch.testing.assert_close(compiled.x, plain.x)
-    made = bill()
+    made = compile_cost()
     assert made.graphs > 0 and not made.notes
     forget()
 
@@ -246,10 +246,10 @@ def test_the_schedule_shrinks_a_gaussian_at_a_constant_rate() -> None:
 class PooledByLog(Smc):
     """Known bad: log Z is the mean of the populations' log Z^."""
 
-    def weigh(self, target: Density, state: SmcState, n: int, points: Tensor | None,
-              rng: torch.Generator) -> Weighing:
+    def log_weights(self, target: Density, state: SmcState, n: int, points: Tensor | None,
+              rng: torch.Generator) -> LogWeights:
         log_z = log_mean_exp(state.weighted()[1])
-        return Weighing(log_z=(float(log_z.mean()), float(log_z.std()) / math.sqrt(len(log_z))))
+        return LogWeights(log_z=(float(log_z.mean()), float(log_z.std()) / math.sqrt(len(log_z))))
 
 
 def populations(run: Trial) -> tuple[Tensor, Tensor]:
@@ -269,8 +269,8 @@ def test_smc_estimates_without_bias_from_small_populations() -> None:
     square = ((x[..., 0] - target.mean[0]).square() - 1.44).mean(1)
     assert off(z * first, 0.0) < 4 and off(z * square, 0.0) < 4
     assert off(square, 0.0) > 4  # populations counted alike are biased, and so is the mean log
-    assert within(run.sampler.weigh(target, run.state, 1, None, run.rng), CORRELATED_LOG_Z)
-    bad = PooledByLog().weigh(target, run.state, 1, None, run.rng)
+    assert within(run.sampler.log_weights(target, run.state, 1, None, run.rng), CORRELATED_LOG_Z)
+    bad = PooledByLog().log_weights(target, run.state, 1, None, run.rng)
     assert not within(bad, CORRELATED_LOG_Z)
 
 
@@ -339,7 +339,7 @@ def test_log_z_of_the_case_within_its_error(sampler: Sampler, steps: int, right:
         monkeypatch.setattr(particles, "log_initial", unnormalised)
     target: Target = log_z_case()
     run = Trial(sampler, target, steps).run()
-    said = sampler.weigh(target, run.state, 100, None, run.rng)
+    said = sampler.log_weights(target, run.state, 100, None, run.rng)
     assert within(said, LOG_Z) == right
     assert said is not None and said.log_z is not None
     if said.at_draws is not None:
@@ -376,7 +376,7 @@ def test_merging_one_ended_run_gives_what_dynesty_gives() -> None:
     run = nested(Skewed(), 0)
     while run.state.run.advance(run.target, 1000):
         pass
-    found, se = run.sampler.weigh(run.target, run.state, 1, None, run.rng).log_z
+    found, se = run.sampler.log_weights(run.target, run.state, 1, None, run.rng).log_z
     inner = run.state.run.inner
     for _ in inner.add_live_points():
         pass
@@ -387,17 +387,17 @@ def test_merging_one_ended_run_gives_what_dynesty_gives() -> None:
 
 def test_nested_runs_merge_to_the_right_log_z_and_a_smaller_error() -> None:
     run = nested(Correlated(), 20)
-    said = run.sampler.weigh(run.target, run.state, 1, None, run.rng)
+    said = run.sampler.log_weights(run.target, run.state, 1, None, run.rng)
     alone = run.state.run  # the start of another run
     first = replace(run.state, runs=0, x=run.state.x[:0], log_l=run.state.log_l[:0],
                     live=run.state.live[:0])
     while alone.advance(run.target, 1000):
         pass
-    one = run.sampler.weigh(run.target, first, 1, None, run.rng)
+    one = run.sampler.log_weights(run.target, first, 1, None, run.rng)
     assert run.state.runs >= 3 and within(said, CORRELATED_LOG_Z)
     assert said.log_z[1] < 0.65 * one.log_z[1]
     bad = replace(run.state, runs=2 * run.state.runs)  # known bad: too many taken to be alive
-    assert not within(run.sampler.weigh(run.target, bad, 1, None, run.rng), CORRELATED_LOG_Z)
+    assert not within(run.sampler.log_weights(run.target, bad, 1, None, run.rng), CORRELATED_LOG_Z)
 
 
 @pytest.mark.slow
@@ -410,7 +410,7 @@ def test_nested_log_z_of_the_case_within_its_error(right: bool,
     target = log_z_case()
     run = nested(target, 150, live=500, queue=100)
     assert run.state.runs >= 2
-    assert within(run.sampler.weigh(target, run.state, 1, None, run.rng), LOG_Z) == right
+    assert within(run.sampler.log_weights(target, run.state, 1, None, run.rng), LOG_Z) == right
 
 
 @pytest.mark.parametrize("kind", ["WithinBounds", "Walk"])

@@ -84,7 +84,7 @@ def random_control(sampler: ControlledPaths, target: Density, size: float = 0.2)
 def weights(sampler: ControlledPaths, target: Any, state: PathState,
             n: int = 8000) -> tuple[Tensor, Tensor]:
     """log w of paths drawn forward, and of paths drawn backward from exact points."""
-    found = sampler.weigh(target, state, n, target.sample(n, rng(3)), rng(4))
+    found = sampler.log_weights(target, state, n, target.sample(n, rng(3)), rng(4))
     assert found.at_draws is not None and found.at_target is not None
     return found.at_draws, found.at_target
 
@@ -235,11 +235,11 @@ def test_rows_charged_are_those_declared(sampler: ControlledPaths) -> None:
         ledger = Ledger(target.device)
         made = replace(sampler, steps=steps, batch=n, loss=loss, exact_gradient=exact)
         trained = Trial(made, MeteredTarget(target, ledger), 2).run()  # type: ignore[arg-type]
-        rows = ledger.rows("train")
+        rows = ledger.cost("train")
         assert (rows.density, rows.score, rows.hvp) == (2 * density, 2 * score, 2 * hvp)
         with ledger.phase("draw"):
             trained.draw(50)
-        assert ledger.rows("draw").rows() == 50 * steps
+        assert ledger.cost("draw").evaluations() == 50 * steps
 
 
 @pytest.mark.parametrize("sampler", [PIS(), DDS(), DIS()], ids=lambda s: s.name)
@@ -287,10 +287,10 @@ def test_training_tightens_the_bounds(sampler: ControlledPaths, loss: Any) -> No
 def test_finds_log_z_of_the_case(sampler: ControlledPaths) -> None:
     target = log_z_case()
     trial = Trial(sampler, target, 200).run()
-    found, se = log_mean_exp(sampler.weigh(target, trial.state, 4000, None, rng(9)).at_draws)
+    found, se = log_mean_exp(sampler.log_weights(target, trial.state, 4000, None, rng(9)).at_draws)
     assert abs(found - LOG_Z) < 4 * se and se < 0.05
     broken = _without_reference(sampler)
-    wrong, se = log_mean_exp(broken.weigh(target, trial.state, 4000, None, rng(9)).at_draws)
+    wrong, se = log_mean_exp(broken.log_weights(target, trial.state, 4000, None, rng(9)).at_draws)
     assert abs(wrong - LOG_Z) > 4 * se
 
 

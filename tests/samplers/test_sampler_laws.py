@@ -323,9 +323,9 @@ def test_step_cost_is_bounded(name: str) -> None:
     if name != "exact":
         run.target = MeteredTarget(target, ledger)
     for _ in range(8):
-        before = ledger.rows("train").rows()
+        before = ledger.cost("train").evaluations()
         run.run(1)
-        assert ledger.rows("train").rows() - before <= 0.02 * USUAL_BUDGET
+        assert ledger.cost("train").evaluations() - before <= 0.02 * USUAL_BUDGET
 
 
 @pytest.mark.parametrize("name", SAMPLERS)
@@ -374,7 +374,7 @@ def test_weighing_leaves_state_and_points_and_says_numbers(name: str) -> None:
     before, points = save(run.state), law("skewed").sample(60, torch.Generator().manual_seed(4))
     for given in (None, points):
         kept = None if given is None else given.clone()
-        said, again = (run.sampler.weigh(run.target, run.state, 60, given,
+        said, again = (run.sampler.log_weights(run.target, run.state, 60, given,
                                          torch.Generator().manual_seed(6)) for _ in range(2))
         assert same(before, save(run.state))
         assert given is None or torch.equal(given, kept)

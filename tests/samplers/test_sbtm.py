@@ -188,20 +188,20 @@ def test_a_move_is_the_displayed_equation() -> None:
 def test_weighing_is_the_relative_fisher_information() -> None:
     target, x, v = analytic(), math.sqrt(0.5) * points(2000, 1), 0.5
     run = with_score_of(target, SBTM(particles=2000), x, v)
-    weighing = run.sampler.weigh(target, run.state, 2000, None, torch.Generator())
-    gap = weighing.gap.sort().values
+    log_weights = run.sampler.log_weights(target, run.state, 2000, None, torch.Generator())
+    gap = log_weights.gap.sort().values
     torch.testing.assert_close(gap, ((1 / v - 1) ** 2 * x[:, 0].square()).sort().values)
     run.state.net.a.data *= target.scale**2  # twin: forgets its units
-    wrong = run.sampler.weigh(target, run.state, 2000, None, torch.Generator())
+    wrong = run.sampler.log_weights(target, run.state, 2000, None, torch.Generator())
     assert abs(float(wrong.gap.mean()) / fisher(v) - 1) > 0.3
 
 
 def test_says_nothing_of_its_law_before_it_knows_the_start() -> None:
     sampler = SBTM(particles=100, start_updates=30, layers=1, width=8)
     run = Trial(sampler, analytic(), 1).run(29)
-    assert sampler.weigh(run.target, run.state, 50, None, torch.Generator()) is None
+    assert sampler.log_weights(run.target, run.state, 50, None, torch.Generator()) is None
     run.run(1)
-    assert sampler.weigh(run.target, run.state, 50, None, torch.Generator()) is not None
+    assert sampler.log_weights(run.target, run.state, 50, None, torch.Generator()) is not None
 
 
 def test_fits_come_before_moves_and_go_through_all_particles() -> None:

@@ -19,7 +19,7 @@ from bench.harness.loop import Run
 from metrics.base import Evidence
 from results.records.schema import Job
 from results.records.store import read
-from samplers.base import Sampler, Weighing, normal
+from samplers.base import LogWeights, Sampler, normal
 from tests.support.laws import LAWS
 
 SD, SHIFT, N = 1.3, 0.4, 200_000
@@ -38,7 +38,7 @@ def weighed(mass: float = 1.0) -> Evidence:
     gap = (x - (x - SHIFT) / SD**2).square()
     target = LAWS["skewed"].declaring(1.0)
     target.log_z = 2.0
-    return Evidence(target, None, weighing=Weighing(log_w(x), log_w(z[1]), gap=gap))
+    return Evidence(target, None, log_weights=LogWeights(log_w(x), log_w(z[1]), gap=gap))
 
 
 def reverse_kl() -> float:
@@ -60,10 +60,10 @@ def square_weight() -> float:
     ("elbo", reverse_kl(), 0.01), ("eubo", forward_kl(), 0.01),
     ("ess_reverse", 1 - 1 / square_weight(), 0.01), ("ess_forward", 1 - 1 / square_weight(), 0.01),
     ("fisher_relative", (1 - 1 / SD**2) ** 2 * SD**2 + SHIFT**2, 0.01)])
-def test_two_normals_in_closed_form(name: str, truth: float, room: float) -> None:
+def test_two_normals_in_closed_form(name: str, truth: float, kind: float) -> None:
     metric = registry.load("metrics", name)
     found = metric.estimate(torch.zeros(1, 1), weighed())
-    assert found.value == pytest.approx(truth, abs=room)
+    assert found.value == pytest.approx(truth, abs=kind)
     if found.se is not None:
         assert abs(found.value - truth) < 4.5 * found.se
 
@@ -79,7 +79,7 @@ def test_log_z_is_found_and_a_lost_half_is_seen() -> None:
 def test_one_mode_of_two_leaves_log_2_and_only_forward_measures_see_it() -> None:
     """q is one of two equal far modes: at_draws w = 2 everywhere; half of p has 1/w = 0."""
     evidence = weighed()
-    evidence = Evidence(evidence.target, None, weighing=Weighing(
+    evidence = Evidence(evidence.target, None, log_weights=LogWeights(
         torch.full((1000,), 2 - math.log(2)),
         torch.cat([torch.full((500,), 2 - math.log(2)), torch.full((500,), 800.0)])))
     values = {name: registry.load("metrics", name).estimate(torch.zeros(1, 1), evidence).value
@@ -92,7 +92,7 @@ def test_one_mode_of_two_leaves_log_2_and_only_forward_measures_see_it() -> None
 
 def test_weights_that_are_no_numbers_are_refused() -> None:
     evidence = weighed()
-    bad = Evidence(evidence.target, None, weighing=Weighing(torch.tensor([0.0, math.nan])))
+    bad = Evidence(evidence.target, None, log_weights=LogWeights(torch.tensor([0.0, math.nan])))
     with pytest.raises(ValueError, match="not finite"):
         registry.load("metrics", "elbo").estimate(torch.zeros(1, 1), bad)
 
@@ -114,11 +114,11 @@ class Knowing(Sampler):
     def draw(self, target: Density, state: None, n: int, rng: torch.Generator) -> Tensor:
         return normal(target, (n, target.dim), rng)
 
-    def weigh(self, target: Density, state: None, n: int, points: Tensor | None,
-              rng: torch.Generator) -> Weighing:
+    def log_weights(self, target: Density, state: None, n: int, points: Tensor | None,
+              rng: torch.Generator) -> LogWeights:
         x = normal(target, (n, target.dim), rng)
         assert points is not None and len(points) == n
-        return Weighing(*(target.log_prob(y) + y.square().sum(1) / 2 + math.log(2 * math.pi)
+        return LogWeights(*(target.log_prob(y) + y.square().sum(1) / 2 + math.log(2 * math.pi)
                           for y in (x, points)))
 
 
@@ -127,13 +127,13 @@ def test_the_harness_asks_and_nobody_pays(tmp_path: Path) -> None:
     names = ("elbo", "eubo", "log_z_error", "fisher_relative", "mmd")
     judge = Judge(target, "gaussian", {m: registry.load("metrics", m) for m in names}, 0, 100,
                   tmp_path / "none")
-    looks = []
+    checkpoints = []
     run = Run(Knowing(), target, "gaussian", Budget("evals", 1000), 0, 100, 50)
-    outcome = run.go(lambda look: looks.append(judge.measures("k", look, 50)), (0.5, 1.0))
-    assert outcome.train.density == 1000 and outcome.draw.rows() == 0
-    for measures in looks:  # the density's score is not told, so one metric stays silent
+    outcome = run.go(lambda at: checkpoints.append(judge.measures("k", at, 50)), (0.5, 1.0))
+    assert outcome.train.density == 1000 and outcome.draw.evaluations() == 0
+    for measures in checkpoints:  # the density's score is not told, so one metric stays silent
         assert {m.metric for m in measures} == set(names) - {"fisher_relative"}
-    final = {m.metric: m for m in looks[-1] if m.stage == "final"}
+    final = {m.metric: m for m in checkpoints[-1] if m.stage == "final"}
     assert final["elbo"].n == 100 and final["elbo"].value is not None
     assert final["elbo"].floor_mean is None
 

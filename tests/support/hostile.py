@@ -10,7 +10,7 @@ from torch import Tensor
 
 from bench.core.density import Density
 from bench.harness.budget import Budget
-from bench.harness.loop import Look, Outcome, Run
+from bench.harness.loop import CheckpointView, Outcome, Run
 from samplers.base import Sampler, initial_points, normal
 from targets.base import Target
 
@@ -63,14 +63,14 @@ class Fair(Sampler):
 
 def play(sampler: Sampler, target: Target | None = None, evals: float = 2000, seed: int = 3,
          dtype: torch.dtype = torch.float32, weighed: bool = False
-         ) -> tuple[Outcome, list[Look], Run]:
+         ) -> tuple[Outcome, list[CheckpointView], Run]:
     """The whole run of a sampler: how it went, what was looked at, the run."""
-    looks: list[Look] = []
+    looks: list[CheckpointView] = []
 
-    def observe(look: Look) -> None:
+    def observe(look: CheckpointView) -> None:
         looks.append(look)
         if weighed:
-            look.weigh(20, torch.zeros(20, 2, dtype=dtype))
+            look.log_weights(20, torch.zeros(20, 2, dtype=dtype))
 
     run = Run(sampler, (target or Bell()).to("cpu", dtype), "bell", Budget("evals", evals), seed,
               60, 30, weighed)

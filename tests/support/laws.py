@@ -171,8 +171,8 @@ def verdict(x: Tensor, name: str, bias: float = 0.0) -> list[str]:
     excess = shifted(name, bias)
     wrong = []
     for key, value in moments(x, name).items():
-        error, room = abs(float(value.mean())), bias * (3 if key.startswith("third") else 1)
-        if error > room + Z * deviation[key] / math.sqrt(len(x)):
+        error, kind = abs(float(value.mean())), bias * (3 if key.startswith("third") else 1)
+        if error > kind + Z * deviation[key] / math.sqrt(len(x)):
             wrong.append(f"{key}: off by {error:.3f}")
     for key, value in distances(x, name).items():
         if value > chance[key] + excess[key]:

@@ -91,8 +91,8 @@ def grid(name: str, tau: float = 1.0, parameters: Parameters = (),
     target, chart = made(name, tau, parameters), _CHARTS.get(name, _PLAIN)
     seen = chart.inverse(points(name, tau, parameters))
     low, high = seen.amin(0), seen.amax(0)
-    room, fineness = _ROOM.get(name, (0.6, 1))
-    low, high = low - room * (high - low), high + room * (high - low)
+    kind, fineness = _ROOM.get(name, (0.6, 1))
+    low, high = low - kind * (high - low), high + kind * (high - low)
     side *= fineness
     if target.dim == 1:
         side, blocks = side**2, blocks**2
