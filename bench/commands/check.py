@@ -15,9 +15,9 @@ from bench.core.errors import ReportError, UserError, nearest
 from bench.core.exits import printable
 from bench.jobs.plan import suite_facts
 from bench.jobs.suite_run import run_suite
-from bench.suites.schema import parse_seeds
-from bench.suites.suite import Suite, from_facts
-from bench.suites.values import words
+from bench.suite.schema import parse_seeds
+from bench.suite.suite import Suite, from_facts
+from bench.suite.values import words
 from results.presentation.console import open_console
 from results.records.run_folder import load
 from results.records.store import read_header, write_atomically

@@ -16,7 +16,7 @@ from bench.jobs.machine import processors
 from results.records.store import read_header
 
 if TYPE_CHECKING:
-    from bench.suites.suite import Suite
+    from bench.suite.suite import Suite
 
 
 def add_options(run: argparse.ArgumentParser) -> None:
@@ -91,8 +91,8 @@ def _recall(suite: Suite, options: argparse.Namespace) -> None:
 def _planned(options: argparse.Namespace) -> tuple[Suite, Path]:
     from bench.harness.budget import parse_budget
     from bench.jobs.suite_run import default_folder
-    from bench.suites.schema import parse_seeds
-    from bench.suites.suite import check_suite, read_suite
+    from bench.suite.schema import parse_seeds
+    from bench.suite.suite import check_suite, read_suite
 
     if not options.suite:
         raise UserError("run needs --suite NAME (see 'python -m bench list suites') or "
@@ -157,7 +157,7 @@ def _no_reference(path: Path) -> str:
 
 
 def _resumed(options: argparse.Namespace) -> tuple[Suite, Path]:
-    from bench.suites.suite import from_facts
+    from bench.suite.suite import from_facts
     folder = Path(options.resume)
     words = ("suite", "samplers", "targets", "seeds", "budget", "device", "dtype", "compile",
              "referee", "n", "plugin", "reference")

@@ -7,8 +7,8 @@ from pathlib import Path
 #: The folder that holds the five packages.
 ROOT = Path(__file__).resolve().parents[2]
 
-SUITES = ROOT / "bench" / "suites" / "files"
-PRESETS = ROOT / "bench" / "suites" / "presets"
+SUITES = ROOT / "bench" / "suite" / "files"
+PRESETS = ROOT / "bench" / "suite" / "presets"
 
 _DATA = ROOT / "results" / "data"
 #: Null distributions of metrics, a file a target.

@@ -29,7 +29,7 @@ from bench.harness.loop import CheckpointView, Run, probe
 from bench.harness.scoring import Scorer, Tell
 from bench.harness.validation import hyperparameters, settled
 from bench.jobs.plan import job_facts
-from bench.suites.declarations import undeclared
+from bench.suite.declarations import undeclared
 from metrics.base import Metric
 from results.records.schema import Job
 from results.records.store import StoreError, submit

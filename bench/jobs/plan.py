@@ -13,9 +13,9 @@ from bench.core.registry import Entry, find
 from bench.harness.budget import Budget, parse_budget
 from bench.jobs.pool import Task
 from bench.jobs.provenance import provenance
-from bench.suites.declarations import check_declared
-from bench.suites.schema import Spec
-from bench.suites.suite import Suite
+from bench.suite.declarations import check_declared
+from bench.suite.schema import Spec
+from bench.suite.suite import Suite
 from results.records.schema import joined
 
 

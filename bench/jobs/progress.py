@@ -12,7 +12,7 @@ from rich.live import Live
 from rich.text import Text
 
 from bench.jobs.pool import Task
-from bench.suites.suite import Suite
+from bench.suite.suite import Suite
 from results.presentation.console import grid, is_live, shown
 from results.presentation.table import Cell, Column, Table
 from results.records.schema import Job

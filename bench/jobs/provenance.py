@@ -26,7 +26,7 @@ from typing import Any
 from bench.core.places import ROOT
 from bench.core.registry import KINDS, distribution, find
 from bench.jobs.machine import physical_memory
-from bench.suites.suite import Suite
+from bench.suite.suite import Suite
 
 #: What the header names, and of these what no number depends on.
 PACKAGES = ("torch", "numpy", "scipy", "pot", "pandas", "matplotlib")

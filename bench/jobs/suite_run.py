@@ -20,7 +20,7 @@ from bench.jobs.pool import End, Pool, Task
 from bench.jobs.progress import Progress
 from bench.jobs.provenance import allowed, changes, provenance
 from bench.jobs.referee_tasks import Apart, referee
-from bench.suites.suite import Suite
+from bench.suite.suite import Suite
 from results.presentation.console import open_console
 from results.records import damage
 from results.records.schema import Job

@@ -23,7 +23,7 @@ from pathlib import Path
 from bench.core.errors import UserError, unknown
 from bench.core.exits import MISTAKE, answer, say_error
 from bench.core.places import ROOT
-from bench.suites.schema import suite_names
+from bench.suite.schema import suite_names
 
 PACKAGES = ("bench", "samplers", "targets", "metrics", "results")
 

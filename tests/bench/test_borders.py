@@ -19,7 +19,7 @@ from torch import Tensor
 from bench.core.errors import UserError
 from bench.core.registry import Entry, catalogue, load
 from bench.harness import validation as border
-from bench.suites.declarations import FAMILIES, KINDS, check_declared, undeclared
+from bench.suite.declarations import FAMILIES, KINDS, check_declared, undeclared
 from samplers.base import Family, Kind, LogWeights
 from tests.support.hostile import Fair, State, play, spoilt
 

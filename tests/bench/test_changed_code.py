@@ -17,7 +17,7 @@ import pytest
 
 from bench.jobs.plan import header
 from bench.jobs.provenance import allowed, changes, provenance
-from bench.suites.suite import Suite, read_suite
+from bench.suite.suite import Suite, read_suite
 from results.comparison.checks import unequal
 from results.records.frames import Scores
 from results.records.run_folder import load

@@ -14,7 +14,7 @@ from bench.core.errors import UserError
 from bench.core.places import ROOT
 from bench.core.registry import catalogue
 from bench.maintain.mutations import DRILLS, Drill, copy_house, main
-from bench.suites.schema import parse, suite_names
+from bench.suite.schema import parse, suite_names
 from results.records.run_folder import load
 from results.regression.baseline import freeze
 from results.regression.matching import difference

@@ -36,9 +36,9 @@ from bench.jobs.channel import understood
 from bench.jobs.plan import job_key
 from bench.jobs.pool import Pool, Task
 from bench.jobs.progress import Progress
-from bench.suites.labels import check_labels
-from bench.suites.schema import Spec
-from bench.suites.suite import read_suite
+from bench.suite.labels import check_labels
+from bench.suite.schema import Spec
+from bench.suite.suite import read_suite
 from results.presentation.console import grid, open_console
 from results.presentation.rendering import markdown_table
 from results.presentation.table import Cell, Column, Table

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from bench.core.seeds import global_stream
 from bench.jobs.plan import job_tasks, prepare_tasks
-from bench.suites.suite import read_suite
+from bench.suite.suite import read_suite
 from tests.support.hostile import Fair, State, play, spoilt
 
 

@@ -18,8 +18,8 @@ from bench.core import registry
 from bench.core.errors import UserError
 from bench.jobs.plan import job_key, job_tasks
 from bench.jobs.prepare import find_floors
-from bench.suites.labels import LONGEST
-from bench.suites.suite import read_suite
+from bench.suite.labels import LONGEST
+from bench.suite.suite import read_suite
 from results.records.frames import Scores
 from results.records.run_folder import load
 from results.records.schema import Job, joined

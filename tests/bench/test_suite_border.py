@@ -17,8 +17,8 @@ from hypothesis import HealthCheck, given, settings
 from bench.commands.parser import main
 from bench.core.errors import UserError
 from bench.core.registry import load
-from bench.suites.schema import KEYS
-from bench.suites.suite import Suite, read_suite
+from bench.suite.schema import KEYS
+from bench.suite.suite import Suite, read_suite
 
 GOOD = {"targets": '["gaussian"]', "samplers": '["mala"]', "budget": '"1s"'}
 

@@ -9,8 +9,8 @@ import pytest
 
 from bench.core.errors import UserError
 from bench.jobs.plan import job_facts, job_tasks, suite_facts
-from bench.suites.schema import parse_seeds, suite_names
-from bench.suites.suite import from_facts, read_suite
+from bench.suite.schema import parse_seeds, suite_names
+from bench.suite.suite import from_facts, read_suite
 
 GOOD = 'targets = ["gmm4"]\nsamplers = ["mala"]\nbudget = "1s"\n'
 

@@ -31,7 +31,7 @@ def test_score_of_a_thousand_points(benchmark: Any, behind: str) -> None:
 @pytest.mark.parametrize("name", SAMPLERS)
 def test_step(benchmark: Any, name: str) -> None:
     """One step at the preset of five seconds."""
-    from bench.suites.suite import read_preset
+    from bench.suite.suite import read_preset
 
     target = load("targets", "gmm4").to("cpu", torch.float32)
     sampler = load("samplers", name, **read_preset("toy5s").get(name, {}))

@@ -13,7 +13,7 @@ import pytest
 from bench.core.cost import Cost
 from bench.core.errors import ReportError
 from bench.jobs.execute import load_plugged
-from bench.suites.suite import read_suite
+from bench.suite.suite import read_suite
 from results.acceptance.__main__ import main
 from results.acceptance.criteria import COSTS, Bars, read_bars
 from results.acceptance.tables import headline, table

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from bench.suites.schema import parse, suite_names
+from bench.suite.schema import parse, suite_names
 from results.regression.baseline import Snapshot
 from results.regression.baseline_file import read
 from results.regression.calibration import (

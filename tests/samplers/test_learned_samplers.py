@@ -14,7 +14,7 @@ from torch import Tensor
 from bench.core.registry import load
 from bench.harness.budget import Budget
 from bench.harness.loop import Run
-from bench.suites.suite import read_preset
+from bench.suite.suite import read_preset
 from metrics.base import Evidence
 from samplers.diffusion import energy_matching as dem
 from samplers.learning import networks as nets

@@ -1,6 +1,6 @@
 """Suites: which samplers meet which targets, under which budget, judged how.
 
-``bench.suites.schema`` says what a file may hold. A preset is a file in ``bench/presets`` (or a
+``bench.suite.schema`` says what a file may hold. A preset is a file in ``bench/presets`` (or a
 table ``[preset.SAMPLER]`` in the suite) with hyperparameters by sampler; the report names it.
 """
 
@@ -16,8 +16,8 @@ from bench.core.errors import UserError, unknown
 from bench.core.places import PRESETS
 from bench.core.registry import check_parameters, default_metrics, find
 from bench.harness.budget import Budget, parse_budget
-from bench.suites.labels import check_labels
-from bench.suites.schema import (
+from bench.suite.labels import check_labels
+from bench.suite.schema import (
     Spec,
     at,
     check_keys,
@@ -28,7 +28,7 @@ from bench.suites.schema import (
     read_published,
     read_specs,
 )
-from bench.suites.values import MOST_DRAWS, MOST_POINTS, plain, positive, whole, words
+from bench.suite.values import MOST_DRAWS, MOST_POINTS, plain, positive, whole, words
 
 DTYPES = ("float32", "float64")
 #: What a preset says of itself, beside a table for each sampler.

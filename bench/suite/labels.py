@@ -12,7 +12,7 @@ from bench.core.errors import UserError
 from bench.core.registry import catalogue
 
 if TYPE_CHECKING:
-    from bench.suites.schema import Spec
+    from bench.suite.schema import Spec
 
 LABEL = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*")
 #: So long may a label be: two of them, a seed and a suffix make the name of a file.

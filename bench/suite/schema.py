@@ -1,6 +1,6 @@
 """Suite files: what their keys may say, each mistake answered by file, line and advice.
 
-A suite is a TOML file, in ``bench/suites`` or anywhere. Samplers and targets are names, or inline
+A suite is a TOML file, in ``bench/suite`` or anywhere. Samplers and targets are names, or inline
 tables ``{name = "...", label = "...", params = {...}}`` for a variant under its own label; a
 target also takes ``temperature`` and ``scale`` (another declared scale, so another start: every
 sampler begins at N(0, scale^2 I)), a sampler a ``budget`` of its own.
@@ -20,8 +20,8 @@ from bench.core.errors import UserError, nearest, unknown
 from bench.core.places import PUBLISHED, SUITES
 from bench.core.registry import check_parameters, find
 from bench.harness.budget import Budget, parse_budget
-from bench.suites.labels import check_labels
-from bench.suites.values import HIGHEST_SEED, MOST_CHECKPOINTS, MOST_SEEDS, plain, positive, whole
+from bench.suite.labels import check_labels
+from bench.suite.values import HIGHEST_SEED, MOST_CHECKPOINTS, MOST_SEEDS, plain, positive, whole
 
 
 @dataclass(frozen=True)
