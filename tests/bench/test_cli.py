@@ -160,7 +160,7 @@ def test_list_as_json_has_everything(capsys: pytest.CaptureFixture[str]) -> None
     assert {"toy2d", "toy2d-full", "toy2d-gpu", "smoke"} <= {r["name"] for r in tables["suites"]}
 
 
-@pytest.mark.parametrize("room", KINDS)
+@pytest.mark.parametrize("kind", KINDS)
 def test_every_entry_is_documented(kind: str, capsys: pytest.CaptureFixture[str]) -> None:
     for name, entry in catalogue()[kind].items():
         assert entry.path.stem == name, "one file an entry, called as the entry"

@@ -117,7 +117,7 @@ def test_committed_floors_serve_the_defaults_alone() -> None:
 @pytest.mark.parametrize("bad", [
     ".", "..", ".hidden", "a b", "a[b]", "a/b", "", "x" * (LONGEST + 1), "a\\nb", "nul", "COM1.x",
     "é", "a+b"])
-@pytest.mark.parametrize("room", ["samplers", "targets", "metrics", "controls"])
+@pytest.mark.parametrize("kind", ["samplers", "targets", "metrics", "controls"])
 def test_a_label_that_cannot_name_a_file_is_refused(tmp_path: Path, kind: str, bad: str) -> None:
     name = {"samplers": "mala", "targets": "gmm4", "metrics": "mmd", "controls": "prior"}[kind]
     text = f'budget = "1s"\n{kind} = [{{name = "{name}", label = "{bad}"}}]\n'

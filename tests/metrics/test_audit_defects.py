@@ -25,7 +25,7 @@ from metrics.audit.defects import (
     Wider,
     defects,
 )
-from metrics.audit.mode_defects import Between, LogWeightMetric, ModeDropped, Tilted, true_weights
+from metrics.audit.mode_defects import Between, ModeDropped, Tilted, WeightDefect, true_weights
 from targets.base import Target
 
 torch.set_num_threads(1)
@@ -79,7 +79,7 @@ def test_defects_go_where_they_mean_something() -> None:
 
 @pytest.mark.parametrize("name", ["gmm4", "gmm4_skewed", "double_well", "gmm40_fab", "mog2"])
 @pytest.mark.parametrize("defect", [Tilted(0.1), Tilted(0.6), ModeDropped(0.5), ModeDropped(1.0)])
-def test_mode_weights_become_what_the_defect_says(name: str, defect: LogWeightMetric) -> None:
+def test_mode_weights_become_what_the_defect_says(name: str, defect: WeightDefect) -> None:
     wanted, old = defect.weights(target(name)).numpy(), true_weights(target(name)).numpy()
     assert wanted.sum() == pytest.approx(1.0) and wanted.min() >= 0.0
     assert 0.5 * np.abs(wanted - old).sum() == pytest.approx(

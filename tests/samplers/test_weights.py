@@ -56,14 +56,14 @@ def square_weight() -> float:
     return SD / math.sqrt(a) * math.exp(b**2 / (2 * a) + SHIFT**2 / (2 * SD**2))
 
 
-@pytest.mark.parametrize(("name", "truth", "room"), [
+@pytest.mark.parametrize(("name", "truth", "within"), [
     ("elbo", reverse_kl(), 0.01), ("eubo", forward_kl(), 0.01),
     ("ess_reverse", 1 - 1 / square_weight(), 0.01), ("ess_forward", 1 - 1 / square_weight(), 0.01),
     ("fisher_relative", (1 - 1 / SD**2) ** 2 * SD**2 + SHIFT**2, 0.01)])
-def test_two_normals_in_closed_form(name: str, truth: float, kind: float) -> None:
+def test_two_normals_in_closed_form(name: str, truth: float, within: float) -> None:
     metric = registry.load("metrics", name)
     found = metric.estimate(torch.zeros(1, 1), weighed())
-    assert found.value == pytest.approx(truth, abs=kind)
+    assert found.value == pytest.approx(truth, abs=within)
     if found.se is not None:
         assert abs(found.value - truth) < 4.5 * found.se
 
