@@ -10,9 +10,9 @@ import numpy as np
 from bench.core.types import Array
 from results.acceptance.criteria import COSTS
 from results.records.endings import ending
+from results.records.prices import amount
 from results.records.run_folder import Run
 from results.records.schema import Measure
-from results.report.costs import amount
 from results.statistics.floors import p_value, usable
 from results.statistics.paired import Cell
 

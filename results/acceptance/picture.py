@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from bench.core.errors import ReportError
+from results.comparison.break_even import GRID, Case, case, whole_price
 from results.presentation.drawing import (
     Axes,
     Figure,
@@ -24,12 +25,12 @@ from results.presentation.drawing import (
     drawn,
     salted,
 )
-from results.presentation.figures import SECONDS, draw_curves
+from results.presentation.figures import draw_curves
 from results.presentation.palette import GREY, colour, marker
 from results.records.frames import Scores
+from results.records.leading import primary
+from results.records.prices import SECONDS
 from results.records.run_folder import Run
-from results.report.break_even import GRID, Case, case, whole_price
-from results.report.ranking import primary
 
 COLUMNS = 4
 #: Inches of a target's two panels.

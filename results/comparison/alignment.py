@@ -19,8 +19,8 @@ from results.comparison.checks import (
 )
 from results.records.endings import UNRANKED, ending
 from results.records.frames import Scores
+from results.records.leading import MAIN
 from results.records.schema import UNANSWERED
-from results.report.quality import MAIN
 from results.statistics.paired import Cell
 
 

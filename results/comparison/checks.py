@@ -9,15 +9,15 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from bench.core.errors import ReportError
+from results.presentation.run_words import mixture
 from results.presentation.table import listing, plural
 from results.records.arrays import read_arrays
 from results.records.endings import UNRANKED, ending
 from results.records.frames import Scores
+from results.records.leading import primary
 from results.records.run_folder import Run
 from results.records.schema import UNANSWERED
 from results.records.store import StoreError
-from results.report.ranking import primary
-from results.report.summary import mixture, unfinished
 
 #: Endings that count against a sampler though they are not ranked.
 OUT = tuple(x for x in UNRANKED if x not in UNANSWERED)
@@ -110,7 +110,7 @@ def unequal(runs: Sequence[Scores]) -> list[str]:
                      "metrics are shared only as far as the code kept them.")
     found += [f"{s.run.path.name} is mixed: {mixed}." for s in runs
               if (mixed := mixture(s.run.header))]
-    missing = sum(unfinished(s) for s in runs)
+    missing = sum(s.run.unfinished for s in runs)
     if missing:
         found.append(f"Not complete: {plural(missing, 'planned job')} left no record.")
     return found

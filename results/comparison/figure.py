@@ -10,8 +10,7 @@ from results.comparison.findings import Judgement
 from results.presentation.drawing import Axes, Figure, drawn
 from results.presentation.figures import Image, svg
 from results.presentation.palette import COLOURS, GLYPHS, GREY, MARKERS, colour, marker
-from results.presentation.table import listing, number, plural
-from results.report.quality import slug
+from results.presentation.table import listing, number, plural, slug
 
 WIDTH = 4.6
 ROW = 0.27

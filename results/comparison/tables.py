@@ -13,9 +13,20 @@ from results.comparison.findings import Judgement, OnTarget
 from results.comparison.interval_study import caution
 from results.comparison.judge import ratio
 from results.comparison.text import Part
-from results.presentation.table import MISSING, Cell, Column, Table, chance, number, plural, power
+from results.presentation.sampler_cells import idle_words
+from results.presentation.scale import decimals, exponent
+from results.presentation.table import (
+    MISSING,
+    Cell,
+    Column,
+    Table,
+    chance,
+    number,
+    plural,
+    power,
+    slug,
+)
 from results.records.families import CROWDED
-from results.report.quality import decimals, exponent, idle_words, slug
 from results.statistics.comparisons import MOST_SEEDS, Interval, difference
 from results.statistics.floors import INTERVAL_FROM, LEVEL
 

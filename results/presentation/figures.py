@@ -24,12 +24,12 @@ from results.presentation.drawing import (
     salted,
 )
 from results.presentation.palette import GREY, colour, marker
-from results.presentation.table import count, duration, number, power
+from results.presentation.scale import exponent
+from results.presentation.table import count, duration, number, power, slug
 from results.records.frames import Point, Scores
-from results.report.quality import exponent, slug
+from results.records.prices import EVALUATIONS, amount
 from results.statistics.floors import band
 
-EVALUATIONS, SECONDS = "evaluations", "seconds"
 SIZE = (4.3, 3.1)
 
 
@@ -70,21 +70,16 @@ def _short(rows: float) -> str:
     return re.sub(r"\.0+(?=\D|$)", "", count(rows))
 
 
-def _cost(point: Point, seed: int, unit: str) -> float:
-    spent = point.spent[seed]
-    return spent.evaluations() if unit == EVALUATIONS else spent.seconds
-
-
 def _seed_lines(points: tuple[Point, ...], unit: str) -> dict[int, Array]:
     lines: dict[int, list[tuple[float, float]]] = {}
     for point in points:
         for seed, value in zip(point.score.seeds, point.score.values, strict=True):
-            lines.setdefault(seed, []).append((_cost(point, seed, unit), value))
+            lines.setdefault(seed, []).append((amount(point.spent[seed], unit), value))
     return {seed: np.array(line) for seed, line in lines.items()}
 
 
 def _median_line(points: tuple[Point, ...], unit: str) -> Array:
-    return np.array([(np.median([_cost(p, s, unit) for s in p.score.seeds]),
+    return np.array([(np.median([amount(p.spent[s], unit) for s in p.score.seeds]),
                       np.median(p.score.values)) for p in points])
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
+from results.records.schema import joined
+
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 MISSING = "–"
 
@@ -137,3 +139,9 @@ def listing(words: list[str] | tuple[str, ...]) -> str:
 def plural(amount: int, word: str) -> str:
     """An amount with its noun."""
     return f"{amount} {word}" if amount == 1 else f"{amount} {word}s"
+
+
+def slug(*parts: str) -> str:
+    """An id for HTML from names a user chose; different names keep different ids."""
+    return "".join(c if c.isascii() and (c.isalnum() or c in "_-") else f".{ord(c):x}."
+                   for c in joined(*parts))

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import math
 
-from results.presentation.table import Cell, Column, Table, chance, number
+from results.presentation.table import Cell, Column, Table, chance, number, slug
 from results.published.cells import Beside, Fit
 from results.published.table import ModeCounts
-from results.report.quality import slug
 
 _HOW = ("Fit: mean |log(ours / published)| over all cells that have both; the typical factor is "
         "its exponential, 1 for a perfect fit. Candidates that lack cells others have come last "

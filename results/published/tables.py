@@ -7,13 +7,12 @@ from collections import Counter
 
 import numpy as np
 
-from results.presentation.table import Cell, Column, Table, number, plural
+from results.presentation.table import Cell, Column, Table, number, plural, slug
 from results.published.cells import Beside, PublishedCell, Values
 from results.published.scans import best_table, counts_of_modes, scan_table
 from results.published.table import PublishedRow, published_table
 from results.published.verdict import AGREES, DIFFERS, INCOMPARABLE, UNDECIDED, VERDICTS
 from results.records.frames import Scores
-from results.report.quality import slug
 from results.statistics.floors import INTERVAL_FROM, band
 
 #: From so many rows on a table is shown as the paper prints it, and its lines stand folded.

@@ -12,9 +12,9 @@ import shutil
 from pathlib import Path
 
 from bench.core.errors import ReportError
+from results.records.command_line import without_options
 from results.records.run_folder import load
 from results.records.store import PACKED, RECORDS, write_atomically
-from results.report.reproduction import without
 
 #: Options of the run's command that say where it lay and how fast it went, not what it was.
 PRIVATE = ("--out", "--resume", "--workers")
@@ -27,7 +27,7 @@ def archive(folder: Path, to: Path) -> int:
     run gives the same bytes.
     """
     head = dict(load(folder).header)  # raises StoreError where there is no run
-    head["command"] = shlex.join(without(str(head.get("command") or ""), PRIVATE))
+    head["command"] = shlex.join(without_options(str(head.get("command") or ""), PRIVATE))
     if to.exists() and (not to.is_dir() or any(to.iterdir())):
         raise ReportError(f"'{to}' is not an empty folder; choose another with --to")
     lines = (folder / RECORDS) if (folder / RECORDS).exists() else None

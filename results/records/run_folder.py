@@ -99,6 +99,13 @@ class Run:
         """Whether a pair belongs to the plan: controls need a reference to be of use."""
         return label not in self.controls or bool(self.target(target)["has_reference"])
 
+    @property
+    def unfinished(self) -> int:
+        """Jobs of the plan without a record."""
+        seeds = int(self.suite.get("seeds") or 0)
+        return sum(max(seeds - len(self.of(x, t)), 0) for t in self.targets for x in self.labels
+                   if self.planned(x, t))
+
     @cached_property
     def median_probe(self) -> float:
         """Median time of the fixed computation that stood before and after each job."""

@@ -21,11 +21,11 @@ import numpy as np
 from bench.core.errors import ReportError
 from bench.core.types import Array
 from results.records.archive import PRIVATE
+from results.records.command_line import without_options
 from results.records.frames import Scores
+from results.records.leading import primary
 from results.records.run_folder import Run
 from results.records.schema import Job
-from results.report.ranking import primary
-from results.report.reproduction import without
 
 #: Not gated: variants of a gated metric kept for a paper's sake, or a part of one.
 UNGATED = frozenset({"ksd_dft", "mmd_drifting", "mean_energy", "mode_chi2", "kl_kde"})
@@ -159,7 +159,7 @@ def freeze(run: Run) -> Snapshot:
 
 def _command(run: Run) -> str:
     """The run's command without the folders it was given."""
-    words = without(str(run.header.get("command") or ""), PRIVATE)
+    words = without_options(str(run.header.get("command") or ""), PRIVATE)
     for i, word in enumerate(words[:-1]):
         if word == "--suite":
             words[i + 1] = Path(words[i + 1]).name

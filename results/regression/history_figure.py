@@ -19,12 +19,11 @@ from results.presentation.drawing import (
 )
 from results.presentation.figures import Image, svg
 from results.presentation.palette import COLOURS, GREY
-from results.presentation.table import number, plural, power
+from results.presentation.table import number, plural, power, slug
 from results.regression.baseline import Floor
 from results.regression.history import Change, Name
 from results.regression.history_entries import Entry
 from results.regression.history_stretch import Break
-from results.report.quality import slug
 
 SIZE = (4.3, 2.75)
 POINTS, TINTS = COLOURS[0], {"worse": COLOURS[1], "better": COLOURS[2], "lower": COLOURS[2]}

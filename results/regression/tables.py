@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from results.presentation.run_words import mixture
 from results.presentation.table import (
     Cell,
     Column,
@@ -19,7 +20,6 @@ from results.presentation.table import (
 from results.regression.scores import COST
 from results.regression.trial import Measured
 from results.regression.verdicts import FRESH_SEEDS, VERDICTS, Check, Finding
-from results.report.summary import mixture
 
 _MARKS = {"worse": "fail", "not compared": "warn", "missing": "warn", "not confirmed": "warn",
           "better": "good"}

@@ -17,10 +17,11 @@ import numpy as np
 from scipy.special import gammaln
 
 from bench.core.types import Array
-from results.presentation.table import MISSING, Cell, Column, Table, number, power
+from results.presentation.sampler_cells import name_cell
+from results.presentation.scale import exponent
+from results.presentation.table import MISSING, Cell, Column, Table, number, power, slug
 from results.records.endings import ending
 from results.records.frames import Scores
-from results.report.quality import exponent, name_cell, slug
 
 
 @dataclass(frozen=True)

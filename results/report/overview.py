@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from results.presentation.sampler_cells import failure_word, idle_words, left_words, name_cell
 from results.presentation.table import Cell, Column, Table, number
 from results.records.endings import ending
 from results.records.frames import NOT_FINITE, Scores
-from results.report.quality import failure_word, idle_words, left_words, name_cell
 
 #: What a cell says where a score cannot be told from the floor, or lies below it.
 MARK_TEXT = {"floor": "≈ floor", "below": "≤ floor"}

@@ -7,24 +7,29 @@ from pathlib import Path
 from typing import Any
 
 from results.comparison.assembly import comparison_parts
+from results.comparison.break_even import cases
 from results.comparison.interval_study import caution
 from results.presentation import figures
 from results.presentation.palette import colour, glyph
 from results.presentation.rendering import page_and_twin, save_pages
-from results.presentation.table import Table, power
+from results.presentation.run_words import mixture
+from results.presentation.scale import exponent
+from results.presentation.table import Table, power, slug
 from results.published.sentences import published_sentences
 from results.published.tables import published_tables
 from results.records.families import FAMILIES
 from results.records.frames import Scores
+from results.records.leading import MAIN, primary
+from results.records.prices import EVALUATIONS, SECONDS
 from results.records.run_folder import Run, load, with_pictures
 from results.report import gallery
-from results.report.break_even import breakeven_tables, cases
+from results.report.break_even import breakeven_tables
 from results.report.costs import cost_tables
 from results.report.insensitivity import blind_sentences
 from results.report.oracle_gap import oracle_table
 from results.report.overview import glance
-from results.report.quality import MAIN, exponent, slug, target_metrics, target_table
-from results.report.ranking import judged, primary, ranking_table
+from results.report.quality import target_metrics, target_table
+from results.report.ranking import judged, ranking_table
 from results.report.reproduction import (
     curve_table,
     failures_table,
@@ -34,7 +39,7 @@ from results.report.reproduction import (
     reproduction_table,
     samplers_table,
 )
-from results.report.summary import findings, mixture, verdict, warnings
+from results.report.summary import findings, verdict, warnings
 from results.statistics.floors import INTERVAL_FROM
 
 #: The sections of the page in order: anchor and title.
@@ -121,12 +126,12 @@ def curve_groups(scores: Scores) -> list[CurveGroup]:
         title = str(run.metric(metric)["title"])
         scale = exponent(scores, metric)
         unit_words = f" × {power(scale)}" if scale else ""
-        for unit in (figures.SECONDS, figures.EVALUATIONS):
+        for unit in (SECONDS, EVALUATIONS):
             images = [i for t in run.targets if (i := figures.curve(scores, t, metric, unit))]
             tables = [curve_table(scores, t, metric, 10.0**scale,
                                   f"{t}: {title}{unit_words}, medians over seeds")
                       for t in run.targets if any(scores.curve(x, t, metric) for x in run.ranked)
-                      ] if unit == figures.SECONDS else []
+                      ] if unit == SECONDS else []
             if images:
                 groups.append(CurveGroup(f"{title} against {unit}", "", tuple(images),
                                          tuple(tables)))

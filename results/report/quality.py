@@ -4,52 +4,29 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import replace
 
 import numpy as np
 
-from results.presentation.palette import colour, glyph
-from results.presentation.table import Cell, Column, Table, chance, duration, number, plural, power
-from results.records.endings import OVER_BUDGET, ending, idle
-from results.records.families import FAMILIES
+from results.presentation.sampler_cells import failure_word, idle_words, left_words, name_cell
+from results.presentation.scale import decimals, exponent
+from results.presentation.table import (
+    Cell,
+    Column,
+    Table,
+    chance,
+    duration,
+    number,
+    plural,
+    power,
+    slug,
+)
+from results.records.endings import OVER_BUDGET, ending
 from results.records.frames import NOT_FINITE, Scores
+from results.records.leading import MAIN
 from results.records.run_folder import Run
-from results.records.schema import Job, joined
 from results.report.notes import notes
 from results.statistics.floors import Score, band
-
-#: What the table of a target shows; everything else stands folded below it.
-MAIN = ("mmd", "w2", "ksd", "mode_tv", "missing_modes")
-
-
-def slug(*parts: str) -> str:
-    """An id for HTML from names a user chose; different names keep different ids."""
-    return "".join(c if c.isascii() and (c.isalnum() or c in "_-") else f".{ord(c):x}."
-                   for c in joined(*parts))
-
-
-def exponent(scores: Scores, metric: str) -> int:
-    """The power of ten a metric is multiplied by, one for the whole report: floors become ~1."""
-    run = scores.run
-    most = {t: max((n for u, m, n in run.draws if (u, m) == (t, metric)), default=0)
-            for t in run.targets}
-    sizes = [size for t, n in most.items()
-             if n and (size := abs(band(run.draws[t, metric, n])[2])) > 0]
-    if not sizes:
-        return 0
-    size = float(np.median(sizes))
-    return -math.floor(math.log10(size)) if size < 0.01 else 0
-
-
-def decimals(scores: Scores, target: str, metric: str, n: int | None) -> int:
-    """Decimals beyond which a number on the report's scale would be finer than its floor."""
-    draws = scores.run.draws.get((target, metric, n or 0))
-    if draws is None:
-        return 99
-    low, _, high = band(draws)
-    width = (high - low) * 10.0 ** exponent(scores, metric)
-    return max(math.ceil(1.3 - math.log10(width)), 0) if width > 0 else 99
 
 
 def heading(scores: Scores, metric: str, n: int | None) -> Column:
@@ -85,22 +62,6 @@ def score_cell(scores: Scores, score: Score | None, column_n: int | None) -> Cel
     return Cell(text, score.mean, values, mark, hint)
 
 
-def left_words(left: dict[int, str]) -> str:
-    """Seeds that ended well and stand in no mean, by reason."""
-    whys: dict[str, list[int]] = {}
-    for seed, why in left.items():
-        whys.setdefault(why, []).append(seed)
-    return "; ".join(f"left out: seed{'s' if len(seeds) > 1 else ''} "
-                     f"{', '.join(map(str, seeds))} ({why})" for why, seeds in whys.items())
-
-
-def idle_words(jobs: Iterable[Job]) -> list[str]:
-    """How many of some jobs made no step, or evaluated nothing."""
-    jobs = list(jobs)
-    counts = Counter(why for job in jobs if (why := idle(job)))
-    return [f"{amount} of {len(jobs)} {why}" for why, amount in counts.items()]
-
-
 def status_cell(run: Run, label: str, target: str) -> Cell:
     """How the jobs of a pair ended; a run that died never vanishes."""
     found = run.of(label, target)
@@ -125,28 +86,6 @@ def _time_cell(scores: Scores, label: str, target: str) -> Cell:
         return Cell("–", math.inf)
     values = " · ".join(duration(w) for w in walls) if len(walls) > 1 else ""
     return Cell(duration(float(np.median(walls))), float(np.median(walls)), values)
-
-
-def failure_word(run: Run, label: str, target: str) -> str:
-    """The way most jobs of a pair ended."""
-    counts = Counter(ending(job) for job in run.of(label, target))
-    return counts.most_common(1)[0][0] if counts else "no record"
-
-
-def name_cell(run: Run, label: str, target: str = "") -> Cell:
-    """A sampler's name with its colour, linked to how its row is reproduced.
-
-    Jobs that did not work (on the target, or on any) are marked here, so that all tables say so.
-    """
-    role = {"exact": "floor", "prior": "ceiling", "idle": "overhead"}.get(
-        str(run.sampler(label)["name"]), "control") if label in run.controls else ""
-    if run.crowded and not role:
-        role = FAMILIES[run.family(label)]
-    link = slug("job", target, label) if target else ""
-    still = idle_words(j for j in run.jobs if j.label == label and target in ("", j.target))
-    return Cell(label, float(run.labels.index(label)), "\n".join(filter(None, (role, *still))),
-                "warn" if still else "", link=link, swatch=colour(run, label),
-                glyph=glyph(run, label), sampler=label)
 
 
 def target_metrics(scores: Scores, target: str) -> list[str]:

@@ -25,20 +25,14 @@ from itertools import combinations
 
 import numpy as np
 
-from results.presentation.table import Cell, Column, Table, plural
+from results.presentation.sampler_cells import name_cell
+from results.presentation.table import Cell, Column, Table, plural, slug
 from results.records.endings import OVERSHOOT
 from results.records.frames import Point, Scores
 from results.records.schema import UNANSWERED
-from results.report.quality import name_cell, slug
 
 Weights = tuple[float, float, float]
 WEIGHTS: tuple[Weights, ...] = ((1.0, 1.0, 1.0), (1.0, 2.0, 4.0))
-
-
-def primary(scores: Scores) -> str:
-    """The metric that ranks: MMD where it was scored, else the first of the run's."""
-    order = [m for m in ("mmd", "sliced_w2", "w2", "ksd") if m in scores.metrics]
-    return (order + list(scores.metrics) + ["mmd"])[0]
 
 
 def judged(scores: Scores, metric: str) -> list[str]:

@@ -7,12 +7,13 @@ import math
 import shlex
 from typing import Any
 
-from results.presentation.table import Cell, Column, Table, duration, number
+from results.presentation.sampler_cells import name_cell
+from results.presentation.table import Cell, Column, Table, duration, number, slug
+from results.records.command_line import without_options
 from results.records.endings import OVER_BUDGET, ending
 from results.records.frames import Scores
 from results.records.run_folder import Run
 from results.records.schema import Job
-from results.report.quality import name_cell, slug
 from results.statistics.floors import Score
 
 #: Options of the run's command that a row's own command replaces or leaves to the reader.
@@ -69,25 +70,9 @@ def missing_table(run: Run) -> Table | None:
                   Column("records")), tuple(rows))
 
 
-def without(command: str, options: tuple[str, ...]) -> list[str]:
-    """The words of a command without some options and their values; none if it has no words."""
-    try:
-        words = shlex.split(command)
-    except ValueError:
-        words = []
-    kept: list[str] = []
-    skip = False
-    for word in words:
-        name, has_value, _ = word.partition("=")
-        if not skip and name not in options:
-            kept.append(word)
-        skip = not skip and name in options and not has_value
-    return kept
-
-
 def command(run: Run, label: str, target: str) -> str:
     """The command that reproduces the jobs of a pair: the run's own, for this pair alone."""
-    kept = without(str(run.header.get("command") or ""), DROPPED)
+    kept = without_options(str(run.header.get("command") or ""), DROPPED)
     if not kept or not any(w.startswith("--suite") for w in kept):
         kept = (kept or ["python", "-m", "bench", "run"]) + [
             "--suite", str(run.suite.get("name", ""))]

@@ -7,16 +7,17 @@ the n it was taken at.
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
 
+from results.presentation.run_words import mixture
+from results.presentation.sampler_cells import idle_words, left_words
 from results.presentation.table import listing, number, plural
 from results.records.endings import OVER_BUDGET, OVERSHOOT, UNRANKED, ending, idle
 from results.records.frames import Scores
+from results.records.leading import MAIN, primary
 from results.records.run_folder import Run
 from results.report.notes import unfloored
 from results.report.overview import share_left
-from results.report.quality import MAIN, idle_words, left_words
-from results.report.ranking import competes, judged, median_places, primary
+from results.report.ranking import competes, judged, median_places
 from results.statistics.floors import LEVEL, least_draws, usable
 
 GOOD = ("floor", "below")
@@ -45,7 +46,7 @@ def warnings(scores: Scores) -> list[str]:
     if mixed := mixture(run.header):
         found.append(f"This run is mixed: {mixed}. Its jobs are of before and after, and a "
                      "difference between them may be the change's.")
-    missing = unfinished(scores)
+    missing = scores.run.unfinished
     if missing:
         found.append(f"This run is not complete: {plural(missing, 'job')} of the plan left no "
                      "record. Resume it before comparing samplers.")
@@ -126,20 +127,6 @@ def _left_out(scores: Scores) -> list[str]:
                     found.setdefault(words, []).append(metric)
     return [f"Ended well and left out of the mean of {listing(metrics)}, counted against the "
             f"sampler: {words}." for words, metrics in found.items()]
-
-
-def mixture(made: dict[str, Any]) -> str:
-    """What a header says of changes while the run was made; '' where there were none."""
-    return "; ".join(f"resumed at {c['when']} although {listing(c['what'])}"
-                     for c in made.get("changes") or ())
-
-
-def unfinished(scores: Scores) -> int:
-    """Jobs of the plan without a record."""
-    seeds = int(scores.run.suite.get("seeds") or 0)
-    run = scores.run
-    return sum(max(seeds - len(run.of(x, t)), 0) for t in run.targets for x in run.labels
-               if run.planned(x, t))
 
 
 def _overall(scores: Scores, metric: str) -> str:

@@ -9,10 +9,11 @@ from rich.text import Text
 
 from results.presentation.console import grid, shown
 from results.records.frames import Scores
+from results.records.leading import MAIN, primary
 from results.records.run_folder import load
 from results.report.overview import glance
-from results.report.quality import MAIN, target_metrics, target_table
-from results.report.ranking import primary, ranking_table
+from results.report.quality import target_metrics, target_table
+from results.report.ranking import ranking_table
 from results.report.reproduction import failures_table, missing_table, notes_table
 from results.report.summary import findings, verdict, warnings
 

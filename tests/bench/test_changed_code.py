@@ -19,12 +19,13 @@ from bench.jobs.plan import header
 from bench.jobs.provenance import allowed, changes, provenance
 from bench.suite.suite import Suite, read_suite
 from results.comparison.checks import unequal
+from results.presentation.run_words import mixture
 from results.records.frames import Scores
 from results.records.run_folder import load
 from results.regression.tables import explained
 from results.regression.verdicts import check
 from results.report.page import facts
-from results.report.summary import mixture, warnings
+from results.report.summary import warnings
 from tests.support.check_fake import cell, snapshot
 from tests.support.runs import bench
 

@@ -41,11 +41,10 @@ from bench.suite.schema import Spec
 from bench.suite.suite import read_suite
 from results.presentation.console import grid, open_console
 from results.presentation.rendering import markdown_table
-from results.presentation.table import Cell, Column, Table
+from results.presentation.table import Cell, Column, Table, slug
 from results.records.run_folder import arrays, load
 from results.records.schema import Checkpoint, Job, Measure, Record, dump, parse
 from results.records.store import RECORDS, StoreError, read
-from results.report.quality import slug
 from samplers.baselines.prior import Prior
 from targets.mixtures.gmm4 import Gmm4
 from tests.support.report_fake import make

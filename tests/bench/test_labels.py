@@ -20,11 +20,11 @@ from bench.jobs.plan import job_key, job_tasks
 from bench.jobs.prepare import find_floors
 from bench.suite.labels import LONGEST
 from bench.suite.suite import read_suite
+from results.presentation.table import slug
 from results.records.frames import Scores
 from results.records.run_folder import load
 from results.records.schema import Job, joined
 from results.report.page import write
-from results.report.quality import slug
 from tests.support.runs import finish
 
 GOOD = 'targets = ["gaussian"]\nsamplers = ["mala"]\nbudget = "1s"\n'

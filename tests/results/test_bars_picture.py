@@ -12,11 +12,11 @@ from matplotlib.colors import to_hex
 from bench.core.errors import ReportError
 from results.acceptance.__main__ import main
 from results.acceptance.picture import FORMATS, caption, drawing, picture
+from results.comparison.break_even import GRID, case, whole_price
 from results.presentation.palette import colour
 from results.records.frames import Scores
+from results.records.prices import SECONDS
 from results.records.run_folder import Run, load
-from results.report.break_even import GRID, case, whole_price
-from results.report.costs import SECONDS
 from tests.support.report_fake import make
 
 LABELS, TARGETS = ["drifting", "mala", "hmc", "ula", "idem", "prior"], ["gmm4", "banana"]

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from results.comparison.break_even import cases
 from results.comparison.page import compare
 from results.presentation.table import Table
 from results.records.frames import Scores
 from results.records.run_folder import load
-from results.report.break_even import cases
 from results.report.oracle_gap import oracle_table
 from results.report.overview import glance
 from results.report.page import render

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from bench.core.cost import Cost
+from results.comparison.break_even import GRID, answer, cases
 from results.records.frames import Scores
+from results.records.prices import EVALUATIONS, SECONDS, Price, price, thousand
 from results.records.run_folder import load
 from results.records.schema import Job
-from results.report.break_even import GRID, answer, cases
-from results.report.costs import EVALUATIONS, SECONDS, Price, price, thousand
 from tests.support.report_fake import make
 
 
