@@ -85,7 +85,7 @@ class Metric(ABC):
     title: ClassVar[str]
     needs: ClassVar[tuple[str, ...]] = ("reference",)
     blind: ClassVar[str] = ""
-    reference: ClassVar[str] = ""
+    citation: ClassVar[str] = ""
     packages: ClassVar[tuple[str, ...]] = ()
     version: ClassVar[int] = 1
     default: ClassVar[bool] = True

@@ -35,7 +35,8 @@ class Sampler(ABC):
     - ``learned``: a network is trained; then the state has ``updates``, the optimiser updates.
     - ``anneals``: ``step`` reads ``progress``, so an intermediate point of a run is not what a
       smaller budget would give.
-    - ``update``: the update in words. ``reference``: paper, equations. ``cannot``: known limits.
+    - ``update``: the update in words. ``citation``: paper, equations. ``limitations``: what it
+      cannot do.
     """
 
     name: ClassVar[str]
@@ -45,8 +46,8 @@ class Sampler(ABC):
     learned: ClassVar[bool] = False
     anneals: ClassVar[bool] = False
     update: ClassVar[str] = ""
-    reference: ClassVar[str] = ""
-    cannot: ClassVar[str] = ""
+    citation: ClassVar[str] = ""
+    limitations: ClassVar[str] = ""
 
     @abstractmethod
     def init(self, target: Density, rng: torch.Generator) -> Any:  # noqa: ANN401
@@ -70,9 +71,9 @@ class Sampler(ABC):
         """How many points a draw of n gives: fewer where they are held and not made."""
         return n
 
-    def renewal(self, state: Any) -> tuple[int, float]:  # noqa: ANN401
-        """Continuing and one-shot: (points held at once, steps after which they are fresh)."""
-        raise NotImplementedError(f"a sampler of kind '{self.kind}' is not renewed by steps")
+    def independent_steps(self, state: Any) -> tuple[int, float]:  # noqa: ANN401
+        """Continuing and one-shot: (points held at once, steps until an independent set)."""
+        raise NotImplementedError(f"a sampler of kind '{self.kind}' has no independent_steps")
 
     def log_weights(self, target: Density, state: Any, n: int, points: Tensor | None,  # noqa: ANN401
               rng: torch.Generator) -> LogWeights | None:

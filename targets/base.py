@@ -51,7 +51,7 @@ class Target(ABC):
     """
 
     name: ClassVar[str]
-    reference: ClassVar[str] = "user-defined"
+    citation: ClassVar[str] = "user-defined"
     dim: int
     scale: float
 
@@ -224,7 +224,7 @@ class Tempered(Target):
     Tempering keeps the sampling face and loses the reference, the truths and log Z.
     """
 
-    reference = "design choice: the temperature of drifting (arXiv 2603.17579, section 1)"
+    citation = "design choice: the temperature of drifting (arXiv 2603.17579, section 1)"
 
     def __init__(self, base: Target, temperature: float) -> None:
         if not temperature > 0:

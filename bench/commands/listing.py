@@ -14,7 +14,7 @@ from results.presentation.console import grid, open_console
 from results.presentation.table import Cell, Column, Table
 
 SORTS = (*KINDS, "suites")
-_SHOWN = ("kind", "family", "update", "reference", "blind", "needs", "cannot", "learned",
+_SHOWN = ("kind", "family", "update", "citation", "blind", "needs", "limitations", "learned",
           "anneals")
 
 

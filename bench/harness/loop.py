@@ -132,7 +132,8 @@ class Run:
         state, stage = self.outcome.state, self.stage
         amortised = self.sampler.kind == "amortised"
         found = {"ladder": stage.ladder(state, ladder_cap) if amortised else (),
-                 "renewal": stage.renewal(state), "diagnostics": stage.diagnostics(state)}
+                 "renewal": stage.independent_steps(state),
+                 "diagnostics": stage.diagnostics(state)}
         self._account()
         return found
 

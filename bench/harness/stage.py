@@ -121,13 +121,13 @@ class Stage:
         self.notes |= dict.fromkeys(notes)
         kept.check("diagnostics")
         if self.sampler.kind in ("continuing", "one-shot"):
-            if type(self.sampler).renewal is Sampler.renewal:
+            if type(self.sampler).independent_steps is Sampler.independent_steps:
                 raise Ended("failed", f"a sampler of kind '{self.sampler.kind}' needs "
-                            "renewal(state) -> (points held at once, steps after which they are "
-                            "fresh); add it, or declare another kind")
-            with asked("renewal"):
-                validation.renewal(self.sampler.renewal(state))
-            kept.check("renewal")
+                            "independent_steps(state) -> (points held at once, steps until an "
+                            "independent set); add it, or declare another kind")
+            with asked("independent_steps"):
+                validation.independent_steps(self.sampler.independent_steps(state))
+            kept.check("independent_steps")
         if self.sampler.learned:
             validation.updates(state)
 
@@ -154,15 +154,15 @@ class Stage:
         self.notes |= dict.fromkeys(notes)
         return found
 
-    def renewal(self, state: Any) -> tuple[int, float] | None:  # noqa: ANN401
-        """(points held at once, steps until they are fresh); None for kinds that have none."""
+    def independent_steps(self, state: Any) -> tuple[int, float] | None:  # noqa: ANN401
+        """(points held at once, steps until an independent set); None for kinds that have none."""
         if self.sampler.kind not in ("continuing", "one-shot"):
             return None
         with self.ledger.phase("aside"), sealed(), self.globals_of("renewal"):
             try:
-                return validation.renewal(self.sampler.renewal(state))
+                return validation.independent_steps(self.sampler.independent_steps(state))
             except Exception as error:
-                self.notes[f"renewal is left out: {error}"] = None
+                self.notes[f"independent_steps is left out: {error}"] = None
                 return None
 
     def log_weights(self, state: Any, index: int, n: int,  # noqa: ANN401

@@ -167,15 +167,15 @@ def diagnostics(found: object) -> tuple[dict[str, float], list[str]]:
     return {k: v for k, v in kept.items() if math.isfinite(v)}, notes
 
 
-def renewal(found: object) -> tuple[int, float]:
-    """(points held at once, steps after which they are fresh) as plain numbers."""
+def independent_steps(found: object) -> tuple[int, float]:
+    """(points held at once, steps until an independent set) as plain numbers."""
     held, steps = 0, 0.0
     with suppress(TypeError, ValueError, IndexError):
         if isinstance(found, tuple | list):
             held, steps = whole(found[0]), number(found[1])
     if held < 1 or not 0 < steps < math.inf:
-        raise Ended("failed", f"renewal returned {what(found)}; return (points held at once, "
-                    "steps after which they are fresh): a whole number from 1, one above 0")
+        raise Ended("failed", f"independent_steps returned {what(found)}; return (points held "
+                    "at once, steps until an independent set): a whole number from 1, one above 0")
     return held, steps
 
 

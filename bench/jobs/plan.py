@@ -38,6 +38,12 @@ def header(suite: Suite, command: str) -> dict[str, Any]:
     }
 
 
+#: Class attributes that a run keeps, and the keys of those that the file calls otherwise.
+_FACTS = ("title", "kind", "family", "update", "citation", "limitations", "blind", "signed",
+          "version", "learned", "anneals")
+_ON_DISK = {"citation": "reference", "limitations": "cannot"}
+
+
 def suite_facts(suite: Suite) -> dict[str, Any]:
     """The suite as plain values; two runs with the same facts are the same run."""
     facts = dataclasses.asdict(suite)
@@ -52,10 +58,9 @@ def suite_facts(suite: Suite) -> dict[str, Any]:
 
 
 def _facts(entry: Entry) -> dict[str, Any]:
-    keep = ("title", "kind", "family", "update", "reference", "cannot", "blind", "signed",
-            "version", "learned", "anneals")
     return {"summary": entry.summary,
-            **{k: entry.attributes[k] for k in keep if entry.attributes.get(k) is not None}}
+            **{_ON_DISK.get(k, k): entry.attributes[k] for k in _FACTS
+               if entry.attributes.get(k) is not None}}
 
 
 def _sampler_facts(spec: Spec, suite: Suite, plugin: Path | None) -> dict[str, Any]:

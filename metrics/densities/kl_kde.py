@@ -62,8 +62,8 @@ class KlKde(Metric):
     title = "KL (KDE, SBTM)"
     blind = ("what is narrower than the kernel, whose width is that of the whole law times "
              "n^(-1/5), and mass beyond the range of both sets")
-    reference = ("Score-Based Deterministic Density Sampling (arXiv 2504.18130), as "
-                 "Vilin97/SBTM-sampling computes it")
+    citation = ("Score-Based Deterministic Density Sampling (arXiv 2504.18130), as "
+                "Vilin97/SBTM-sampling computes it")
 
     reference_points: int = 10_000
     nodes: int = 1000

@@ -38,7 +38,7 @@ class NllCfm(Metric):
     floor_draws = 20
     trains = True
     blind = "detail finer than the network fits; the tails, where few reference points lie"
-    reference = "T. Akhound-Sadegh et al., arXiv 2402.06121, table 2 and its appendix"
+    citation = "T. Akhound-Sadegh et al., arXiv 2402.06121, table 2 and its appendix"
 
     width: int = 128
     updates: int = 6000

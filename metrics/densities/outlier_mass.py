@@ -27,7 +27,7 @@ class OutlierMass(Metric):
     title = "Outlier mass"
     signed = True
     blind = "everything but the outskirts; samples that are too narrow score below zero, not above"
-    reference = "our definition"
+    citation = "our definition"
 
     def estimate(self, x: Tensor, evidence: Evidence) -> Estimate:
         """A share of the samples, between -.01 and .99."""

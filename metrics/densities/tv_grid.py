@@ -40,7 +40,7 @@ class TvGrid(Metric):
     needs = ()
     default = False
     blind = "what happens within a cell, where outside its window a point lies, and its own bias"
-    reference = "our definition; total variation distance on a partition"
+    citation = "our definition; total variation distance on a partition"
 
     side: int = 40
 

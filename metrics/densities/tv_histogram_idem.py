@@ -38,7 +38,7 @@ class TvHistogramIdem(Metric):
     default = False
     blind = ("differences below its own floor, which is high, and all detail once a few samples "
              "lie far away and widen the bins")
-    reference = "iDEM (arXiv 2402.06121), table 2, as tonyauyeung/BNEM computes it"
+    citation = "iDEM (arXiv 2402.06121), table 2, as tonyauyeung/BNEM computes it"
 
     bins: int = 200
 

@@ -25,7 +25,7 @@ class Elbo(LogWeightMetric):
     name = "elbo"
     title = "log Z - ELBO"
     blind = "modes of p that q never visits: a q on one of K equal modes has a gap of log K only"
-    reference = "D. Blessing et al., Beyond ELBOs, ICML 2024, section 4"
+    citation = "D. Blessing et al., Beyond ELBOs, ICML 2024, section 4"
 
     def estimate(self, x: Tensor, evidence: Evidence) -> Estimate:
         """A divergence, in nats."""

@@ -25,7 +25,7 @@ class Eubo(LogWeightMetric):
     name = "eubo"
     title = "EUBO - log Z"
     blind = "how much mass q puts where p has none"
-    reference = "D. Blessing et al., Beyond ELBOs, ICML 2024, section 4"
+    citation = "D. Blessing et al., Beyond ELBOs, ICML 2024, section 4"
     part = "at_target"
 
     def estimate(self, x: Tensor, evidence: Evidence) -> Estimate:

@@ -26,7 +26,7 @@ class FisherRelative(LogWeightMetric):
     name = "fisher_relative"
     title = "Relative Fisher information"
     blind = "the weights of separated modes; the error of a score the sampler estimated itself"
-    reference = "V. Ilin et al., Score-Based Deterministic Density Sampling, arXiv 2504.18130"
+    citation = "V. Ilin et al., Score-Based Deterministic Density Sampling, arXiv 2504.18130"
     part = "gap"
 
     def weighs(self, target: Target) -> bool:

@@ -31,7 +31,7 @@ class LogZError(LogWeightMetric):
     title = "log Z error"
     blind = ("modes of p that q never visits: their mass is missing from the weights, and their "
              "standard error, as well")
-    reference = "R. Neal, Annealed importance sampling, Statistics and Computing 11 (2001)"
+    citation = "R. Neal, Annealed importance sampling, Statistics and Computing 11 (2001)"
 
     def answered(self, log_weights: LogWeights | None) -> bool:
         """With an estimate of log Z, or with weights."""

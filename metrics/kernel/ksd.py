@@ -29,8 +29,8 @@ class Ksd(Metric):
     signed = True
     blind = ("the weights of modes that are far apart, and whole missing modes: it sees the shape "
              "inside each mode only")
-    reference = ("Liu, Lee, Jordan (2016), eq. 14 (the U-statistic); Gorham, Mackey (2017), "
-                 "Measuring sample quality with kernels (the kernel)")
+    citation = ("Liu, Lee, Jordan (2016), eq. 14 (the U-statistic); Gorham, Mackey (2017), "
+                "Measuring sample quality with kernels (the kernel)")
 
     def fails_on(self, target: Target) -> str:
         """Where exact points break Stein's identity."""

@@ -28,8 +28,8 @@ class KsdDft(Metric):
     needs = ("score",)
     blind = ("the weights of modes that are far apart, and whole missing modes; and its own bias, "
              "which only the floor shows")
-    reference = ("Denoising Fisher Training, table 1, as SGMCMCJax computes it (imq_KSD); Gorham, "
-                 "Mackey (2017)")
+    citation = ("Denoising Fisher Training, table 1, as SGMCMCJax computes it (imq_KSD); Gorham, "
+                "Mackey (2017)")
 
     def fails_on(self, target: Target) -> str:
         """Where exact points break Stein's identity."""

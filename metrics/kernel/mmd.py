@@ -29,8 +29,8 @@ class Mmd(Metric):
     signed = True
     blind = ("detail much finer than half the median distance of the reference: the shape of a "
              "narrow mode among distant ones")
-    reference = ("Gretton, Borgwardt, Rasch, Schoelkopf, Smola (2012), A kernel two-sample test, "
-                 "JMLR 13, eq. 3")
+    citation = ("Gretton, Borgwardt, Rasch, Schoelkopf, Smola (2012), A kernel two-sample test, "
+                "JMLR 13, eq. 3")
 
     def estimate(self, x: Tensor, evidence: Evidence) -> Estimate:
         """Squared MMD, unit-free, between -1/(n - 1) and 2."""

@@ -31,7 +31,7 @@ class BetweenMass(Metric):
     needs = ("modes",)
     default = False
     blind = "everything inside the modes: their weights, a lost one, points that are too close"
-    reference = "our definition"
+    citation = "our definition"
 
     radius: float = 4.0
 

@@ -23,7 +23,7 @@ class MissingModes(Metric):
     title = "Missing modes"
     needs = ("modes",)
     blind = "everything but near absence: a mode at a fifth of its weight counts as found"
-    reference = "our definition"
+    citation = "our definition"
 
     def estimate(self, x: Tensor, evidence: Evidence) -> Estimate:
         """A count, from 0 to one less than the number of modes."""

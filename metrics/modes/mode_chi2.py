@@ -30,7 +30,7 @@ class ModeChi2(Metric):
     title = "Mode-count χ²"
     needs = ("modes",)
     blind = "everything inside a mode: each may be a point; and any sampler's points that repel"
-    reference = "Pearson (1900), Philosophical Magazine 50"
+    citation = "Pearson (1900), Philosophical Magazine 50"
 
     def estimate(self, x: Tensor, evidence: Evidence) -> Estimate:
         """The statistic, without unit, and the counts of all modes in their order."""

@@ -24,7 +24,7 @@ class ModeTv(Metric):
     title = "Mode-weight TV"
     needs = ("modes",)
     blind = "everything inside a mode: each may be a point"
-    reference = "total variation distance on the partition into modes"
+    citation = "total variation distance on the partition into modes"
 
     def estimate(self, x: Tensor, evidence: Evidence) -> Estimate:
         """Total variation, between 0 and 1."""

@@ -25,7 +25,7 @@ class CovError(Metric):
     title = "Covariance error"
     needs = ("truths",)
     blind = "everything but second moments about the samples' own mean: a shift, or which mode"
-    reference = "drifting (arXiv 2603.17579), table 1"
+    citation = "drifting (arXiv 2603.17579), table 1"
 
     def applies(self, target: Target) -> bool:
         """Whether the target states the truths x0, x0^2, x0*x1, ..."""

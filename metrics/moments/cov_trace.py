@@ -34,7 +34,7 @@ class CovTrace(Metric):
     needs = ("truths",)
     default = False
     blind = "everything but the total variance: too wide one way and too narrow another cancel"
-    reference = "our definition"
+    citation = "our definition"
 
     def applies(self, target: Target) -> bool:
         """Whether the target states the truths x0, x0^2, x1, x1^2, ..."""

@@ -36,7 +36,7 @@ class CovTraceCentral(Metric):
     default = False
     blind = ("everything but the total variance, and how far the tails reach beyond the central "
              "95 % of each coordinate")
-    reference = "our definition; winsorised variance: Tukey, McLaughlin (1963), Sankhya A 25"
+    citation = "our definition; winsorised variance: Tukey, McLaughlin (1963), Sankhya A 25"
 
     keep: float = 0.95
     reference_points: int = 50_000

@@ -22,7 +22,7 @@ class MeanEnergy(Metric):
     title = "Mean energy error"
     blind = ("where the samples lie as long as their energies are right on average: lost modes, "
              "and too cold in one place against too hot in another")
-    reference = "drifting (arXiv 2603.17579), table 1"
+    citation = "drifting (arXiv 2603.17579), table 1"
 
     def estimate(self, x: Tensor, evidence: Evidence) -> Estimate:
         """Distance of the means, in nats."""

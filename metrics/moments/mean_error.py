@@ -24,7 +24,7 @@ class MeanError(Metric):
     title = "Mean error"
     needs = ("truths",)
     blind = "everything but the mean: a symmetric target forgives a lost pair of modes"
-    reference = "drifting (arXiv 2603.17579), table 1"
+    citation = "drifting (arXiv 2603.17579), table 1"
 
     def applies(self, target: Target) -> bool:
         """Whether the target states the truths x0, x1, ..."""

@@ -40,7 +40,7 @@ class EnergyW1(Metric):
     name = "energy_w1"
     title = "Energy W1"
     blind = "where the samples lie: modes of equal shape may be lost or misweighted unseen"
-    reference = "the energy histograms of iDEM (arXiv 2402.06121), with W1 in place of squared W2"
+    citation = "the energy histograms of iDEM (arXiv 2402.06121), with W1 in place of squared W2"
 
     def estimate(self, x: Tensor, evidence: Evidence) -> Estimate:
         """W1, in nats."""

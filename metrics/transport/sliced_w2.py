@@ -57,8 +57,8 @@ class SlicedW2(Metric):
     name = "sliced_w2"
     title = "Sliced W2"
     blind = "in few directions of a high dimension: structure that most projections blur"
-    reference = ("Bonneel, Rabin, Peyre, Pfister (2015), Sliced and Radon Wasserstein "
-                 "barycenters; Manole, Balakrishnan, Wasserman (2022), the limit law")
+    citation = ("Bonneel, Rabin, Peyre, Pfister (2015), Sliced and Radon Wasserstein "
+                "barycenters; Manole, Balakrishnan, Wasserman (2022), the limit law")
 
     projections: int = 100
 

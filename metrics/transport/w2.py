@@ -70,8 +70,8 @@ class W2(Metric):
     floor_draws = 200
     blind = ("differences below its own floor, which is high at few points: small wrong masses "
              "and fine detail")
-    reference = ("Flamary et al. (2021), POT, JMLR 22; del Barrio, Loubes (2019), Central limit "
-                 "theorems for empirical transportation cost, Annals of Probability 47")
+    citation = ("Flamary et al. (2021), POT, JMLR 22; del Barrio, Loubes (2019), Central limit "
+                "theorems for empirical transportation cost, Annals of Probability 47")
 
     cap: int = 2000
 

@@ -43,7 +43,7 @@ class W2Blocks(Metric):
     floor_draws = 100
     blind = ("differences below its own floor, which is that of 1,000 points: small wrong masses "
              "and fine detail")
-    reference = "our definition; exact transport as in w2"
+    citation = "our definition; exact transport as in w2"
 
     block: int = 1000
     draws: int = 20

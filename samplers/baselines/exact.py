@@ -30,8 +30,8 @@ class Exact(Sampler):
     family = "control"
     steps = 0
     update = "x ~ p"
-    reference = "control"
-    cannot = "run on a target without an exact sampler or reference"
+    citation = "control"
+    limitations = "run on a target without an exact sampler or reference"
 
     def init(self, target: Density, rng: torch.Generator) -> None:
         """Nothing is kept."""

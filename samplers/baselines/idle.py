@@ -24,8 +24,8 @@ class Idle(Sampler):
     family = "control"
     steps = 1000
     update = "x <- x"
-    reference = "control"
-    cannot = "do anything"
+    citation = "control"
+    limitations = "do anything"
 
     def init(self, target: Density, rng: torch.Generator) -> None:
         """Nothing is kept."""

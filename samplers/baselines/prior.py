@@ -23,8 +23,8 @@ class Prior(Sampler):
     family = "control"
     steps = 0
     update = "x ~ N(0, scale^2 I)"
-    reference = "control"
-    cannot = "know the target beyond its declared scale"
+    citation = "control"
+    limitations = "know the target beyond its declared scale"
 
     def init(self, target: Density, rng: torch.Generator) -> None:
         """Nothing is kept."""

@@ -66,10 +66,10 @@ class DDS(ControlledPaths):
     learned = True
     update = ("Adam step on -E log w of controlled OU paths from N(0, prior^2), by an exponential "
               "integrator; log w = log p~ - log N(0, prior^2) - log(controlled / reference)")
-    reference = "Vargas, Grathwohl, Doucet 2023, arXiv 2302.13834; settings of VSM, 2406.07423"
-    cannot = ("notice modes that no path reaches: the reverse KL does not see them; draw without "
-              "the target's score, one row a step; be exact at a finite noise: exp(-noise) x_N is "
-              "still in x_0")
+    citation = "Vargas, Grathwohl, Doucet 2023, arXiv 2302.13834; settings of VSM, 2406.07423"
+    limitations = ("notice modes that no path reaches: the reverse KL does not see them; draw "
+                   "without the target's score, one row a step; be exact at a finite noise: "
+                   "exp(-noise) x_N is still in x_0")
 
     def __post_init__(self) -> None:
         super().__post_init__()

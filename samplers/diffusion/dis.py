@@ -75,9 +75,10 @@ class DIS(ControlledPaths):
     learned = True
     update = ("Adam step on -E log w of paths x' = (1 + h) x + v u(x, t) + sqrt(v) z from "
               "N(0, prior^2); log w = log p~ - log N(x_0) + sum log(noising / controlled kernel)")
-    reference = "Berner, Richter, Ullrich 2022, arXiv 2211.01364; settings of VSM, 2406.07423"
-    cannot = ("notice modes that no path reaches: the reverse KL does not see them; draw without "
-              "the target's score, one row a step; have constant weights at finitely many steps")
+    citation = "Berner, Richter, Ullrich 2022, arXiv 2211.01364; settings of VSM, 2406.07423"
+    limitations = ("notice modes that no path reaches: the reverse KL does not see them; draw "
+                   "without the target's score, one row a step; have constant weights at "
+                   "finitely many steps")
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -47,10 +47,10 @@ class IDEM(EnergyMatching):
     learned = True
     update = ("outer: points of the reverse SDE enter a buffer; inner: x_t = buffer point + noise "
               "of variance h(t), Adam step on (h(t) + 1e-3) |s(x_t, t) - S_K(x_t, t)|^2")
-    reference = "Akhound-Sadegh et al. 2024, arXiv 2402.06121, Algorithm 1"
-    cannot = ("find modes that neither the noised buffer nor the K samples reach; S_K with K "
-              "samples is biased where few of them carry weight, and clipping flattens sharp "
-              "targets; a draw costs ``sde_steps`` network passes")
+    citation = "Akhound-Sadegh et al. 2024, arXiv 2402.06121, Algorithm 1"
+    limitations = ("find modes that neither the noised buffer nor the K samples reach; S_K with K "
+                   "samples is biased where few of them carry weight, and clipping flattens sharp "
+                   "targets; a draw costs ``sde_steps`` network passes")
 
     def __post_init__(self) -> None:
         if self.warm_start not in ("reverse_sde", "prior"):

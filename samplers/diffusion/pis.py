@@ -64,9 +64,10 @@ class PIS(ControlledPaths):
     learned = True
     update = ("Adam step on -E log w of controlled paths x' = x + v u(x, t) + sqrt(v) z from 0; "
               "log w = log p~ - log N(0, prior^2) - sum (u . dx - v |u|^2 / 2)")
-    reference = "Zhang, Chen 2022, arXiv 2111.15141; settings of VSM, arXiv 2406.07423"
-    cannot = ("notice modes that no path reaches: the reverse KL does not see them; draw without "
-              "the target's score, one row a step; resolve structure finer than the last steps")
+    citation = "Zhang, Chen 2022, arXiv 2111.15141; settings of VSM, arXiv 2406.07423"
+    limitations = ("notice modes that no path reaches: the reverse KL does not see them; draw "
+                   "without the target's score, one row a step; resolve structure finer than the "
+                   "last steps")
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -82,9 +82,10 @@ class BoltzmannGenerator(FlowSampler):
     learned = True
     update = ("a MALA transition of the chains; Adam step on lambda mean of -log q at the chains "
               "+ (1 - lambda) mean of log q - log p~ at x = g(z), through x")
-    reference = "Noe, Olsson, Koehler, Wu 2019, arXiv 1812.01729; iDEM appendix D.5"
-    cannot = ("find modes that no chain started near; weigh modes rightly where few points of the "
-              "flow carry all weight; give distinct points there (resampling repeats them)")
+    citation = "Noe, Olsson, Koehler, Wu 2019, arXiv 1812.01729; iDEM appendix D.5"
+    limitations = ("find modes that no chain started near; weigh modes rightly where few points "
+                   "of the flow carry all weight; give distinct points there (resampling repeats "
+                   "them)")
 
     def __post_init__(self) -> None:
         super().__post_init__()

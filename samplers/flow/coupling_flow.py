@@ -61,9 +61,9 @@ class CoupFlow(FlowSampler):
     packages = ("zuko",)
     learned = True
     update = "x = g(z), z ~ N(0, I); Adam step on mean of log q(x) - log p~(x), through x"
-    reference = "Rezende and Mohamed 2015; Dinh et al. 2017; COUP-FLOW of arXiv 2411.01453"
-    cannot = ("find modes that no draw falls into, or weigh modes once no draw falls between "
-              "them; cut modes apart (a flow is continuous: filaments remain)")
+    citation = "Rezende and Mohamed 2015; Dinh et al. 2017; COUP-FLOW of arXiv 2411.01453"
+    limitations = ("find modes that no draw falls into, or weigh modes once no draw falls between "
+                   "them; cut modes apart (a flow is continuous: filaments remain)")
 
     def init(self, target: Density, rng: torch.Generator) -> CoupFlowState:
         """The flow untrained: the initial law."""

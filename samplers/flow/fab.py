@@ -99,10 +99,10 @@ class Fab(FlowSampler):
     learned = True
     update = ("annealing from q to p^2 / q fills a buffer by weight; Adam step on - mean of w_adj "
               "log q(x) at points picked from it, w_adj = q_old / q")
-    reference = "Midgley et al. 2023, arXiv 2208.01893, section 3, algorithm 1"
-    cannot = ("find modes that annealing from the flow does not reach; cut modes apart (a flow is "
-              "continuous: filaments remain); keep weights even in high dimension without many "
-              "intermediate laws")
+    citation = "Midgley et al. 2023, arXiv 2208.01893, section 3, algorithm 1"
+    limitations = ("find modes that annealing from the flow does not reach; cut modes apart (a "
+                   "flow is continuous: filaments remain); keep weights even in high dimension "
+                   "without many intermediate laws")
 
     def __post_init__(self) -> None:
         super().__post_init__()

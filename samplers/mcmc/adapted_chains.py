@@ -34,9 +34,9 @@ class AdaptedChains(Sampler):
         """Rows of the chains now, or of the later half of the run where more are wanted."""
         return state.history.draw(n, rng)
 
-    def renewal(self, state: ChainState) -> tuple[int, float]:
+    def independent_steps(self, state: ChainState) -> tuple[int, float]:
         """(chains, autocorrelation time in transitions)."""
-        return self.chains, state.history.renewal_steps()
+        return self.chains, state.history.steps_to_independence()
 
     def diagnostics(self, state: ChainState) -> dict[str, float]:
         """Step size, acceptance, R-hat, autocorrelation time, effective sample size."""

@@ -102,9 +102,9 @@ class Hmc(AdaptedChains):
     anneals = True
     update = ("v ~ N(0, I), l ~ U{1..L}; l leapfrog steps of jittered size eps; accepted with "
               "probability min(1, exp(-change of energy))")
-    reference = "Duane et al. 1987; Neal 2011, sections 2.3, 3.2 and 4.2; Hoffman and Gelman 2014"
-    cannot = ("cross between modes that lie far apart: their weights stay those of the start; "
-              "use one step where curvatures differ by orders of magnitude (funnel)")
+    citation = "Duane et al. 1987; Neal 2011, sections 2.3, 3.2 and 4.2; Hoffman and Gelman 2014"
+    limitations = ("cross between modes that lie far apart: their weights stay those of the "
+                   "start; use one step where curvatures differ by orders of magnitude (funnel)")
 
     chains: int = 1000
     leapfrog_steps: int = 10

@@ -76,9 +76,9 @@ class Mala(AdaptedChains):
     anneals = True
     update = ("y = x + eps s(x) + sqrt(2 eps) z, accepted with probability "
               "min(1, p(y) q(x|y) / (p(x) q(y|x)))")
-    reference = "Roberts and Tweedie 1996, section 1.4.2; Roberts and Rosenthal 1998, theorem 2"
-    cannot = ("cross between modes that lie far apart: their weights stay those of the start; "
-              "use one step where curvatures differ by orders of magnitude (funnel)")
+    citation = "Roberts and Tweedie 1996, section 1.4.2; Roberts and Rosenthal 1998, theorem 2"
+    limitations = ("cross between modes that lie far apart: their weights stay those of the "
+                   "start; use one step where curvatures differ by orders of magnitude (funnel)")
 
     chains: int = 1000
     acceptance: float = 0.574

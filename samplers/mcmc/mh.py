@@ -72,10 +72,10 @@ class Mh(AdaptedChains):
     family = "mcmc"
     anneals = True
     update = "y = x + eps z, accepted with probability min(1, p(y) / p(x))"
-    reference = "Metropolis et al. 1953; Roberts, Gelman, Gilks 1997, theorem 1.1, corollary 1.2"
-    cannot = ("cross between modes that lie far apart: their weights stay those of the start; "
-              "move far in high dimension, where it needs of order dim steps; use one step where "
-              "widths differ by orders of magnitude (funnel)")
+    citation = "Metropolis et al. 1953; Roberts, Gelman, Gilks 1997, theorem 1.1, corollary 1.2"
+    limitations = ("cross between modes that lie far apart: their weights stay those of the "
+                   "start; move far in high dimension, where it needs of order dim steps; use "
+                   "one step where widths differ by orders of magnitude (funnel)")
 
     chains: int = 1000
     acceptance: float = 0.234

@@ -179,9 +179,9 @@ class Nuts(AdaptedChains):
     anneals = True
     update = ("v ~ N(0, I); double the leapfrog trajectory forward or backward until it turns or "
               "diverges; draw one of its states by exp(-H), favouring the newest half")
-    reference = "Hoffman and Gelman 2014; Betancourt 2017, appendices A.3.2 and A.4.2"
-    cannot = ("cross between modes that lie far apart: their weights stay those of the start; "
-              "use one step where curvatures differ by orders of magnitude (funnel)")
+    citation = "Hoffman and Gelman 2014; Betancourt 2017, appendices A.3.2 and A.4.2"
+    limitations = ("cross between modes that lie far apart: their weights stay those of the "
+                   "start; use one step where curvatures differ by orders of magnitude (funnel)")
 
     chains: int = 200
     max_depth: int = 6

@@ -128,10 +128,10 @@ class ParallelTempering(AdaptedChains):
     update = ("x_0 ~ N(0, scale^2 I), HMC on p_beta_k for every other copy; then copies k, k + 1 "
               "swap with probability min(1, exp((beta_k+1 - beta_k) (U(x_k) - U(x_k+1)))), even "
               "and odd k in turn")
-    reference = "Syed, Bouchard-Cote, Deligiannidis, Doucet 2022 (deterministic even-odd swaps)"
-    cannot = ("find a mode that no copy meets on its way to p: a narrow mode beside a wide one "
-              "gains its mass at beta near 1, where copies cross no longer; be cheap: each point "
-              "costs the whole ladder")
+    citation = "Syed, Bouchard-Cote, Deligiannidis, Doucet 2022 (deterministic even-odd swaps)"
+    limitations = ("find a mode that no copy meets on its way to p: a narrow mode beside a wide "
+                   "one gains its mass at beta near 1, where copies cross no longer; be cheap: "
+                   "each point costs the whole ladder")
 
     replicas: int = 10
     chains: int = 100

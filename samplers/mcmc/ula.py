@@ -56,9 +56,9 @@ class Ula(Sampler):
     kind = "continuing"
     family = "mcmc"
     update = "x <- x + eps s(x) + sqrt(2 eps) z"
-    reference = "Roberts and Tweedie 1996, section 1.4.1; step as in DFT (arXiv 2411.01453)"
-    cannot = ("forget its step size: a bias of order eps remains for ever; cross between modes "
-              "that lie far apart; stay finite where the score is steep (funnel)")
+    citation = "Roberts and Tweedie 1996, section 1.4.1; step as in DFT (arXiv 2411.01453)"
+    limitations = ("forget its step size: a bias of order eps remains for ever; cross between "
+                   "modes that lie far apart; stay finite where the score is steep (funnel)")
 
     chains: int = 1000
     step_size: float = 0.01
@@ -84,9 +84,9 @@ class Ula(Sampler):
         """No more than there are chains where the past is not drawn from."""
         return n if self.history else min(n, self.chains)
 
-    def renewal(self, state: UlaState) -> tuple[int, float]:
+    def independent_steps(self, state: UlaState) -> tuple[int, float]:
         """(chains, autocorrelation time in steps)."""
-        return self.chains, state.history.renewal_steps()
+        return self.chains, state.history.steps_to_independence()
 
     def diagnostics(self, state: UlaState) -> dict[str, float]:
         """R-hat, autocorrelation time, effective sample size."""

@@ -56,10 +56,10 @@ class UlaAnnealed(Sampler):
     family = "mcmc"
     anneals = True
     update = "x <- x + dt grad log pi_lambda(x) + sqrt(2 dt) z, lambda = t / T"
-    reference = "baseline of V. Ilin et al. 2025, arXiv 2504.18130; code Vilin97/SBTM-sampling"
-    cannot = ("give more points than chains; forget its step size; weigh modes: the chains lag "
-              "behind the path, and weights are set early, by the path's shape; follow the "
-              "dilation of a steep target without a small dt")
+    citation = "baseline of V. Ilin et al. 2025, arXiv 2504.18130; code Vilin97/SBTM-sampling"
+    limitations = ("give more points than chains; forget its step size; weigh modes: the chains "
+                   "lag behind the path, and weights are set early, by the path's shape; follow "
+                   "the dilation of a steep target without a small dt")
 
     def __post_init__(self) -> None:
         check_path(self.path)
@@ -86,6 +86,6 @@ class UlaAnnealed(Sampler):
         """Random chains, without replacement."""
         return choose(state.x, n, rng)
 
-    def renewal(self, state: UlaAnnealedState) -> tuple[int, float]:
+    def independent_steps(self, state: UlaAnnealedState) -> tuple[int, float]:
         """(chains, the steps of the whole run: a fresh set is a fresh run)."""
         return self.chains, float(max(1, state.steps))

@@ -63,10 +63,10 @@ class DFT(Denoising):
     learned = True
     update = ("score network: Adam step on |s(x) + e / sigma|^2 at x = g(z) + sigma e; generator: "
               "Adam step on |s_q - s|^2 + 2 (s_q - s) . (s + e / sigma), differentiated through x")
-    reference = "Luo, Deng 2024, arXiv 2411.01453, Algorithm 1, equations 2, 6, 8, 9"
-    cannot = ("weigh separated modes, to which the Fisher divergence is blind; find modes that "
-              "no sample is near; fit structure finer than sigma x scale: g(z) is narrower than "
-              "the target by the variance sigma^2 that the noise adds")
+    citation = "Luo, Deng 2024, arXiv 2411.01453, Algorithm 1, equations 2, 6, 8, 9"
+    limitations = ("weigh separated modes, to which the Fisher divergence is blind; find modes "
+                   "that no sample is near; fit structure finer than sigma x scale: g(z) is "
+                   "narrower than the target by the variance sigma^2 that the noise adds")
 
     def __post_init__(self) -> None:
         if self.gradient not in ("full", "partial"):

@@ -103,10 +103,10 @@ class Dikl(Alternating):
     update = ("score network: Adam step on |e + b s(x_t, t)|^2 at x_t = a g(z) + b e; generator: "
               "Adam step along (s - E[a (x + s_p(x)) - x_t | x_t]) / a . dx_t/dtheta, posterior "
               "by annealed importance sampling and Langevin transitions")
-    reference = "He, Chen, Zhang, Barber, Hernandez-Lobato 2025, arXiv 2410.12456"
-    cannot = ("estimate the posterior without bias in a few transitions where modes are far apart "
-              "against the noise; find modes farther out than a few tau; see much finer than the "
-              "least noise, .07 scales at the defaults")
+    citation = "He, Chen, Zhang, Barber, Hernandez-Lobato 2025, arXiv 2410.12456"
+    limitations = ("estimate the posterior without bias in a few transitions where modes are far "
+                   "apart against the noise; find modes farther out than a few tau; see much "
+                   "finer than the least noise, .07 scales at the defaults")
 
     def __post_init__(self) -> None:
         if self.levels < 2:

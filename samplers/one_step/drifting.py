@@ -94,11 +94,12 @@ class Drifting(Sampler):
     learned = True
     update = ("x = f(z); V = eta (smoothed target score - smoothed sampler score) at x; Adam step "
               "on mean |f(z) - sg(x + V)|^2")
-    reference = "Cao, Yan, Zhao 2026, arXiv 2603.17579, section 3.6"
-    cannot = ("move mass between modes that lie about five widths apart or farther, since the "
-              "kernel of width sigma does not reach across: modes are lost or misweighted; "
-              "targets much larger than sigma are learned slowly and with collapse; structure "
-              "finer than sigma is biased by the self-inclusive mean-shift")
+    citation = "Cao, Yan, Zhao 2026, arXiv 2603.17579, section 3.6"
+    limitations = ("move mass between modes that lie about five widths apart or farther, since "
+                   "the kernel of width sigma does not reach across: modes are lost or "
+                   "misweighted; targets much larger than sigma are learned slowly and with "
+                   "collapse; structure finer than sigma is biased by the self-inclusive "
+                   "mean-shift")
 
     def __post_init__(self) -> None:
         if self.estimator not in ("monte_carlo", "second_order"):

@@ -182,10 +182,10 @@ class DriftingMultiscale(Sampler):
     update = ("u ~ kernels around y ~ f and walkers, b = exp(-E(u)) / q~(u); V = sum over widths "
               "of w s^k (mean-shift to u drawn by b, less mean-shift to y); Adam step on mean "
               "|f(z, c) - sg(x + V)|^2; masses of c by an EM step")
-    reference = "ours, after Cao, Yan, Zhao 2026, arXiv 2603.17579; see the module"
-    cannot = ("weigh modes where no kernel around m centres covers the target: from about 20 "
-              "dimensions on a few proposals carry all weight; resolve detail finer than the "
-              "2^-7th of the scale; draw tails beyond a Gaussian latent's reach (funnel)")
+    citation = "ours, after Cao, Yan, Zhao 2026, arXiv 2603.17579; see the module"
+    limitations = ("weigh modes where no kernel around m centres covers the target: from about 20 "
+                   "dimensions on a few proposals carry all weight; resolve detail finer than the "
+                   "2^-7th of the scale; draw tails beyond a Gaussian latent's reach (funnel)")
 
     def __post_init__(self) -> None:
         for field, allowed in (("bandwidths", SCHEDULES), ("estimator", ESTIMATORS),

@@ -57,9 +57,10 @@ class FisherNs(Alternating):
     learned = True
     update = ("v(x) = s_p . f + div f - lambda |f|^2 at x = g(z); f: Adam step up E v; generator: "
               "Adam step down E v, differentiated through x")
-    reference = "Hu, Chen, Sun, Bai, Ye, Cheng 2018, arXiv 1810.03545, Fisher-NS"
-    cannot = ("weigh separated modes, to which the Fisher divergence is blind; find modes that "
-              "no sample is near; descend anything known where f lags behind the generator")
+    citation = "Hu, Chen, Sun, Bai, Ye, Cheng 2018, arXiv 1810.03545, Fisher-NS"
+    limitations = ("weigh separated modes, to which the Fisher divergence is blind; find modes "
+                   "that no sample is near; descend anything known where f lags behind the "
+                   "generator")
 
     def __post_init__(self) -> None:
         if not self.penalty > 0:

@@ -55,10 +55,10 @@ class KlNs(Denoising):
     learned = True
     update = ("score network: Adam step on |s(x) + e / sigma|^2 at x = g(z) + sigma e; generator: "
               "Adam step along (s(x) - s_q(x)) . dx/dtheta")
-    reference = "Luo, Zhang, Zhang 2023, arXiv 2306.04952, KL training"
-    cannot = ("find modes that no sample is near, since the reverse KL divergence does not miss "
-              "them; fit structure finer than sigma x scale: g(z) is narrower than the target by "
-              "the variance sigma^2 that the noise adds")
+    citation = "Luo, Zhang, Zhang 2023, arXiv 2306.04952, KL training"
+    limitations = ("find modes that no sample is near, since the reverse KL divergence does not "
+                   "miss them; fit structure finer than sigma x scale: g(z) is narrower than the "
+                   "target by the variance sigma^2 that the noise adds")
 
     def pull(self, target: Density, score_net: Field, x: Tensor,
              e: Tensor) -> tuple[Tensor, Tensor]:

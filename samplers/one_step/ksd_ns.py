@@ -54,10 +54,10 @@ class KsdNs(Alone):
     learned = True
     update = ("Adam step down the U-statistic of KSD^2 over a batch x = g(z), inverse "
               "multiquadric kernel, differentiated through x")
-    reference = "Hu, Chen, Sun, Bai, Ye, Cheng 2018, arXiv 1810.03545, KSD-NS"
-    cannot = ("weigh separated modes, to which the discrepancy is all but blind; leave points "
-              "that have gathered where the score vanishes, a saddle between modes included; "
-              "pull in points much farther out than the scale fast")
+    citation = "Hu, Chen, Sun, Bai, Ye, Cheng 2018, arXiv 1810.03545, KSD-NS"
+    limitations = ("weigh separated modes, to which the discrepancy is all but blind; leave "
+                   "points that have gathered where the score vanishes, a saddle between modes "
+                   "included; pull in points much farther out than the scale fast")
 
     def __post_init__(self) -> None:
         if self.batch < 2:

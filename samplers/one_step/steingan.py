@@ -57,10 +57,10 @@ class SteinGan(Alone):
     learned = True
     update = ("phi_i = mean_j [k(x_j, x_i) s(x_j) + grad_j k(x_j, x_i)] at x = g(z); "
               "Adam step along sum_i phi_i . dx_i/dtheta")
-    reference = "Wang, Liu 2016, arXiv 1611.01722, algorithm 1"
-    cannot = ("find modes that no sample is near; keep the variance in high dimension, where the "
-              "kernel's repulsion fades; fit exactly: the field of a finite batch counts each "
-              "point itself, which narrows the law")
+    citation = "Wang, Liu 2016, arXiv 1611.01722, algorithm 1"
+    limitations = ("find modes that no sample is near; keep the variance in high dimension, "
+                   "where the kernel's repulsion fades; fit exactly: the field of a finite batch "
+                   "counts each point itself, which narrows the law")
 
     def step(self, target: Density, state: OneStepState, progress: float,
              rng: torch.Generator) -> OneStepState:

@@ -87,10 +87,11 @@ class Ais(Sampler):
     anneals = True
     update = ("w <- w (p~ / p0)^(beta_k - beta_{k-1}); x moved by a Hamiltonian transition that "
               "keeps p0^(1 - beta_k) p~^beta_k")
-    reference = "Neal 2001, section 2; Akhound-Sadegh et al. 2024, appendix D.4"
-    cannot = ("keep its weights even where the levels are few for the dimension: few particles "
-              "then carry all weight; move particles between modes once beta has parted them; "
-              "say log Z with an honest error where the weights are heavy-tailed")
+    citation = "Neal 2001, section 2; Akhound-Sadegh et al. 2024, appendix D.4"
+    limitations = ("keep its weights even where the levels are few for the dimension: few "
+                   "particles then carry all weight; move particles between modes once beta has "
+                   "parted them; say log Z with an honest error where the weights are "
+                   "heavy-tailed")
 
     particles: int = 2000
     scouts: int = 200
@@ -141,7 +142,7 @@ class Ais(Sampler):
         log_w = state.log_weights()
         return LogWeights(at_draws=log_w, log_z=with_error(log_w))
 
-    def renewal(self, state: AisState) -> tuple[int, float]:
+    def independent_steps(self, state: AisState) -> tuple[int, float]:
         """(particles, the steps of the whole run: a fresh set is a fresh run)."""
         return self.particles, float(max(1, state.steps))
 

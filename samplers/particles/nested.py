@@ -162,10 +162,10 @@ class Nested(Sampler):
     packages = ("dynesty",)
     update = ("the live point of least likelihood dies and is replaced by a draw of the prior "
               "above it; the prior mass shrinks by N / (N + 1)")
-    reference = "Skilling 2006; Speagle 2020 (dynesty 3)"
-    cannot = ("give as many points as are wanted early in a run; use gradients; find modes that "
-              "no live point is near when the bounds close in; stay exact in high dimension, "
-              "where its walks are short")
+    citation = "Skilling 2006; Speagle 2020 (dynesty 3)"
+    limitations = ("give as many points as are wanted early in a run; use gradients; find modes "
+                   "that no live point is near when the bounds close in; stay exact in high "
+                   "dimension, where its walks are short")
 
     live: int = 500
     queue: int = 100
@@ -229,7 +229,7 @@ class Nested(Sampler):
         _, log_w, se = self.weighted(state)
         return LogWeights(log_z=(float(log_w.logsumexp(0)), se))
 
-    def renewal(self, state: NestedState) -> tuple[int, float]:
+    def independent_steps(self, state: NestedState) -> tuple[int, float]:
         """(points a draw can give, the steps of the whole run: a fresh set is a fresh run)."""
         _, log_w, _ = self.weighted(state)
         return int(float((log_w - log_w.max()).exp().sum())), float(max(1, state.steps))

@@ -67,10 +67,10 @@ class SBTM(ScoreTransport):
     learned = True
     update = ("score network: AdamW steps on mean(|s|^2 + 2 div s) at the particles; then "
               "x <- x + dt (grad log pi(x) - s(x))")
-    reference = "V. Ilin et al. 2025, arXiv 2504.18130; code Vilin97/SBTM-sampling"
-    cannot = ("give more points than particles, or independent ones; cross between modes that lie "
-              "far apart, as Langevin cannot; learn a score from few particles, at which the "
-              "implicit loss has no lower bound")
+    citation = "V. Ilin et al. 2025, arXiv 2504.18130; code Vilin97/SBTM-sampling"
+    limitations = ("give more points than particles, or independent ones; cross between modes "
+                   "that lie far apart, as Langevin cannot; learn a score from few particles, at "
+                   "which the implicit loss has no lower bound")
 
     def step(self, target: Density, state: TransportState, progress: float,
              rng: torch.Generator) -> TransportState:

@@ -44,10 +44,10 @@ class SBTMAnnealed(ScoreTransport):
     anneals = True
     update = ("score network: AdamW steps on mean(|s|^2 + 2 div s) at the particles; then "
               "x <- x + dt (grad log pi_lambda(x) - s(x)), lambda = t / T")
-    reference = "V. Ilin et al. 2025, arXiv 2504.18130; code Vilin97/SBTM-sampling"
-    cannot = ("give more points than particles, or independent ones; weigh modes: the particles "
-              "lag behind the path, and weights are set early, by the path's shape; follow the "
-              "dilation of a steep target without a small dt")
+    citation = "V. Ilin et al. 2025, arXiv 2504.18130; code Vilin97/SBTM-sampling"
+    limitations = ("give more points than particles, or independent ones; weigh modes: the "
+                   "particles lag behind the path, and weights are set early, by the path's "
+                   "shape; follow the dilation of a steep target without a small dt")
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -185,7 +185,7 @@ class ScoreTransport(Sampler):
         """Random particles, without replacement."""
         return target.scale * choose(state.u, n, rng)
 
-    def renewal(self, state: TransportState) -> tuple[int, float]:
+    def independent_steps(self, state: TransportState) -> tuple[int, float]:
         """(particles, the steps of the whole run: a fresh set is a fresh run)."""
         return self.particles, float(max(1, state.steps))
 

@@ -116,9 +116,9 @@ class Smc(Sampler):
     family = "particles"
     update = ("weights (p~ / p0)^(beta_k - beta_{k-1}), systematic resampling, Hamiltonian moves "
               "that keep p0^(1 - beta_k) p~^beta_k; rounds pooled by their estimates of Z")
-    reference = "Del Moral, Doucet, Jasra 2006, section 3.3.2.3; Jasra et al. 2011"
-    cannot = ("find modes that no particle of the pilot's path is near; say log Z with an honest "
-              "error before a few rounds are complete")
+    citation = "Del Moral, Doucet, Jasra 2006, section 3.3.2.3; Jasra et al. 2011"
+    limitations = ("find modes that no particle of the pilot's path is near; say log Z with an "
+                   "honest error before a few rounds are complete")
 
     islands: int = 8
     particles: int = 250
@@ -203,7 +203,7 @@ class Smc(Sampler):
         _, log_w = state.weighted()
         return LogWeights(at_draws=log_w.flatten(), log_z=with_error(log_mean_exp(log_w)))
 
-    def renewal(self, state: SmcState) -> tuple[int, float]:
+    def independent_steps(self, state: SmcState) -> tuple[int, float]:
         """(points that count, the steps of the whole run: a fresh set is a fresh run)."""
         return state.weighted()[1].numel(), float(max(1, state.steps))
 

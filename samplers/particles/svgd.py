@@ -102,9 +102,9 @@ class Svgd(Sampler):
     family = "particles"
     update = ("phi_i = mean_j [k(x_j, x_i) s(x_j) + grad_j k(x_j, x_i)]; "
               "x <- x + eps phi / (1e-6 + sqrt(running mean of phi^2))")
-    reference = "Liu and Wang, NeurIPS 2016, algorithm 1; step as in the authors' code"
-    cannot = ("give more points than particles, or independent ones; find modes that no particle "
-              "starts near; keep the variance in high dimension")
+    citation = "Liu and Wang, NeurIPS 2016, algorithm 1; step as in the authors' code"
+    limitations = ("give more points than particles, or independent ones; find modes that no "
+                   "particle starts near; keep the variance in high dimension")
 
     particles: int = 500
     step_size: float = 0.01
@@ -144,7 +144,7 @@ class Svgd(Sampler):
         """Random particles, without replacement."""
         return choose(state.x, n, rng)
 
-    def renewal(self, state: SvgdState) -> tuple[int, float]:
+    def independent_steps(self, state: SvgdState) -> tuple[int, float]:
         """(particles, the steps of the whole run: a fresh set is a fresh run)."""
         return self.particles, float(max(1, state.steps))
 

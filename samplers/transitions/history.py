@@ -74,7 +74,7 @@ class History:
         x = self.latest
         return choose(x if n <= len(x) else self.later_half().flatten(0, 1), n, rng)
 
-    def renewal_steps(self) -> float:
+    def steps_to_independence(self) -> float:
         """Steps after which the chains are fresh: the integrated autocorrelation time, at least 1.
 
         Measured on the finest level whose window is ten times as long; where none is, on the later
@@ -90,7 +90,7 @@ class History:
     def diagnostics(self) -> dict[str, float]:
         """Split R-hat and effective sample size over the later half, autocorrelation time."""
         half = self.later_half()
-        tau = self.renewal_steps()
+        tau = self.steps_to_independence()
         ess = half.shape[1] * max(1.0, self.steps / 2 / tau)
         found = {"rhat": split_rhat(half), "autocorrelation_steps": tau, "ess": ess}
         return {k: v for k, v in found.items() if math.isfinite(v)}

@@ -24,7 +24,7 @@ class Banana(ShearedGaussian):
     """
 
     name = "banana"
-    reference = "arXiv 2603.17579, section 5 (formula not given there: ours)"
+    citation = "arXiv 2603.17579, section 5 (formula not given there: ours)"
 
     def __init__(self) -> None:
         super().__init__(np.zeros(2), np.diag([1.0, 0.25]), scale=1.5)

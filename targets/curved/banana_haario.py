@@ -27,8 +27,8 @@ class BananaHaario(ShearedGaussian):
     """
 
     name = "banana_haario"
-    reference = ("arXiv 2603.17579, section 5 (formula not given there); Haario, Saksman, "
-                 "Tamminen (1999), Adaptive proposal distribution, Computational Statistics 14")
+    citation = ("arXiv 2603.17579, section 5 (formula not given there); Haario, Saksman, "
+                "Tamminen (1999), Adaptive proposal distribution, Computational Statistics 14")
 
     def __init__(self) -> None:
         super().__init__(np.zeros(2), np.diag([_VARIANCE, 1.0]), scale=7.5)

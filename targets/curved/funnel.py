@@ -33,7 +33,7 @@ class Funnel(TemperedFamily):
     """
 
     name = "funnel"
-    reference = "Denoising Fisher Training, Table 1; louissharrock/Coin-SVGD distributions.py"
+    citation = "Denoising Fisher Training, Table 1; louissharrock/Coin-SVGD distributions.py"
 
     dim = 2
     scale = 5.0

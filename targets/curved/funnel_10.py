@@ -34,7 +34,7 @@ class Funnel10(Target):
     """
 
     name = "funnel_10"
-    reference = "Neal (2003), Slice sampling; arXiv 2111.15141; arXiv 2406.07423"
+    citation = "Neal (2003), Slice sampling; arXiv 2111.15141; arXiv 2406.07423"
 
     dim = 10
     scale = 3.0

@@ -29,7 +29,7 @@ class FunnelCoinBug(Target):
     """
 
     name = "funnel_coin_bug"
-    reference = "louissharrock/Coin-SVGD distributions.py; Denoising Fisher Training, Table 1"
+    citation = "louissharrock/Coin-SVGD distributions.py; Denoising Fisher Training, Table 1"
 
     dim = 2
     scale = 5.0

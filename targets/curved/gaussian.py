@@ -22,7 +22,7 @@ class Gaussian(ShearedGaussian):
     """
 
     name = "gaussian"
-    reference = "Denoising Fisher Training, Table 1; louissharrock/Coin-SVGD distributions.py"
+    citation = "Denoising Fisher Training, Table 1; louissharrock/Coin-SVGD distributions.py"
 
     def __init__(self) -> None:
         precision = np.array([[3.0, -0.5], [-0.5, 1.0]])

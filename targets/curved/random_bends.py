@@ -34,7 +34,7 @@ class RandomBends(BentMixture):
     """
 
     name = "random_bends"
-    reference = "ours: for tuning only"
+    citation = "ours: for tuning only"
 
     seed: int = 0
 

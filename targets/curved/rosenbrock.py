@@ -24,7 +24,7 @@ class Rosenbrock(ShearedGaussian):
     """
 
     name = "rosenbrock"
-    reference = "Denoising Fisher Training, Table 1; louissharrock/Coin-SVGD distributions.py"
+    citation = "Denoising Fisher Training, Table 1; louissharrock/Coin-SVGD distributions.py"
 
     def __init__(self) -> None:
         covariance = np.array([[1.0, 0.5], [0.5, 1.0]])

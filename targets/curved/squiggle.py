@@ -24,7 +24,7 @@ class Squiggle(ShearedGaussian):
     """
 
     name = "squiggle"
-    reference = "Denoising Fisher Training, Table 1; louissharrock/Coin-SVGD distributions.py"
+    citation = "Denoising Fisher Training, Table 1; louissharrock/Coin-SVGD distributions.py"
 
     def __init__(self) -> None:
         covariance = np.array([[2.0, 0.25], [0.25, 0.5]])

@@ -25,7 +25,7 @@ class Gmm4(Mixture):
     """
 
     name = "gmm4"
-    reference = "arXiv 2603.17579, section 5 (parameters not given there: ours)"
+    citation = "arXiv 2603.17579, section 5 (parameters not given there: ours)"
 
     def __init__(self) -> None:
         centres = np.array([[-1.0, -1.0], [-1.0, 1.0], [1.0, -1.0], [1.0, 1.0]])

@@ -42,7 +42,7 @@ class Gmm40Fab(Mixture):
     """
 
     name = "gmm40_fab"
-    reference = "arXiv 2208.01893; arXiv 2402.06121; code: lollcat/fab-torch"
+    citation = "arXiv 2208.01893; arXiv 2402.06121; code: lollcat/fab-torch"
 
     def __init__(self) -> None:
         variance = math.log1p(math.e) ** 2

@@ -26,7 +26,7 @@ class Gmm4Close(Mixture):
     """
 
     name = "gmm4_close"
-    reference = "arXiv 2603.17579, section 5 (parameters not given there: ours)"
+    citation = "arXiv 2603.17579, section 5 (parameters not given there: ours)"
 
     def __init__(self) -> None:
         centres = 0.8 * np.array([[-1.0, -1.0], [-1.0, 1.0], [1.0, -1.0], [1.0, 1.0]])

@@ -26,8 +26,8 @@ class Gmm4Demo(Mixture):
     """
 
     name = "gmm4_demo"
-    reference = ("arXiv 2603.17579, section 5 (parameters not given there); lambertae.github.io "
-                 "drifting_model_demo.ipynb")
+    citation = ("arXiv 2603.17579, section 5 (parameters not given there); lambertae.github.io "
+                "drifting_model_demo.ipynb")
 
     def __init__(self) -> None:
         centres = 0.5 * np.array([[-1.0, -1.0], [-1.0, 1.0], [1.0, -1.0], [1.0, 1.0]])

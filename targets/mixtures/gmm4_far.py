@@ -22,7 +22,7 @@ class Gmm4Far(Mixture):
     """
 
     name = "gmm4_far"
-    reference = "ours; gmm4 (arXiv 2603.17579) with wider spacing"
+    citation = "ours; gmm4 (arXiv 2603.17579) with wider spacing"
 
     def __init__(self) -> None:
         centres = np.array([[-1.5, -1.5], [-1.5, 1.5], [1.5, -1.5], [1.5, 1.5]])

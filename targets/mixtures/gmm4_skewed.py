@@ -20,7 +20,7 @@ class Gmm4Skewed(Mixture):
     """
 
     name = "gmm4_skewed"
-    reference = "ours; gmm4_far with unequal weights"
+    citation = "ours; gmm4_far with unequal weights"
 
     def __init__(self) -> None:
         centres = np.array([[-1.5, -1.5], [-1.5, 1.5], [1.5, -1.5], [1.5, 1.5]])

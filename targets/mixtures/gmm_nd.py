@@ -33,7 +33,7 @@ class GmmNd(Mixture):
     """
 
     name = "gmm_nd"
-    reference = "ours"
+    citation = "ours"
 
     dim: int = 10
     modes: int = 8

@@ -17,7 +17,7 @@ class Grid25(Lattice):
     """
 
     name = "grid25"
-    reference = "GFNOrg/gfn-diffusion, 25gmm"
+    citation = "GFNOrg/gfn-diffusion, 25gmm"
 
     def __init__(self) -> None:
         super().__init__((-10.0, -5.0, 0.0, 5.0, 10.0), 0.3, scale=7.0)

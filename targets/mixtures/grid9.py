@@ -18,7 +18,7 @@ class Grid9(Lattice):
     """
 
     name = "grid9"
-    reference = "GFNOrg/gfn-diffusion, 9gmm"
+    citation = "GFNOrg/gfn-diffusion, 9gmm"
 
     def __init__(self) -> None:
         super().__init__((-5.0, 0.0, 5.0), 0.3, scale=4.0)

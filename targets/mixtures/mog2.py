@@ -22,7 +22,7 @@ class Mog2(Mixture):
     """
 
     name = "mog2"
-    reference = "Denoising Fisher Training, Table 1; louissharrock/Coin-SVGD distributions.py"
+    citation = "Denoising Fisher Training, Table 1; louissharrock/Coin-SVGD distributions.py"
 
     def __init__(self) -> None:
         centres = np.array([[-2.0, 2.0], [2.0, -2.0]])

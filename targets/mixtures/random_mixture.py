@@ -30,7 +30,7 @@ class RandomMixture(Mixture):
     """
 
     name = "random_mixture"
-    reference = "ours: for tuning only"
+    citation = "ours: for tuning only"
 
     seed: int = 0
 

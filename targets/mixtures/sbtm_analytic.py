@@ -20,7 +20,7 @@ class SbtmAnalytic(Mixture):
     """
 
     name = "sbtm_analytic"
-    reference = "arXiv 2504.18130; Vilin97/SBTM-sampling"
+    citation = "arXiv 2504.18130; Vilin97/SBTM-sampling"
 
     def __init__(self) -> None:
         super().__init__(np.ones(1), np.zeros((1, 1)), np.ones((1, 1, 1)), scale=1.0)

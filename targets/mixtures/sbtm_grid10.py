@@ -21,7 +21,7 @@ class SbtmGrid10(Lattice):
     """
 
     name = "sbtm_grid10"
-    reference = "arXiv 2504.18130; Vilin97/SBTM-sampling"
+    citation = "arXiv 2504.18130; Vilin97/SBTM-sampling"
 
     def __init__(self) -> None:
         super().__init__((-15.0, -5.0, 5.0, 15.0), 1.0, scale=11.0)

@@ -21,7 +21,7 @@ class SbtmGrid4(Lattice):
     """
 
     name = "sbtm_grid4"
-    reference = "arXiv 2504.18130; Vilin97/SBTM-sampling"
+    citation = "arXiv 2504.18130; Vilin97/SBTM-sampling"
 
     def __init__(self) -> None:
         super().__init__((-6.0, -2.0, 2.0, 6.0), 1.0, scale=4.5)

@@ -20,7 +20,7 @@ class SbtmNear(Mixture):
     """
 
     name = "sbtm_near"
-    reference = "arXiv 2504.18130; Vilin97/SBTM-sampling"
+    citation = "arXiv 2504.18130; Vilin97/SBTM-sampling"
 
     def __init__(self) -> None:
         super().__init__(np.array([0.25, 0.75]), np.array([[-2.0], [2.0]]), np.ones((2, 1, 1)),

@@ -21,7 +21,7 @@ class SbtmSix(Mixture):
     """
 
     name = "sbtm_six"
-    reference = "arXiv 2504.18130; Vilin97/SBTM-sampling, script 6-vi"
+    citation = "arXiv 2504.18130; Vilin97/SBTM-sampling, script 6-vi"
 
     def __init__(self) -> None:
         super().__init__(np.array([0.1, 0.9]), np.array([[-5.0], [5.0]]), np.ones((2, 1, 1)),

@@ -41,7 +41,7 @@ class StudentMix50(StudentMixture):
     """
 
     name = "student_mix_50"
-    reference = "arXiv 2406.07423 (Beyond ELBOs), MoS; variational_sampling_methods"
+    citation = "arXiv 2406.07423 (Beyond ELBOs), MoS; variational_sampling_methods"
 
     dim: int = 50
 

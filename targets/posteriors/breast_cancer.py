@@ -38,7 +38,7 @@ class BreastCancer(LogisticPosterior):
     """
 
     name = "breast_cancer"
-    reference = "UCI Breast Cancer Wisconsin (Diagnostic), doi:10.24432/C5DW2B"
+    citation = "UCI Breast Cancer Wisconsin (Diagnostic), doi:10.24432/C5DW2B"
 
     scale = 7.7
     log_z = -77.571

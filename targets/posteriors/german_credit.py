@@ -34,7 +34,7 @@ class GermanCredit(LogisticPosterior):
     """
 
     name = "german_credit"
-    reference = "UCI Statlog (German Credit Data), doi:10.24432/C5NC77"
+    citation = "UCI Statlog (German Credit Data), doi:10.24432/C5NC77"
 
     scale = 0.77
     log_z = -585.0985

@@ -35,7 +35,7 @@ class Ionosphere(LogisticPosterior):
     """
 
     name = "ionosphere"
-    reference = "UCI Ionosphere, doi:10.24432/C5W01B"
+    citation = "UCI Ionosphere, doi:10.24432/C5W01B"
 
     scale = 0.99
     log_z = -111.612

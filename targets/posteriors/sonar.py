@@ -31,7 +31,7 @@ class Sonar(LogisticPosterior):
     """
 
     name = "sonar"
-    reference = "UCI Connectionist Bench (Sonar, Mines vs. Rocks), doi:10.24432/C5T01Q"
+    citation = "UCI Connectionist Bench (Sonar, Mines vs. Rocks), doi:10.24432/C5T01Q"
 
     scale = 0.89
     log_z = -108.381

@@ -34,7 +34,7 @@ class Donut(TemperedFamily):
     """
 
     name = "donut"
-    reference = "Denoising Fisher Training, Table 1; louissharrock/Coin-SVGD distributions.py"
+    citation = "Denoising Fisher Training, Table 1; louissharrock/Coin-SVGD distributions.py"
 
     dim = 2
     scale = 2.0

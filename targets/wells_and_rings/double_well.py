@@ -21,7 +21,7 @@ class DoubleWell(TwoWells):
     """
 
     name = "double_well"
-    reference = "arXiv 2603.17579, section 5 (formula not given there: ours)"
+    citation = "arXiv 2603.17579, section 5 (formula not given there: ours)"
 
     def __init__(self) -> None:
         super().__init__(steepness=3.0, square=1.0, scale=1.0)

@@ -24,8 +24,8 @@ class DoubleWellFab(TwoWells):
     """
 
     name = "double_well_fab"
-    reference = ("arXiv 2603.17579, section 5 (formula not given there); Midgley et al. (2023), "
-                 "FAB, ManyWell; lollcat/fab-torch")
+    citation = ("arXiv 2603.17579, section 5 (formula not given there); Midgley et al. (2023), "
+                "FAB, ManyWell; lollcat/fab-torch")
 
     def __init__(self) -> None:
         super().__init__(steepness=1.0, square=3.0, scale=1.5, tilt=0.5, offset=-9.0)

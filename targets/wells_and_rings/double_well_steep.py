@@ -22,8 +22,8 @@ class DoubleWellSteep(TwoWells):
     """
 
     name = "double_well_steep"
-    reference = ("arXiv 2603.17579, section 5 (formula not given there); juliusberner/sde_sampler "
-                 "DoubleWell")
+    citation = ("arXiv 2603.17579, section 5 (formula not given there); juliusberner/sde_sampler "
+                "DoubleWell")
 
     def __init__(self) -> None:
         super().__init__(steepness=1.0, square=2.0, scale=1.0)

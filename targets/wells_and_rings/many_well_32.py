@@ -41,7 +41,7 @@ class ManyWell32(TemperedFamily):
     """
 
     name = "many_well_32"
-    reference = "arXiv 2208.01893 (FAB); lollcat/fab-torch, ManyWellEnergy"
+    citation = "arXiv 2208.01893 (FAB); lollcat/fab-torch, ManyWellEnergy"
 
     dim = 2 * _PAIRS
     scale = 1.5

@@ -23,7 +23,7 @@ class Rings(Concentric):
     """
 
     name = "rings"
-    reference = "juliusberner/sde_sampler; arXiv 2406.07423 (variational_sampling_methods)"
+    citation = "juliusberner/sde_sampler; arXiv 2406.07423 (variational_sampling_methods)"
 
     def __init__(self) -> None:
         super().__init__((1.0, 3.0, 5.0), 0.01, scale=3.0)

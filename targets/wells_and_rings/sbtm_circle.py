@@ -26,7 +26,7 @@ class SbtmCircle(Rings):
     """
 
     name = "sbtm_circle"
-    reference = "arXiv 2504.18130; Vilin97/SBTM-sampling"
+    citation = "arXiv 2504.18130; Vilin97/SBTM-sampling"
 
     def __init__(self) -> None:
         super().__init__((1.0,), 0.4, scale=3.0, centre=(4.0, 0.0))

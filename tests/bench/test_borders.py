@@ -130,20 +130,22 @@ def test_diagnostics_that_raise_are_found_in_the_warm_up_and_later_noted() -> No
 
 @pytest.mark.parametrize("found", [None, 10.0, (0, 5.0), (100, 0.0), (100, float("nan")),
                                    (100, torch.zeros(2)), ("a", 1.0), (1.5, 1.0), (100,)])
-def test_renewal_is_two_numbers(found: Any) -> None:
-    outcome, _, _ = play(spoilt(renewal=lambda self, state: found))
-    assert outcome.status == "failed" and outcome.reason.startswith("renewal returned")
+def test_independent_steps_is_two_numbers(found: Any) -> None:
+    outcome, _, _ = play(spoilt(independent_steps=lambda self, state: found))
+    assert outcome.status == "failed" and outcome.reason.startswith("independent_steps returned")
     assert outcome.train.evaluations() == 0
 
 
-def test_renewal_may_be_tensors() -> None:
-    _, _, run = play(spoilt(renewal=lambda self, state: (torch.tensor(100), np.float64(7.5))))
+def test_independent_steps_may_be_tensors() -> None:
+    told = (torch.tensor(100), np.float64(7.5))
+    _, _, run = play(spoilt(independent_steps=lambda self, state: told))
     assert run.after(0.01)["renewal"] == (100, 7.5)
     assert [type(v) for v in run.after(0.01)["renewal"]] == [int, float]
 
 
 @pytest.mark.parametrize(("verbs", "said"), [
-    ({"renewal": Fair.__mro__[1].renewal}, "kind 'continuing' needs renewal"),  # type: ignore[attr-defined]
+    ({"independent_steps": Fair.__mro__[1].independent_steps},  # type: ignore[attr-defined]
+     "kind 'continuing' needs independent_steps"),
     ({"learned": True}, "keeps 'updates' in its state"),
     ({"log_weights": lambda *a: 3.0},
      "log_weights returned float '3.0'; return a LogWeights or None"),

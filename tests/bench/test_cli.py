@@ -164,9 +164,9 @@ def test_list_as_json_has_everything(capsys: pytest.CaptureFixture[str]) -> None
 def test_every_entry_is_documented(kind: str, capsys: pytest.CaptureFixture[str]) -> None:
     for name, entry in catalogue()[kind].items():
         assert entry.path.stem == name, "one file an entry, called as the entry"
-        assert entry.summary and entry.attributes.get("reference"), name
+        assert entry.summary and entry.attributes.get("citation"), name
         if kind == "samplers":
-            assert entry.attributes.get("update") and entry.attributes.get("cannot"), name
+            assert entry.attributes.get("update") and entry.attributes.get("limitations"), name
         if kind == "metrics":
             assert entry.attributes.get("blind") and entry.attributes.get("title"), name
         assert main(["show", name]) == 0

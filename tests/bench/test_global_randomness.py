@@ -122,7 +122,7 @@ class Own(Sampler):
         return state + .05 * target.score(state) + .3 * noise
     def draw(self, target, state, n, rng):
         return state[:n]
-    def renewal(self, state):
+    def independent_steps(self, state):
         return 50, 5.0
 '''
 SUITE = """

@@ -42,7 +42,7 @@ class Spy(Sampler):
     def draw(self, target, state, n, rng):
         return state[:n].clone()
 
-    def renewal(self, state):
+    def independent_steps(self, state):
         return 60, 10.0
 
     def diagnostics(self, state):

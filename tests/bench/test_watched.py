@@ -37,7 +37,8 @@ def trains(self: Any, target: Any, state: State, *rest: Any) -> Any:
     ({"draw": trains}, "draw"),
     ({"draw": lambda self, t, state, n, rng: state.x.copy_(state.x.flip(0))[:n]}, "draw"),
     ({"diagnostics": lambda self, state: vars(state).update(steps=99) or {}}, "diagnostics"),
-    ({"renewal": lambda self, state: (100, float(state.x.data.add_(1.0).abs().sum()))}, "renewal"),
+    ({"independent_steps":
+      lambda self, state: (100, float(state.x.data.add_(1.0).abs().sum()))}, "independent_steps"),
     ({"log_weights": lambda self, t, state, *rest: state.x.zero_() and None}, "log_weights")])
 def test_a_verb_that_only_looks_must_leave_the_state(verbs: Any, which: str) -> None:
     if which == "log_weights":

@@ -92,12 +92,12 @@ def autoregression(rho: float, steps: int, chains: int) -> History:
 
 
 @pytest.mark.parametrize("rho", [-0.5, 0.0, 0.5, 0.9, 0.98])
-def test_renewal_is_the_autocorrelation_time_at_any_thinning(rho: float) -> None:
+def test_independent_steps_is_the_autocorrelation_time_at_any_thinning(rho: float) -> None:
     # of the coordinate, or of its square, whichever is longer
     wanted = max((1 + rho) / (1 - rho), (1 + rho**2) / (1 - rho**2))
     history = autoregression(rho, 4000, 200)
     assert history.level >= 4
-    assert history.renewal_steps() == pytest.approx(wanted, rel=0.15)
+    assert history.steps_to_independence() == pytest.approx(wanted, rel=0.15)
 
 
 def test_stuck_chains_need_the_run_again() -> None:
@@ -107,17 +107,17 @@ def test_stuck_chains_need_the_run_again() -> None:
     history = History.start(side)
     for _ in range(1000):
         history = history.append(side + torch.randn((100, 1), generator=rng))
-    assert history.renewal_steps() > 300
+    assert history.steps_to_independence() > 300
     assert history.diagnostics()["rhat"] > 3
 
 
 def test_a_run_too_short_or_diverged_is_as_long_as_it_took() -> None:
-    assert History.start(torch.zeros(3, 1)).renewal_steps() == 1
-    assert counted(9).renewal_steps() == 9
+    assert History.start(torch.zeros(3, 1)).steps_to_independence() == 1
+    assert counted(9).steps_to_independence() == 9
     history = counted(40)
     for _ in range(30):
         history = history.append(torch.full((3, 1), math.nan))
-    assert history.renewal_steps() == 70
+    assert history.steps_to_independence() == 70
     assert all(math.isfinite(v) for v in history.diagnostics().values())
 
 

@@ -150,7 +150,7 @@ class Needy(Sampler):
     kind = "amortised"
     family = "flow"
     packages = ("no_such_package",)
-    update = reference = cannot = "-"
+    update = citation = limitations = "-"
 '''
 
 

@@ -49,7 +49,7 @@ class Good(Sampler):
         """The particles."""
         return state[:n]
 
-    def renewal(self, state: Tensor) -> tuple[int, float]:
+    def independent_steps(self, state: Tensor) -> tuple[int, float]:
         """All again."""
         return self.particles, 10.0
 

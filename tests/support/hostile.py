@@ -57,7 +57,7 @@ class Fair(Sampler):
     def draw(self, target: Density, state: State, n: int, rng: torch.Generator) -> Tensor:
         return state.x[:n]
 
-    def renewal(self, state: State) -> tuple[int, float]:
+    def independent_steps(self, state: State) -> tuple[int, float]:
         return 100, 10.0
 
 

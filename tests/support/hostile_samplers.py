@@ -65,7 +65,7 @@ class Calm(Sampler):
         """The particles."""
         return state[:n]
 
-    def renewal(self, state: Tensor) -> tuple[int, float]:
+    def independent_steps(self, state: Tensor) -> tuple[int, float]:
         """All again."""
         return 60, 10.0
 
