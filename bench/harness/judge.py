@@ -21,7 +21,7 @@ from metrics.base import Estimate, Evidence, Metric
 from metrics.importance.log_weight_metric import LogWeightMetric
 from results.records.arrays import read_arrays
 from results.records.schema import Measure
-from results.statistics.floors import p_value
+from results.statistics.p_value import p_value
 from targets.base import Target
 
 #: The entry of a floors file that says why a floor is missing, as JSON by ``label/n``.

@@ -13,8 +13,9 @@ from results.records.endings import ending
 from results.records.prices import amount
 from results.records.run_folder import Run
 from results.records.schema import Measure
-from results.statistics.floors import p_value, usable
-from results.statistics.paired import Cell
+from results.statistics.null_distribution import usable
+from results.statistics.p_value import p_value
+from results.statistics.paired_values import SeedValues
 
 
 @dataclass(frozen=True)
@@ -46,10 +47,10 @@ class Seen:
         draws = usable(self.draws)
         return np.array([] if draws is None else [p_value(v, draws) for v in self.array])
 
-    def cell(self, n: int) -> Cell:
+    def cell(self, n: int) -> SeedValues:
         """As a comparison of samplers wants it: failed seeds are infinitely bad."""
         values = {**self.values, **dict.fromkeys(self.failed, math.inf)}
-        return Cell(n, dict(sorted(values.items())), self.draws)
+        return SeedValues(n, dict(sorted(values.items())), self.draws)
 
 
 class Reader:

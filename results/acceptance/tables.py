@@ -21,8 +21,9 @@ from results.presentation.table import (
     number,
     plural,
 )
-from results.statistics.floors import LEVEL, band, standing
-from results.statistics.paired import sign_flip
+from results.statistics.null_distribution import LEVEL, band
+from results.statistics.p_value import standing
+from results.statistics.sign_flip_test import sign_flip
 
 _MARKS = {REACHED: "good", MISSED: "fail", NOT_MEASURED: "warn", REPORTED: ""}
 _COLUMNS = (Column("target", numeric=False), Column("bar", numeric=False),

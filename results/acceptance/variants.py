@@ -9,7 +9,7 @@ import numpy as np
 from results.acceptance.observed import Reader
 from results.presentation.table import MISSING, Cell, Column, Table, number
 from results.records.run_folder import Run
-from results.statistics.floors import LEVEL
+from results.statistics.null_distribution import LEVEL
 
 #: Metric, heading, factor, decimals, and whether the signed error (``parts[0]``) is meant.
 COLUMNS = (("mmd", "MMD² × 10⁴", 1e4, 1, False), ("mode_tv", "TV", 1.0, 3, False),

@@ -18,8 +18,8 @@ from results.acceptance.observed import Reader, Seen
 from results.comparison.judge import standing
 from results.presentation.table import listing, plural
 from results.records.run_folder import Run
-from results.statistics.floors import LEVEL, usable
-from results.statistics.paired import Pair
+from results.statistics.null_distribution import LEVEL, usable
+from results.statistics.paired_values import PairedValues
 
 REACHED, MISSED, NOT_MEASURED, REPORTED = "reached", "MISSED", "not measured", "reported"
 
@@ -36,7 +36,7 @@ class Judged:
     value: float | None
     verdict: str
     why: str = ""
-    pair: Pair | None = None
+    pair: PairedValues | None = None
 
 
 class Judge:
@@ -104,7 +104,7 @@ class Judge:
         why = self._missing(bar, seen) or self._unequal(seen, rival)
         if not seen.seeds or not rival.seeds:
             return Judged(bar, seen, None, NOT_MEASURED, why)
-        pair = Pair(seen.cell(self.bars.n), rival.cell(self.bars.n))
+        pair = PairedValues(seen.cell(self.bars.n), rival.cell(self.bars.n))
         value = float(np.mean(seen.array)) if len(seen.values) else None
         if why:
             return Judged(bar, seen, value, NOT_MEASURED, why, pair)

@@ -21,7 +21,7 @@ from results.records.endings import UNRANKED, ending
 from results.records.frames import Scores
 from results.records.leading import MAIN
 from results.records.schema import UNANSWERED
-from results.statistics.paired import Cell
+from results.statistics.paired_values import SeedValues
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class Field:
         return {t: frozenset.intersection(*(seeds_of(s.run, t) for s in self.runs))
                 for t in self.targets}
 
-    def cells(self, metric: str) -> dict[tuple[str, str], Cell]:
+    def cells(self, metric: str) -> dict[tuple[str, str], SeedValues]:
         """Values by (sampler, target); inf where a job failed or left no value beside others'.
 
         Targets without a floor are left out where others have one: a lower number need not be
@@ -85,7 +85,7 @@ class Field:
                 and (cell.draws is not None or not len(cell.good) or k[1] not in floored)}
 
 
-def _cell(entry: Entry, target: str, metric: str, seeds: frozenset[int]) -> Cell | None:
+def _cell(entry: Entry, target: str, metric: str, seeds: frozenset[int]) -> SeedValues | None:
     """None where the sampler does not compete on the target (no answer, or no record)."""
     jobs = [j for j in entry.scores.run.of(entry.name, target)
             if j.status not in UNANSWERED and j.seed in seeds]
@@ -100,7 +100,7 @@ def _cell(entry: Entry, target: str, metric: str, seeds: frozenset[int]) -> Cell
             values[job.seed] = math.inf
     if not values:
         return None
-    return Cell(score.n if score else 0, values, score.floor if score else None)
+    return SeedValues(score.n if score else 0, values, score.floor if score else None)
 
 
 def gather(runs: Sequence[Scores], metric: str | None = None,

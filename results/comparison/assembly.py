@@ -17,8 +17,8 @@ from results.comparison.text import Part, sentence
 from results.presentation.figures import Image
 from results.presentation.table import Table, chance, listing, plural
 from results.records.frames import Scores
-from results.statistics.comparisons import friedman
-from results.statistics.floors import LEVEL
+from results.statistics.null_distribution import LEVEL
+from results.statistics.ranks import friedman
 
 
 @dataclass(frozen=True)

@@ -22,8 +22,8 @@ from bench.core.exits import answer
 from bench.core.places import STUDIES
 from bench.core.types import Array
 from results.comparison.judge import Cells, judge
-from results.statistics.floors import LEVEL
-from results.statistics.paired import Cell
+from results.statistics.null_distribution import LEVEL
+from results.statistics.paired_values import SeedValues
 
 FILE = STUDIES / "comparison_calibration.json"
 SIZES = (3, 5, 10, 20)
@@ -93,7 +93,7 @@ def null_cells(law: Law, rng: np.random.Generator, seeds: int, samplers: int = S
                                + math.sqrt(1 - COMMON) * own)
         values[rng.random((samplers, seeds)) < failing] = math.inf
         for s in range(samplers):
-            cells[f"s{s}", f"t{t}"] = Cell(1000, dict(enumerate(values[s].tolist())))
+            cells[f"s{s}", f"t{t}"] = SeedValues(1000, dict(enumerate(values[s].tolist())))
     return cells
 
 
@@ -108,7 +108,7 @@ def floor_cells(rng: np.random.Generator, draws: list[Array], seeds: int, shift:
     for t, floor in enumerate(draws):
         values = rng.gamma(2.0, 1.0, (samplers, seeds)) - 2.0 + shift * math.sqrt(2.0)
         for s in range(samplers):
-            cells[f"s{s}", f"t{t}"] = Cell(1000, dict(enumerate(values[s].tolist())), floor)
+            cells[f"s{s}", f"t{t}"] = SeedValues(1000, dict(enumerate(values[s].tolist())), floor)
     return cells
 
 

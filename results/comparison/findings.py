@@ -8,9 +8,11 @@ from functools import cached_property
 import numpy as np
 
 from bench.core.types import Array
-from results.statistics.comparisons import friedman, seeds_for_difference, seeds_for_flip
-from results.statistics.floors import LEVEL
-from results.statistics.paired import Flip, Pair
+from results.statistics.null_distribution import LEVEL
+from results.statistics.paired_values import PairedValues
+from results.statistics.power import seeds_for_sign_flip, seeds_for_t_test
+from results.statistics.ranks import friedman
+from results.statistics.sign_flip_test import SignFlip
 
 
 @dataclass(frozen=True)
@@ -18,7 +20,7 @@ class OnTarget:
     """A pair on one target; ``p`` is raw, ``adjusted`` corrected, None where not tested."""
 
     target: str
-    pair: Pair
+    pair: PairedValues
     test: str  # "t", "sign-flip", "tie" or "" (too few seeds)
     p: float | None = None
     adjusted: float | None = None
@@ -30,23 +32,24 @@ class OnTarget:
 
         Forecast where the two look different, every seed ended well and nothing is shown yet.
         """
-        if self.test not in ("t", "") or self.verdict != "not shown" or len(self.pair.raw) < 3:
+        d = self.pair.differences
+        if self.test not in ("t", "") or self.verdict != "not shown" or len(d) < 3:
             return None
-        return seeds_for_difference(self.pair.raw, self.level) if self.pair.both.all() else None
+        return seeds_for_t_test(d, self.level) if self.pair.both.all() else None
 
     @property
     def verdict(self) -> str:
         """``better``, ``worse``, ``tie`` or ``not shown``, of the first against the second."""
         if self.adjusted is not None and self.adjusted <= LEVEL:
             return _word(self.lean)
-        return "tie" if self.pair.tied and self.pair.both.all() else "not shown"
+        return "tie" if self.pair.tied_throughout else "not shown"
 
     @property
     def lean(self) -> float:
         """Below 0 where the first looks better: mean difference for t, else signed ranks."""
         if self.test == "t":
-            return float(self.pair.raw.mean())
-        return float(self.pair.statistic(np.ones((1, len(self.pair.seeds)), dtype=np.int8))[0])
+            return float(self.pair.differences.mean())
+        return self.pair.observed_statistic
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,7 @@ class Duel:
 
     a: str
     b: str
-    flip: Flip
+    flip: SignFlip
     adjusted: float
     targets: tuple[OnTarget, ...]
     level: float  # of one test among all, by Bonferroni: what a forecast must reach
@@ -66,7 +69,7 @@ class Duel:
         if self.verdict != "not shown":
             return None
         seeds = float(np.mean([len(t.pair.seeds) for t in self.targets]))
-        return seeds_for_flip(self.flip, seeds, self.level)
+        return seeds_for_sign_flip(self.flip, seeds, self.level)
 
     @property
     def verdict(self) -> str:

@@ -21,35 +21,31 @@ from scipy import stats
 
 from bench.core.types import Array
 from results.comparison.findings import Duel, Judgement, OnTarget
-from results.statistics.comparisons import (
-    Interval,
-    cliques,
-    critical_difference,
-    fieller,
-    guarded,
-    holm,
-    testable,
-    wants_t,
-)
-from results.statistics.floors import INTERVAL_FROM, LEVEL, Score
-from results.statistics.paired import Cell, Pair, midranks, sign_flip
+from results.statistics.confidence_interval import INTERVAL_FROM, Interval, fieller
+from results.statistics.metric_result import MetricResult
+from results.statistics.multiple_testing import holm
+from results.statistics.null_distribution import LEVEL
+from results.statistics.paired_t_test import applies, guarded, testable
+from results.statistics.paired_values import PairedValues, SeedValues
+from results.statistics.ranks import cliques, critical_difference, doubled_midranks
+from results.statistics.sign_flip_test import sign_flip
 
 #: (sampler, target) -> its values by one metric.
-Cells = Mapping[tuple[str, str], Cell]
+Cells = Mapping[tuple[str, str], SeedValues]
 #: Both means must be told from the floor at this level before excesses are divided.
 CLEARLY = 0.001
 #: Share of the 5 % that each family has where both are tested.
 HALF = 0.5
 
 
-def standing(cell: Cell, metric: str = "") -> tuple[float, float]:
+def standing(cell: SeedValues, metric: str = "") -> tuple[float, float]:
     """What ranks a sampler on a target: share of failed seeds, then excess over the floor.
 
     Where a target has no floor, which is so for all samplers on it, their means stand in order.
     """
     if not len(cell.good):
         return 1.0, math.inf
-    score = Score("", "", metric, cell.n, (), tuple(cell.good.tolist()), cell.draws)
+    score = MetricResult("", "", metric, cell.n, (), tuple(cell.good.tolist()), cell.draws)
     excess = score.excess
     return cell.failed / len(cell.values), score.mean if excess is None else excess
 
@@ -60,7 +56,7 @@ def _ranks(cells: Cells, labels: Sequence[str], targets: Sequence[str]) -> Array
     for target in targets:
         keys = [standing(cells[x, target]) for x in labels]
         places = sorted(set(keys))
-        rows.append(midranks(np.array([places.index(k) for k in keys])) / 2)
+        rows.append(doubled_midranks(np.array([places.index(k) for k in keys])) / 2)
     return np.array(rows).reshape(len(rows), len(labels))
 
 
@@ -74,7 +70,7 @@ def _mean_ranks(metrics: Sequence[Cells], labels: Sequence[str],
     for target in used:
         rows = [_ranks(cells, kept, [target])[0] for cells in metrics
                 if any(k[1] == target for k in cells)]
-        found.append(midranks(np.array(rows).mean(axis=0).round(9)) / 2)
+        found.append(doubled_midranks(np.array(rows).mean(axis=0).round(9)) / 2)
     return kept, used, np.array(found).reshape(len(used), len(kept))
 
 
@@ -102,11 +98,11 @@ def _duels(metrics: Sequence[Cells], order: Sequence[str], targets: Sequence[str
     """All duels, and the share of the 5 % that each family of tests has."""
     named = [(a, b) for a, b in combinations(order, 2) if against in (None, a, b)]
     named = [(b, a) if a == against else (a, b) for a, b in named]
-    pairs: dict[tuple[str, str], dict[str, list[Pair]]] = {}
+    pairs: dict[tuple[str, str], dict[str, list[PairedValues]]] = {}
     for a, b in named:
         for t in targets:
             made = [p for cells in metrics if (a, t) in cells and (b, t) in cells
-                    and (p := Pair(cells[a, t], cells[b, t])).comparable]
+                    and (p := PairedValues(cells[a, t], cells[b, t])).comparable]
             if made:
                 pairs.setdefault((a, b), {})[t] = made
     alone = {(a, b, t): made[0] for (a, b), here in pairs.items() for t, made in here.items()
@@ -126,17 +122,17 @@ def _duels(metrics: Sequence[Cells], order: Sequence[str], targets: Sequence[str
     return tuple(duels), share
 
 
-def _untested(target: str, pair: Pair, amount: int) -> OnTarget:
-    test = "tie" if pair.tied and pair.both.all() else ""
+def _untested(target: str, pair: PairedValues, amount: int) -> OnTarget:
+    test = "tie" if pair.tied_throughout else ""
     return OnTarget(target, pair, test, level=LEVEL * HALF / amount)
 
 
-def _on_targets(alone: Mapping[tuple[str, str, str], Pair]
+def _on_targets(alone: Mapping[tuple[str, str, str], PairedValues]
                 ) -> dict[tuple[str, str, str], OnTarget]:
     """Tests of each pair on each target alone, corrected together."""
     if not alone:
         return {}
-    tests = {k: "tie" if pair.tied and pair.both.all() else "t" if wants_t(pair)
+    tests = {k: "tie" if pair.tied_throughout else "t" if applies(pair)
              else "sign-flip" for k, pair in alone.items()}
     raw = {k: 1.0 for k, test in tests.items() if test == "tie"}
     raw |= {k: sign_flip([[alone[k]]]).p for k, test in tests.items() if test == "sign-flip"}
@@ -145,7 +141,7 @@ def _on_targets(alone: Mapping[tuple[str, str, str], Pair]
         if test == "t":
             by_size.setdefault(len(alone[k].seeds), []).append(k)
     for size, keys in by_size.items():
-        d = np.array([alone[k].raw for k in keys])
+        d = np.array([alone[k].differences for k in keys])
         found = stats.ttest_1samp(d, 0.0, axis=1).pvalue
         raw |= {k: guarded(float(p), size) for k, p in zip(keys, found, strict=True)}
     keys = list(alone)
@@ -154,7 +150,7 @@ def _on_targets(alone: Mapping[tuple[str, str, str], Pair]
             for k, p in zip(keys, adjusted, strict=True)}
 
 
-def ratio(pair: Pair, signed: bool) -> Interval | None:
+def ratio(pair: PairedValues, signed: bool) -> Interval | None:
     """Ratio of means, or of excesses over the floor for signed metrics, with Fieller's interval.
 
     None where there is none to speak of: fewer than six seeds that ended well for both, unequal n
@@ -168,7 +164,7 @@ def ratio(pair: Pair, signed: bool) -> Interval | None:
         return fieller(a, b) if min(a.min(), b.min()) > 0 else None
     if pair.a.draws is None or pair.b.draws is None:
         return None
-    scores = [Score("", "", "", c.n, (), tuple(v.tolist()), c.draws)
+    scores = [MetricResult("", "", "", c.n, (), tuple(v.tolist()), c.draws)
               for c, v in ((pair.a, a), (pair.b, b))]
     if any(s.p is None or s.p > CLEARLY for s in scores):
         return None

@@ -27,8 +27,9 @@ from results.presentation.table import (
     slug,
 )
 from results.records.families import CROWDED
-from results.statistics.comparisons import MOST_SEEDS, Interval, difference
-from results.statistics.floors import INTERVAL_FROM, LEVEL
+from results.statistics.confidence_interval import INTERVAL_FROM, Interval, interval_of_mean
+from results.statistics.null_distribution import LEVEL
+from results.statistics.power import MOST_SEEDS
 
 MARK = {"better": "good", "worse": "fail"}
 PLACE = {"better": 0.0, "tie": 1.0, "not shown": 2.0, "worse": 3.0}
@@ -157,13 +158,13 @@ def targets_table(part: Part, folded: bool = True) -> Table:
 
 
 def _difference_cell(field: Field, on: OnTarget, metric: str) -> Cell:
-    d = on.pair.raw
+    d = on.pair.differences
     if not len(d):
         return Cell(MISSING, math.inf)
     factor = 10.0 ** exponent(field.scores, metric)
     fine = decimals(field.scores, on.target, metric, on.pair.a.n)
     mean = float(d.mean())
-    text, found = number(mean * factor, 3, fine), difference(on.pair)
+    text, found = number(mean * factor, 3, fine), interval_of_mean(on.pair.differences)
     notes = ["both at the floor"] if on.pair.tied else []
     if found is not None and found.bounded:
         text += f" ± {number((found.high - found.low) / 2 * factor, 2)}"
@@ -175,7 +176,7 @@ def _difference_cell(field: Field, on: OnTarget, metric: str) -> Cell:
 
 
 def _ratio_cell(on: OnTarget, signed: bool) -> Cell:
-    if len(on.pair.raw) < INTERVAL_FROM:
+    if len(on.pair.differences) < INTERVAL_FROM:
         return Cell(MISSING, math.inf)
     found = ratio(on.pair, signed)
     if found is None:
@@ -206,7 +207,7 @@ def _failures(on: OnTarget) -> Cell:
 def _seeds_cell(on: OnTarget) -> Cell:
     if on.adjusted is not None and on.adjusted <= LEVEL:
         return Cell("shown", 0.0)
-    if on.test not in ("t", "") or len(on.pair.raw) < 3 or not on.pair.both.all():
+    if on.test not in ("t", "") or len(on.pair.differences) < 3 or not on.pair.both.all():
         return Cell(MISSING, math.inf)
     return _forecast(on.more)
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from results.comparison.alignment import Field
 from results.comparison.findings import Duel, Judgement
 from results.presentation.table import chance, listing, number, plural
-from results.statistics.comparisons import MOST_SEEDS
-from results.statistics.floors import LEVEL
+from results.statistics.null_distribution import LEVEL
+from results.statistics.power import MOST_SEEDS
 
 
 @dataclass(frozen=True)

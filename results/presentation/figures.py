@@ -28,7 +28,7 @@ from results.presentation.scale import exponent
 from results.presentation.table import count, duration, number, power, slug
 from results.records.frames import Point, Scores
 from results.records.prices import EVALUATIONS, amount
-from results.statistics.floors import band
+from results.statistics.null_distribution import band
 
 SIZE = (4.3, 3.1)
 

@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from results.records.frames import Scores
-from results.statistics.floors import band
+from results.statistics.null_distribution import band
 
 
 def exponent(scores: Scores, metric: str) -> int:

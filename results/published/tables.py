@@ -13,7 +13,8 @@ from results.published.scans import best_table, counts_of_modes, scan_table
 from results.published.table import PublishedRow, published_table
 from results.published.verdict import AGREES, DIFFERS, INCOMPARABLE, UNDECIDED, VERDICTS
 from results.records.frames import Scores
-from results.statistics.floors import INTERVAL_FROM, band
+from results.statistics.confidence_interval import INTERVAL_FROM
+from results.statistics.null_distribution import band
 
 #: From so many rows on a table is shown as the paper prints it, and its lines stand folded.
 MATRIX_FROM = 4

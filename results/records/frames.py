@@ -15,7 +15,8 @@ from bench.core.cost import Cost
 from results.records.endings import UNRANKED, ending
 from results.records.run_folder import Run
 from results.records.schema import UNANSWERED, Checkpoint, Job, Measure
-from results.statistics.floors import LEVEL, Score, least_draws, usable
+from results.statistics.metric_result import MetricResult
+from results.statistics.null_distribution import LEVEL, least_draws, usable
 
 NOT_FINITE = "not finite"
 _NESTED = ("train", "draw", "spent", "uncharged")
@@ -71,7 +72,7 @@ class Point:
     index: int
     progress: float
     spent: dict[int, Cost]
-    score: Score
+    score: MetricResult
 
 
 def _finite(value: float | None) -> bool:
@@ -125,7 +126,8 @@ class Scores:
         """Final scores of jobs that ended well and were no number, or not finite."""
         return sum(why == NOT_FINITE for why in self.left_out(label, target, metric).values())
 
-    def _score(self, label: str, target: str, metric: str, found: list[Measure]) -> Score | None:
+    def _score(self, label: str, target: str, metric: str,
+               found: list[Measure]) -> MetricResult | None:
         """The score at the number of points that most seeds have; others are never mixed in."""
         good = {self._jobs[m.key].seed: m for m in found if _finite(m.value)}
         if not good:
@@ -133,7 +135,7 @@ class Scores:
         counts = Counter(m.n for m in good.values())
         n = max(counts, key=lambda n: (counts[n], not self.no_floor(target, metric, n), n))
         kept = {seed: float(m.value or 0.0) for seed, m in sorted(good.items()) if m.n == n}
-        return Score(label, target, metric, n, tuple(kept), tuple(kept.values()),
+        return MetricResult(label, target, metric, n, tuple(kept), tuple(kept.values()),
                      self.run.draws.get((target, metric, n)))
 
     def _finals(self, label: str, target: str, metric: str) -> dict[int, Measure]:
@@ -148,7 +150,7 @@ class Scores:
                 return kept
         return {}
 
-    def _final(self, label: str, target: str, metric: str) -> Score | None:
+    def _final(self, label: str, target: str, metric: str) -> MetricResult | None:
         """The table's score: last state, full n; None where no job left any.
 
         An unaffordable job is shown by its score too; that it does not rank is the ranking's.

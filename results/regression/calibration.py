@@ -36,7 +36,7 @@ from results.regression.baseline_file import read
 from results.regression.scores import Outcome, Rule, outcomes, quality_outcome
 from results.regression.trial import ENOUGH
 from results.regression.verdicts import CHECK_SEEDS, FRESH_SEEDS
-from results.statistics.comparisons import holm
+from results.statistics.multiple_testing import holm
 
 FILE = STUDIES / "regression_calibration.json"
 POOL = BASELINES / "pool" / "smoke.json.gz"

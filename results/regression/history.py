@@ -37,7 +37,7 @@ import numpy as np
 from results.regression.baseline import Snapshot
 from results.regression.history_stretch import Break, Name, Split, Stretch, stretches
 from results.regression.scores import COST, SPLIT, Rule, prices
-from results.statistics.rank_sum import least_p
+from results.statistics.rank_sum_test import least_p
 
 
 @dataclass(frozen=True)

@@ -42,10 +42,13 @@ import numpy as np
 
 from bench.core.types import Array
 from results.regression.baseline import Cell, Floor
-from results.statistics.rank_sum import POWER, critical, larger, pairs_won, resamples
+from results.statistics.power import pairs_won, resamples
+from results.statistics.rank_sum_test import critical_pairs, rank_sum_if_larger
 
 #: Quantiles that make ruler and centre, and what the outer two span under a normal law.
 LOW, CENTRE, HIGH, SPAN = 0.1, 0.25, 0.4, 1.0282
+#: Power at which a change counts as detectable.
+POWER = 0.9
 QUALITY, COST = "quality", "cost"
 #: Parts that the level of a quality is split into: the worst metric, and the metrics one by one.
 SPLIT = 2
@@ -138,19 +141,20 @@ def quality_outcome(old: Cell, new: Cell, floors: Sequence[Floor | None], rule: 
     # A cell that never had a value on one side has moved without any metric to say so.
     gone = not len(a) and bool(np.isinf(t).any())
     falls = bool((-rise > limit).any())
-    gain = falls and larger(-s, -t) <= GAIN and not rising(a, b)
+    gain = falls and rank_sum_if_larger(-s, -t) <= GAIN and not rising(a, b)
     return Outcome(worse, better, gone or bool((rise > limit).any()), falls, rose, fell, gain)
 
 
 def rising(old: Array, new: Array) -> list[int]:
     """Places of metrics whose values rose by their own rank sum, uncorrected."""
-    return [i for i, (x, y) in enumerate(zip(old, new, strict=True)) if larger(x, y) <= RISE]
+    return [i for i, (x, y) in enumerate(zip(old, new, strict=True))
+            if rank_sum_if_larger(x, y) <= RISE]
 
 
 def _shared(s: Array, t: Array, a: Array, b: Array) -> float:
     """p of scores (seeds,) and of metrics (metrics, seeds), each with half of the level."""
-    each = [SPLIT * len(a) * larger(x, y) for x, y in zip(a, b, strict=True)]
-    return min(1.0, SPLIT * larger(s, t), *each)
+    each = [SPLIT * len(a) * rank_sum_if_larger(x, y) for x, y in zip(a, b, strict=True)]
+    return min(1.0, SPLIT * rank_sum_if_larger(s, t), *each)
 
 
 def reach(evals: Array, curve: Array, level: float) -> Array:
@@ -195,7 +199,7 @@ def cost_outcome(old: Cell, new: Cell, rule: Rule) -> Outcome | None:
         return None
     a, b = found
     before, after, slack = float(np.median(a)), float(np.median(b)), 1 + rule.tolerance
-    return Outcome(larger(a, b), larger(-a, -b),
+    return Outcome(rank_sum_if_larger(a, b), rank_sum_if_larger(-a, -b),
                    bool(np.isfinite(before) and after > slack * before),
                    bool(np.isfinite(after) and before > slack * after))
 
@@ -220,7 +224,7 @@ def visible_rise(old: Cell, floors: Sequence[Floor | None], size: int, level: fl
     limit = float(allowed(a, floors, tolerance)[lead])
     centre, unit = rulers(a, floors)
     scores, chosen = seed_scores(a, centre, unit), resamples(a.shape[1], size)
-    worst, alone = (critical(a.shape[1], size, level / k) for k in (SPLIT, SPLIT * len(a)))
+    worst, alone = (critical_pairs(a.shape[1], size, level / k) for k in (SPLIT, SPLIT * len(a)))
 
     def seen(rise: float) -> float:
         raised = a.copy()
@@ -240,7 +244,7 @@ def visible_factor(old: Array, top: float, size: int, level: float, tolerance: f
     """
     if not np.isfinite(np.median(old)):
         return np.inf
-    chosen, bound = resamples(len(old), size), critical(len(old), size, level)
+    chosen, bound = resamples(len(old), size), critical_pairs(len(old), size, level)
 
     def seen(more: float) -> float:
         slower = old * (1 + more)

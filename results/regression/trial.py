@@ -19,7 +19,7 @@ from results.regression.scores import (
     visible_factor,
     visible_rise,
 )
-from results.statistics.rank_sum import Shift, rank_sum, shift
+from results.statistics.rank_sum_test import Shift, rank_sum, shift
 
 #: Seeds of one side alone, from which on those that both have are left to the other.
 ENOUGH = 20

@@ -27,8 +27,8 @@ from results.regression.baseline import Cell, Snapshot
 from results.regression.matching import difference
 from results.regression.scores import COST, QUALITY, SPLIT, Rule, aligned, rising
 from results.regression.trial import Measured, Trial, measured, trial_of
-from results.statistics.comparisons import holm
-from results.statistics.rank_sum import least_p
+from results.statistics.multiple_testing import holm
+from results.statistics.rank_sum_test import least_p
 
 #: What a baseline holds at least; seeds that a check runs, and runs again where it fires.
 BASELINE_SEEDS, CHECK_SEEDS, FRESH_SEEDS = 40, 5, 20

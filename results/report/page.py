@@ -40,7 +40,7 @@ from results.report.reproduction import (
     samplers_table,
 )
 from results.report.summary import findings, verdict, warnings
-from results.statistics.floors import INTERVAL_FROM
+from results.statistics.confidence_interval import INTERVAL_FROM
 
 #: The sections of the page in order: anchor and title.
 SECTIONS = {"summary": "Summary", "targets": "By target", "cost": "Cost and ranking",

@@ -26,7 +26,8 @@ from results.records.frames import NOT_FINITE, Scores
 from results.records.leading import MAIN
 from results.records.run_folder import Run
 from results.report.notes import notes
-from results.statistics.floors import Score, band
+from results.statistics.metric_result import MetricResult
+from results.statistics.null_distribution import band
 
 
 def heading(scores: Scores, metric: str, n: int | None) -> Column:
@@ -37,7 +38,7 @@ def heading(scores: Scores, metric: str, n: int | None) -> Column:
     return Column(str(info["title"]), ", ".join(parts), True, str(info["blind"]))
 
 
-def score_cell(scores: Scores, score: Score | None, column_n: int | None) -> Cell:
+def score_cell(scores: Scores, score: MetricResult | None, column_n: int | None) -> Cell:
     """Mean, interval from six seeds on, the seeds' values below that, and the verdict."""
     if score is None:
         return Cell("–", math.inf)

@@ -14,7 +14,7 @@ from results.records.endings import OVER_BUDGET, ending
 from results.records.frames import Scores
 from results.records.run_folder import Run
 from results.records.schema import Job
-from results.statistics.floors import Score
+from results.statistics.metric_result import MetricResult
 
 #: Options of the run's command that a row's own command replaces or leaves to the reader.
 DROPPED = ("--samplers", "--targets", "--out", "--resume", "--workers")
@@ -154,7 +154,7 @@ def curve_table(scores: Scores, target: str, metric: str, factor: float, title: 
     return Table(slug("curve", metric, target), title, columns, tuple(rows), kinds, folded=True)
 
 
-def _curve_cell(score: Score | None, factor: float) -> Cell:
+def _curve_cell(score: MetricResult | None, factor: float) -> Cell:
     if score is None:
         return Cell("–", math.inf)
     values = sorted(score.values)

@@ -18,7 +18,7 @@ from results.records.run_folder import Run
 from results.report.notes import unfloored
 from results.report.overview import share_left
 from results.report.ranking import competes, judged, median_places
-from results.statistics.floors import LEVEL, least_draws, usable
+from results.statistics.null_distribution import LEVEL, least_draws, usable
 
 GOOD = ("floor", "below")
 

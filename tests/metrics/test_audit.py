@@ -36,7 +36,8 @@ from metrics.audit.mode_defects import Tilted
 from metrics.audit.power import Effort
 from metrics.base import Estimate, Evidence, Metric
 from metrics.floors import null_draws, null_values
-from results.statistics.floors import LEVEL, p_value
+from results.statistics.null_distribution import LEVEL
+from results.statistics.p_value import p_value
 from targets.base import Target
 
 torch.set_num_threads(1)

@@ -13,7 +13,7 @@ from bench.core import registry
 from bench.core.fingerprint import fingerprint
 from metrics import floors
 from metrics.base import Metric
-from results.statistics.floors import p_value
+from results.statistics.p_value import p_value
 from targets.base import Target
 
 torch.set_num_threads(1)

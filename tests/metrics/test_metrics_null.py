@@ -16,7 +16,7 @@ from torch import Tensor
 from bench.core import registry
 from metrics.base import Evidence, Metric
 from metrics.floors import null_draws, null_values
-from results.statistics.floors import p_value
+from results.statistics.p_value import p_value
 from targets.base import Target
 
 torch.set_num_threads(1)

@@ -12,8 +12,8 @@ from scipy import stats
 from results.regression.baseline import Cell, Floor, Snapshot
 from results.regression.scores import Rule, quality_outcome, reach, rulers, seed_scores
 from results.regression.verdicts import FRESH_SEEDS, Check, check
-from results.statistics.paired import midranks
-from results.statistics.rank_sum import critical, least_p, rank_sum, shift
+from results.statistics.rank_sum_test import critical_pairs, least_p, rank_sum, shift
+from results.statistics.ranks import doubled_midranks
 
 METRICS = ("mmd", "w2", "ksd")
 RULE = Rule()
@@ -58,7 +58,7 @@ def test_rank_sum_is_exact_with_ties_and_failures(seed: int) -> None:
     draw = rng(seed)
     old, new = draw.integers(0, 4, 7).astype(float), draw.integers(0, 5, 3).astype(float)
     old[0], new[0] = np.inf, np.inf if seed % 2 else new[0]
-    ranks = midranks(np.concatenate([new, old]))
+    ranks = doubled_midranks(np.concatenate([new, old]))
     sums = [ranks[list(c)].sum() for c in combinations(range(10), 3)]
     assert rank_sum(old, new) == pytest.approx(np.mean(sums >= ranks[:3].sum()), rel=1e-12)
 
@@ -87,7 +87,7 @@ def test_critical_number_of_pairs_is_the_least_that_fires() -> None:
         # new values that win exactly so many pairs in all, without ties
         each = np.full(5, won // 5) + (np.arange(5) < won % 5)
         new = each - 0.5 + 0.01 * np.arange(5)
-        assert (rank_sum(old, new) <= level) == (won >= critical(40, 5, level))
+        assert (rank_sum(old, new) <= level) == (won >= critical_pairs(40, 5, level))
 
 
 def test_pooled_scores_are_exchangeable_whatever_the_law() -> None:

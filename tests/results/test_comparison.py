@@ -20,7 +20,7 @@ from results.comparison.judge import HALF, judge, ratio, standing
 from results.records.frames import Scores
 from results.records.run_folder import load
 from results.records.store import StoreError
-from results.statistics.paired import Cell, Pair
+from results.statistics.paired_values import PairedValues, SeedValues
 from tests.support.report_fake import make, unsealed
 
 SAMPLERS = ["ula", "mala", "hmc", "svgd", "dft", "exact", "prior"]
@@ -199,15 +199,15 @@ def test_a_ratio_needs_positive_values_or_excesses_clearly_above_the_floor() -> 
     rng = np.random.default_rng(0)
     draws = np.sort(rng.normal(0.0, 1.0, 1000))
 
-    def cell(mean: float) -> Cell:
-        return Cell(100, dict(enumerate(rng.normal(mean, 0.5, 8).tolist())), draws)
+    def cell(mean: float) -> SeedValues:
+        return SeedValues(100, dict(enumerate(rng.normal(mean, 0.5, 8).tolist())), draws)
 
     far, farther, near = cell(20.0), cell(40.0), cell(0.2)
-    found = ratio(Pair(farther, far), signed=True)
+    found = ratio(PairedValues(farther, far), signed=True)
     assert found is not None and found.low < 2.0 < found.high
-    assert ratio(Pair(far, near), signed=True) is None
-    assert ratio(Pair(far, farther), signed=False) is not None
-    assert ratio(Pair(far, cell(-5.0)), signed=False) is None
+    assert ratio(PairedValues(far, near), signed=True) is None
+    assert ratio(PairedValues(far, farther), signed=False) is not None
+    assert ratio(PairedValues(far, cell(-5.0)), signed=False) is None
 
 
 def test_a_target_alone_is_tested_from_six_seeds_on(tmp_path: Path, folder: Path) -> None:

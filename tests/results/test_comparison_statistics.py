@@ -9,29 +9,26 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from results.statistics.comparisons import (
-    GUARD,
+from results.statistics.confidence_interval import fieller, interval_of_mean
+from results.statistics.multiple_testing import holm
+from results.statistics.p_value import p_value_of_mean
+from results.statistics.paired_t_test import GUARD, applies, guarded
+from results.statistics.paired_values import PairedValues, SeedValues, above_floor
+from results.statistics.power import (
     MOST_SEEDS,
-    cliques,
-    critical_difference,
-    difference,
-    fieller,
-    friedman,
-    guarded,
-    holm,
-    seeds_for_difference,
-    seeds_for_flip,
-    t_power,
-    wants_t,
+    seeds_for_sign_flip,
+    seeds_for_t_test,
+    t_test_power,
 )
-from results.statistics.floors import p_mean
-from results.statistics.paired import DRAWN, Cell, Flip, Pair, above_floor, sign_flip
+from results.statistics.ranks import cliques, critical_difference, friedman
+from results.statistics.sign_flip_test import DRAWN, SignFlip, sign_flip
 
 FAIL = math.inf
 
 
-def pair(a: list[float], b: list[float], draws: np.ndarray | None = None) -> Pair:
-    return Pair(Cell(100, dict(enumerate(a)), draws), Cell(100, dict(enumerate(b)), draws))
+def pair(a: list[float], b: list[float], draws: np.ndarray | None = None) -> PairedValues:
+    one, two = (SeedValues(100, dict(enumerate(v)), draws) for v in (a, b))
+    return PairedValues(one, two)
 
 
 def test_three_seeds_in_one_direction_have_p_a_quarter() -> None:
@@ -90,30 +87,30 @@ def test_swapping_the_samplers_turns_the_sign_and_nothing_else() -> None:
         blocks = [[pair([*rng.normal(1, 1, 4), FAIL], [*rng.normal(2, 1, 4), 1.0], draws)]
                   for _ in range(3)]
         one = sign_flip(blocks)
-        two = sign_flip([[Pair(p.b, p.a) for p in block] for block in blocks])
+        two = sign_flip([[PairedValues(p.b, p.a) for p in block] for block in blocks])
         assert two.statistic == -one.statistic
         assert (two.p, two.least, two.sd) == pytest.approx((one.p, one.least, one.sd))
 
 
 def test_a_failed_seed_is_the_worst_and_two_failures_are_a_tie() -> None:
     p = pair([FAIL, 1.0, 1.0, FAIL], [5.0, 9.0, 0.5, FAIL])
-    assert (p.ranks / 2).tolist() == [4.0, -3.0, 2.0, 0.0]
+    assert (p.signed_ranks / 2).tolist() == [4.0, -3.0, 2.0, 0.0]
     worst = pair([FAIL] * 3, [1e9] * 3)
     assert sign_flip([[worst]]).statistic == 6.0
 
 
 def test_a_sampler_that_failed_everywhere_is_compared_although_it_has_no_n() -> None:
-    dead = Cell(0, {0: FAIL, 1: FAIL})
-    alive = Cell(100, {0: 1.0, 1: 2.0}, np.zeros(10))
-    assert Pair(dead, alive).comparable and Pair(alive, dead).comparable
-    assert sign_flip([[Pair(dead, alive)]]).statistic == 3.0
+    dead = SeedValues(0, {0: FAIL, 1: FAIL})
+    alive = SeedValues(100, {0: 1.0, 1: 2.0}, np.zeros(10))
+    assert PairedValues(dead, alive).comparable and PairedValues(alive, dead).comparable
+    assert sign_flip([[PairedValues(dead, alive)]]).statistic == 3.0
 
 
 def test_two_samplers_at_the_floor_are_tied_whatever_their_difference() -> None:
     draws = np.sort(np.random.default_rng(3).normal(size=1000))
     a, b = [-0.6, -0.5, -0.4], [0.1, 0.2, 0.3]
     assert pair(a, b, draws).tied and not pair(a, b).tied
-    assert sign_flip([[pair(a, b, draws)]]) == Flip(0.0, 0.0, 1.0, 1.0)
+    assert sign_flip([[pair(a, b, draws)]]) == SignFlip(0.0, 0.0, 1.0, 1.0)
     # A failure counts even where all else is tied.
     assert sign_flip([[pair([*a, FAIL], [*b, 0.0], draws)]]).statistic == 4.0
     assert not pair(a, [5.0, 5.0, 5.1], draws).tied
@@ -124,7 +121,7 @@ def test_what_is_told_from_the_floor_is_what_the_floors_say() -> None:
     draws = np.sort(rng.gamma(2.0, 1.0, 1000) - 2.0)
     for values in rng.gamma(2.0, 1.0, (60, 3)) - 1.3:
         told = above_floor(np.array([values.mean()]), draws, 3)[0]
-        assert told == (p_mean(list(values), draws) <= 0.05)
+        assert told == (p_value_of_mean(list(values), draws) <= 0.05)
 
 
 def test_ties_are_judged_anew_under_every_exchange() -> None:
@@ -133,24 +130,24 @@ def test_ties_are_judged_anew_under_every_exchange() -> None:
     p = pair([-0.9, -0.9], [1.0, 0.98], draws)
     signs = np.array(list(itertools.product((1, -1), repeat=2)), dtype=np.int8)
     assert not p.tied
-    assert np.flatnonzero(p.statistic(signs)).tolist() == [0, 3]
+    assert np.flatnonzero(p.rank_statistic(signs)).tolist() == [0, 3]
 
 
 def test_unequal_n_is_compared_over_each_ones_own_floor() -> None:
     near, far = np.full(1000, 1.0), np.full(1000, 3.0)
-    p = Pair(Cell(5000, {0: 1.5}, near), Cell(500, {0: 3.2}, far))
-    assert p.raw.tolist() == pytest.approx([0.3])
-    assert not Pair(Cell(5000, {0: 1.5}), Cell(500, {0: 3.2}, far)).comparable
+    p = PairedValues(SeedValues(5000, {0: 1.5}, near), SeedValues(500, {0: 3.2}, far))
+    assert p.differences.tolist() == pytest.approx([0.3])
+    assert not PairedValues(SeedValues(5000, {0: 1.5}), SeedValues(500, {0: 3.2}, far)).comparable
 
 
 def test_the_interval_of_a_difference_is_the_paired_t_interval() -> None:
     rng = np.random.default_rng(6)
     a, b = rng.normal(size=7), rng.normal(size=7)
-    found = difference(pair(a.tolist(), b.tolist()))
+    found = interval_of_mean(pair(a.tolist(), b.tolist()).differences)
     bounds = stats.ttest_rel(a, b).confidence_interval()
     assert found is not None and (found.low, found.high) == pytest.approx(tuple(bounds))
-    assert difference(pair(a[:5].tolist(), b[:5].tolist())) is None
-    same = difference(pair([1.0] * 6, [2.0] * 6))
+    assert interval_of_mean(pair(a[:5].tolist(), b[:5].tolist()).differences) is None
+    same = interval_of_mean(pair([1.0] * 6, [2.0] * 6).differences)
     assert same is not None and not same.bounded
 
 
@@ -181,13 +178,13 @@ def test_holm_by_hand() -> None:
 def test_power_and_seeds_agree_with_the_textbook() -> None:
     # Cohen's d = 0.5, 5 %, two-sided: 34 pairs for 80 % power (G*Power 3.1 gives the same).
     d = np.array([-1.0, 1.0]) / math.sqrt(2) + 0.5
-    assert seeds_for_difference(d, 0.05 * GUARD) == 34
-    assert t_power(34, 0.5, 0.05) == pytest.approx(0.808, abs=1e-3)
-    assert seeds_for_difference(d + 100, 0.05) == 6
+    assert seeds_for_t_test(d, 0.05 * GUARD) == 34
+    assert t_test_power(34, 0.5, 0.05) == pytest.approx(0.808, abs=1e-3)
+    assert seeds_for_t_test(d + 100, 0.05) == 6
     # At 0.05 / 180 six seeds are too few, whatever the effect: 2 / 4^6 is above it.
-    assert seeds_for_difference(d + 100, 0.05 / 180) == 7
-    assert seeds_for_difference(d - 0.49, 0.05) is None
-    assert seeds_for_difference(np.array([0.0, 0.0]), 0.05) is None
+    assert seeds_for_t_test(d + 100, 0.05 / 180) == 7
+    assert seeds_for_t_test(d - 0.49, 0.05) is None
+    assert seeds_for_t_test(np.array([0.0, 0.0]), 0.05) is None
 
 
 @pytest.mark.parametrize("n", [6, 7, 8, 10, 12, 16])
@@ -214,19 +211,19 @@ def test_power_of_the_forecast_is_reached_in_simulation() -> None:
 
 
 def test_a_forecast_for_the_sign_flip_test_grows_with_the_level_and_is_capped() -> None:
-    flip = Flip(-3.0, math.sqrt(14.0), 0.5, 0.25)
+    flip = SignFlip(-3.0, math.sqrt(14.0), 0.5, 0.25)
     wanted = (1.959964 + 0.841621) ** 2 * 3 * 14 / 9
-    assert seeds_for_flip(flip, 3, 0.05) == math.ceil(wanted)
-    assert (seeds_for_flip(flip, 3, 0.005) or 0) > math.ceil(wanted)
-    assert seeds_for_flip(Flip(-0.1, 10.0, 0.9, 0.1), 3, 0.05) is None
-    assert seeds_for_flip(Flip(0.0, 1.0, 1.0, 0.1), 3, 0.05) is None
+    assert seeds_for_sign_flip(flip, 3, 0.05) == math.ceil(wanted)
+    assert (seeds_for_sign_flip(flip, 3, 0.005) or 0) > math.ceil(wanted)
+    assert seeds_for_sign_flip(SignFlip(-0.1, 10.0, 0.9, 0.1), 3, 0.05) is None
+    assert seeds_for_sign_flip(SignFlip(0.0, 1.0, 1.0, 0.1), 3, 0.05) is None
     assert MOST_SEEDS == 1000
 
 
 def test_equal_differences_and_failures_do_not_go_to_the_t_test() -> None:
-    assert wants_t(pair([1.0, 2.0, 4.0], [0.0, 0.0, 0.0]))
-    assert not wants_t(pair([1.0, 2.0, 3.0], [0.0, 1.0, 0.0]))
-    assert not wants_t(pair([1.0, 2.0, FAIL], [0.0, 0.5, 0.0]))
+    assert applies(pair([1.0, 2.0, 4.0], [0.0, 0.0, 0.0]))
+    assert not applies(pair([1.0, 2.0, 3.0], [0.0, 1.0, 0.0]))
+    assert not applies(pair([1.0, 2.0, FAIL], [0.0, 0.5, 0.0]))
 
 
 def test_the_critical_difference_is_demsars_table() -> None:

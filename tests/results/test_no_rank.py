@@ -22,7 +22,9 @@ from results.report.quality import target_table
 from results.report.ranking import WEIGHTS, median_places, places, ranking_table, shares
 from results.report.reproduction import failures_table
 from results.report.summary import findings, verdict, warnings
-from results.statistics.floors import Score, p_mean, standing, usable
+from results.statistics.metric_result import MetricResult
+from results.statistics.null_distribution import usable
+from results.statistics.p_value import p_value_of_mean, standing
 from tests.support.report_fake import make, unsealed
 
 LABELS = ["ula", "hmc", "drifting", "exact", "prior"]
@@ -217,7 +219,7 @@ def test_a_floor_of_few_draws_gives_no_verdict(count: int) -> None:
     draws = np.random.default_rng(0).standard_normal(count)
     for values in ([50.0], [50.0] * 5, [-50.0], [0.0] * 3):
         assert standing(values, draws) == "unknown"
-    score = Score("a", "t", "mmd", 100, (0,), (50.0,), draws)
+    score = MetricResult("a", "t", "mmd", 100, (0,), (50.0,), draws)
     assert (score.verdict, score.p, score.excess, score.floor) == ("unknown", None, None, None)
 
 
@@ -232,7 +234,7 @@ def test_what_is_no_number_cannot_tell() -> None:
     draws = np.linspace(0, 1, 40)
     assert standing([float("nan")], draws) == "unknown"
     assert usable(np.append(draws, np.nan)) is None and usable(None) is None
-    assert p_mean([1.0, 2.0], np.empty(0)) == 1.0
+    assert p_value_of_mean([1.0, 2.0], np.empty(0)) == 1.0
 
 
 def test_a_floor_without_spread_still_tells() -> None:

@@ -80,10 +80,10 @@ def test_the_interval_of_the_ratio_covers_and_agrees_with_the_test() -> None:
         theirs, ours = 1 + 0.3 * rng.standard_normal(20), tuple(1.4 + 0.6 * rng.standard_normal(8))
         found = pair(ours, figure(theirs.mean(), float(theirs.std(ddof=1))), 20)
         assert found is not None
-        interval = found.interval()
+        interval = found.ratio_interval()
         assert interval is not None
         covered += interval[0] <= 1.4 <= interval[1]
-        assert (found.p_apart() <= 0.05) == (not interval[0] <= 1.0 <= interval[1])
+        assert (found.p_different() <= 0.05) == (not interval[0] <= 1.0 <= interval[1])
     assert abs(covered / trials - 0.95) < 0.02
 
 

@@ -1,7 +1,11 @@
-"""The tests behind a check: exact rank sums with ties, shifts with intervals, what can be seen.
+"""The exact rank-sum (Wilcoxon-Mann-Whitney) test with ties, and the shift it estimates.
 
-References: Wilcoxon (1945), Biometrics Bull. 1; Hodges and Lehmann (1963), Ann. Math. Stat. 34;
-Streitberg and Roehmel (1986), Stat. Software Newsletter 12 (the exact law with ties, by shifts).
+With R_i the midranks of the new values among all N = m + n, the statistic is the sum of R_i over
+the n new ones; under the null hypothesis all choose(N, n) choices of ranks are equally likely.
+
+References: Wilcoxon (1945), Biometrics Bull. 1; Mann and Whitney (1947), Ann. Math. Stat. 18;
+Hodges and Lehmann (1963), Ann. Math. Stat. 34; Streitberg and Roehmel (1986), Stat. Software
+Newsletter 12 (the exact distribution with ties, by shifts).
 """
 
 from __future__ import annotations
@@ -14,17 +18,15 @@ import numpy as np
 from scipy import stats
 
 from bench.core.types import Array
-from results.statistics.paired import midranks
+from results.statistics.ranks import doubled_midranks
 
-#: Beyond this many values in all the exact law is replaced by the normal one, corrected for ties.
+#: Beyond this many values in all the normal distribution, corrected for ties, is used.
 EXACT = 120
 COVERAGE = 0.95
-#: Power at which a change counts as visible, and the number of resamples it is judged by.
-POWER, RESAMPLES = 0.9, 400
 
 
 @lru_cache(maxsize=512)
-def _law(pattern: tuple[int, ...], size: int) -> Array:
+def _upper_tails(pattern: tuple[int, ...], size: int) -> Array:
     """P(sum of ``size`` of the doubled ranks >= s) for s = 0, 1, ...; every choice alike."""
     top = sum(pattern[-size:])
     ways = np.zeros((size + 1, top + 1))
@@ -33,6 +35,11 @@ def _law(pattern: tuple[int, ...], size: int) -> Array:
         for k in range(size, 0, -1):
             ways[k, rank:] += ways[k - 1, :top + 1 - rank]
     return np.asarray(np.cumsum(ways[size][::-1])[::-1] / comb(len(pattern), size))
+
+
+def _untied_tails(old: int, new: int) -> Array:
+    """``_upper_tails`` for values without ties."""
+    return _upper_tails(tuple(range(2, 2 * (old + new) + 1, 2)), new)
 
 
 def rank_sum(old: Array, new: Array) -> float:
@@ -44,15 +51,15 @@ def rank_sum(old: Array, new: Array) -> float:
     together = np.concatenate([new, old])
     if len(together) > EXACT:
         return float(stats.mannwhitneyu(new, old, alternative="greater").pvalue)
-    ranks = midranks(together)
-    law = _law(tuple(int(r) for r in np.sort(ranks)), len(new))
-    return float(law[int(ranks[:len(new)].sum())])
+    ranks = doubled_midranks(together)
+    tails = _upper_tails(tuple(int(r) for r in np.sort(ranks)), len(new))
+    return float(tails[int(ranks[:len(new)].sum())])
 
 
-def larger(old: Array, new: Array) -> float:
+def rank_sum_if_larger(old: Array, new: Array) -> float:
     """``rank_sum`` where the new values' ranks exceed what is expected of them, else 1."""
     together = np.concatenate([new, old])
-    if midranks(together)[:len(new)].sum() <= len(new) * (len(together) + 1):
+    if doubled_midranks(together)[:len(new)].sum() <= len(new) * (len(together) + 1):
         return 1.0
     return rank_sum(old, new)
 
@@ -60,6 +67,16 @@ def larger(old: Array, new: Array) -> float:
 def least_p(old: int, new: int) -> float:
     """The smallest p of a rank-sum test of so many values against so many."""
     return 1.0 / comb(old + new, new)
+
+
+@lru_cache(maxsize=256)
+def critical_pairs(old: int, new: int, level: float) -> float:
+    """Pairs (of old x new) in which new must be larger for p <= level, at least; inf if none do.
+
+    The critical value of Mann and Whitney's U, for values without ties.
+    """
+    found = np.flatnonzero(_untied_tails(old, new) <= level)
+    return np.inf if not len(found) else float(np.ceil((found[0] - new * (new + 1)) / 2))
 
 
 @dataclass(frozen=True)
@@ -93,32 +110,7 @@ def _left_out(old: int, new: int) -> int:
     if old + new > EXACT:
         spread = np.sqrt(old * new * (old + new + 1) / 12)
         return int(max(old * new / 2 + stats.norm.ppf(tail) * spread, 0))
-    law = _law(tuple(range(2, 2 * (old + new) + 1, 2)), new)
     least = new * (new + 1)  # doubled ranks 1 .. new
-    below = 1.0 - np.append(law[least + 2::2], 0.0)  # P(U <= 0), P(U <= 1), ...
+    tails = _untied_tails(old, new)
+    below = 1.0 - np.append(tails[least + 2::2], 0.0)  # P(U <= 0), P(U <= 1), ...
     return int(np.searchsorted(below, tail, side="right")) - 1
-
-
-@lru_cache(maxsize=256)
-def critical(old: int, new: int, level: float) -> float:
-    """Pairs (of old x new) in which new must be larger for p <= level, at least; inf if none do.
-
-    For values without ties.
-    """
-    law = _law(tuple(range(2, 2 * (old + new) + 1, 2)), new)
-    found = np.flatnonzero(law <= level)
-    return np.inf if not len(found) else float(np.ceil((found[0] - new * (new + 1)) / 2))
-
-
-def pairs_won(old: Array, new: Array) -> Array:
-    """For each new value, how many old ones it exceeds, equal ones by half."""
-    ordered = np.sort(old)
-    return np.asarray((np.searchsorted(ordered, new)
-                       + np.searchsorted(ordered, new, side="right")) / 2.0)
-
-
-@lru_cache(maxsize=64)
-def resamples(pool: int, size: int) -> Array:
-    """Fixed choices of ``size`` of ``pool`` places without replacement, (RESAMPLES, size)."""
-    rng = np.random.default_rng(20_240_501)
-    return np.array([rng.permutation(pool)[:size] for _ in range(RESAMPLES)])
