@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import math
 import time
 from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,16 +14,13 @@ from torch import Tensor
 
 from bench.core.seeds import stream
 from bench.harness import validation
+from bench.harness.floors import Floors
 from bench.harness.loop import CheckpointView
 from metrics.base import Estimate, Evidence, Metric
 from metrics.importance.log_weight_metric import LogWeightMetric
-from results.records.arrays import read_arrays
 from results.records.schema import Measure
 from results.statistics.p_value import p_value
 from targets.base import Target
-
-#: The entry of a floors file that says why a floor is missing, as JSON by ``label/n``.
-LEFT_OUT = "left out"
 
 
 class Judge:
@@ -35,15 +30,14 @@ class Judge:
     """
 
     def __init__(self, target: Target, name: str, metrics: dict[str, Metric], seed: int, n: int,
-                 floors: Path) -> None:
+                 floors: Floors) -> None:
         self.name = name
         self.metrics = {label: m for label, m in metrics.items() if m.applies(target)}
         self.log_weight_metrics = {label: m for label, m in metrics.items()
                          if isinstance(m, LogWeightMetric) and m.weighs(target)}
         reference = reference_block(target, name, seed, n) if target.has_reference else None
         self.evidence = Evidence(target, reference, seed)
-        stored = read_arrays(floors) if floors.exists() else {}
-        self.floors, self.floorless = floors_of(stored), left_out_of(stored)
+        self.floors = floors
         self._exact_sets: dict[int, Tensor] = {}
 
     def warm_up(self) -> None:
@@ -117,9 +111,9 @@ class Judge:
 
     def _against(self, key: str, estimate: Estimate | None) -> tuple[dict[str, Any], list[str]]:
         """What the floor says of an estimate, and why it does not where it cannot."""
-        floor = self.floors.get(key)
+        floor = self.floors.draws.get(key)
         if floor is None:
-            return {}, [self.floorless[key]] if key in self.floorless else []
+            return {}, [self.floors.left_out[key]] if key in self.floors.left_out else []
         if not np.isfinite(floor).all():
             return {}, ["no floor: the metric is not finite on exact points"]
         facts = {"floor_mean": float(floor.mean()), "floor_sd": float(floor.std(ddof=1))}
@@ -129,13 +123,3 @@ class Judge:
 def reference_block(target: Target, name: str, seed: int, n: int) -> Tensor:
     """The n exact points that belong to a seed, shape (n, dim); other seeds have others."""
     return target.sample(n, stream("reference", name, seed, device=target.device))
-
-
-def floors_of(stored: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Null draws by ``label/n`` among the arrays of a floors file."""
-    return {key: draws.astype(np.float64) for key, draws in stored.items() if "/" in key}
-
-
-def left_out_of(stored: dict[str, np.ndarray]) -> dict[str, str]:
-    """Why there is no floor, by ``label/n``."""
-    return dict(json.loads(str(stored.get(LEFT_OUT, "{}"))))

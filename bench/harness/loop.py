@@ -68,6 +68,9 @@ class Outcome:
     status: str = "ok"
     reason: str = ""
     uncharged: Cost = field(default_factory=Cost)
+    ladder: tuple[tuple[int, float], ...] = ()
+    renewal: tuple[int, float] | None = None
+    diagnostics: dict[str, float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
     @property
@@ -84,7 +87,7 @@ class Outcome:
             return 0
 
 
-class Run:
+class JobLoop:
     """One sampler on one target under one budget and seed.
 
     ``weighed``: some metric will ask the sampler of its own law (``CheckpointView.log_weights``).
@@ -125,17 +128,19 @@ class Run:
         self._account()
         return self.outcome
 
-    def after(self, ladder_cap: float) -> dict[str, Any]:
-        """Fields of the job's record that are read off the last state of a run that has one."""
-        if not self.outcome.done:
-            return {}
-        state, stage = self.outcome.state, self.stage
-        amortised = self.sampler.kind == "amortised"
-        found = {"ladder": stage.ladder(state, ladder_cap) if amortised else (),
-                 "renewal": stage.independent_steps(state),
-                 "diagnostics": stage.diagnostics(state)}
-        self._account()
-        return found
+    def read_off(self, ladder_cap: float) -> Outcome:
+        """The outcome, with what can be read off the last state where there is one.
+
+        Fresh draws are timed as long as one takes under ``ladder_cap`` seconds.
+        """
+        outcome, stage = self.outcome, self.stage
+        if outcome.done:
+            if self.sampler.kind == "amortised":
+                outcome.ladder = stage.ladder(outcome.state, ladder_cap)
+            outcome.renewal = stage.independent_steps(outcome.state)
+            outcome.diagnostics = stage.diagnostics(outcome.state)
+            self._account()
+        return outcome
 
     def spent(self) -> Cost:
         """Rows and seconds of training so far."""

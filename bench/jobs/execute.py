@@ -7,35 +7,38 @@ of it. A child leaves each result in the run's inbox, whole or not at all.
 from __future__ import annotations
 
 import os
-import resource
 import shutil
-import sys
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from bench.core.compilation import compiling
 from bench.core.errors import MissingPackage, UserError
-from bench.core.fingerprint import digest, fingerprint
 from bench.core.registry import load
 from bench.harness.budget import Budget
-from bench.harness.loop import CheckpointView, Run, probe
-from bench.harness.scoring import Scorer, Tell
+from bench.harness.floors import Floors
+from bench.harness.judge import Judge
+from bench.harness.loop import CheckpointView, JobLoop
+from bench.harness.scoring import Scorer
 from bench.harness.validation import hyperparameters, settled
+from bench.jobs.one_job import finished, play
 from bench.jobs.plan import job_facts
 from bench.suite.declarations import undeclared
 from metrics.base import Metric
-from results.records.schema import Job
+from results.records.arrays import save_arrays
+from results.records.schema import Checkpoint, Job, Measure
 from results.records.store import StoreError, submit
 from samplers.base import Sampler
 from targets.base import Target
 from targets.reference import Referenced
+
+#: Sends an event to the run.
+Tell = Callable[[dict[str, Any]], None]
 
 
 def steady_torch(threads: int) -> None:
@@ -106,11 +109,36 @@ def run_job(spec: dict[str, Any], seed: int, tell: Tell) -> Job:
     tell({"event": "start", "key": key})
     with not_the_samplers(key):
         target = make_target(spec["target"], common)
-        scorer = Scorer(spec, seed, target, make_metrics(common), tell)
+        scorer = make_scorer(spec, seed, target, tell)
         job = sample(spec, seed, target, scorer.see, bool(scorer.judge.log_weight_metrics))
-        submit(Path(common["folder"]), key, [*scorer.records, judged(job, scorer, target)])
+        leave(Path(common["folder"]), finished(job, scorer, target), scorer)
     tell({"event": "end", "key": key, "status": job.status})
     return job
+
+
+def make_scorer(spec: dict[str, Any], seed: int, target: Target, tell: Tell) -> Scorer:
+    """The judge of a job's checkpoints, with the floors in the run's folder; tells of each."""
+    common, label = spec["common"], spec["target"]["label"]
+    path = Path(common["folder"]) / "floors" / f"{label}.npz"
+    if target.has_reference and not path.exists():
+        raise StoreError(f"'{path}' is missing, and with it what exact samples score; "
+                         "make it again with --resume")
+    judge = Judge(target, label, make_metrics(common), seed, common["n"], Floors.read(path))
+
+    def on_checkpoint(record: Checkpoint, measures: list[Measure]) -> None:
+        tell({"event": "look", "key": record.key, "progress": record.progress,
+              "steps": record.steps, "spent": asdict(record.spent),
+              "values": {m.metric: m.value for m in measures if m.value is not None}})
+
+    return Scorer(spec["keys"][str(seed)], judge, common["n_curve"], on_checkpoint)
+
+
+def leave(folder: Path, job: Job, scorer: Scorer) -> None:
+    """Put the last points and the records of a job into the run's folder."""
+    if scorer.points is not None:
+        save_arrays(folder / "samples" / f"{job.key}.npz",
+                    {"points": scorer.points.float().cpu().numpy()})
+    submit(folder, job.key, [*scorer.records, job])
 
 
 @contextmanager
@@ -130,14 +158,8 @@ def not_the_samplers(key: str) -> Iterator[None]:
                         "please report it with what its log says") from error
 
 
-def judged(job: Job, scorer: Scorer, target: Target) -> Job:
-    """The job's record with what only the judging side knows."""
-    return replace(job, scoring_seconds=scorer.seconds, fingerprint=digest(fingerprint(target)))
-
-
 def sample(spec: dict[str, Any], seed: int, target: Target,
-           observe: Callable[[CheckpointView], None],
-           weighed: bool) -> Job:
+           observe: Callable[[CheckpointView], None], weighed: bool) -> Job:
     """The sampler's side of a job: run it while somebody observes; how it ended, what it cost."""
     common, facts = spec["common"], job_facts(spec, seed)
     try:
@@ -147,27 +169,11 @@ def sample(spec: dict[str, Any], seed: int, target: Target,
     facts["params"] = hyperparameters(sampler)
     if difference := undeclared(sampler, spec["sampler"]):
         return Job(**facts, status="failed", reason=difference)
-    run = Run(sampler, as_declared(target, spec["target"]), spec["target"]["label"],
-              Budget(facts["currency"], facts["budget"]), seed, common["n"], common["n_curve"],
-              weighed)
-    before = probe()
-    with compiling(common["compile"]):
-        outcome = run.go(observe, tuple(common["fractions"]))
-        after = run.after(common["ladder_cap"])
-    return Job(**facts, status=outcome.status, reason=outcome.reason, steps=outcome.steps,
-               updates=outcome.updates, train=outcome.train, draw=outcome.draw,
-               overshoot=outcome.overshoot, warmup_seconds=outcome.warmup_seconds,
-               graphs=outcome.compiling.graphs, compile_seconds=outcome.compiling.wall,
-               compile_note="; ".join(outcome.compiling.notes), uncharged=outcome.uncharged,
-               peak_memory_mb=_peak_memory_mb(target), probe=(before, probe()),
-               notes=outcome.notes, **after)
-
-
-def _peak_memory_mb(target: Target) -> float:
-    if target.device.type == "cuda":
-        return torch.cuda.max_memory_allocated(target.device) / 2**20
-    kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return kilobytes / (2**20 if sys.platform == "darwin" else 2**10)
+    loop = JobLoop(sampler, as_declared(target, spec["target"]), spec["target"]["label"],
+                   Budget(facts["currency"], facts["budget"]), seed, common["n"],
+                   common["n_curve"], weighed)
+    return play(loop, Job(**facts, status="ok"), observe, tuple(common["fractions"]),
+                common["compile"], common["ladder_cap"])
 
 
 def check_compiler(device: str) -> None:

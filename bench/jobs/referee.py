@@ -22,12 +22,19 @@ from torch import Tensor
 
 from bench.core.cost import Cost
 from bench.harness.loop import CheckpointView
-from bench.harness.scoring import Scorer, Tell
-from bench.jobs.execute import judged, make_metrics, make_target, not_the_samplers, sample
+from bench.jobs.execute import (
+    Tell,
+    leave,
+    make_scorer,
+    make_target,
+    not_the_samplers,
+    sample,
+)
+from bench.jobs.one_job import finished
 from bench.jobs.referee_tasks import END
 from results.records.arrays import read_arrays, save_arrays
 from results.records.schema import Job, dump, parse
-from results.records.store import StoreError, save, submit
+from results.records.store import StoreError, save
 from samplers.base import LogWeights
 from targets.base import Target
 from targets.sampling_only import sampling_only
@@ -70,11 +77,10 @@ def judge(spec: dict[str, Any], seed: int, tell: Tell) -> None:
     tell({"event": "start", "key": key})
     with not_the_samplers(key):
         target = make_target(spec["target"], common)
-        scorer = Scorer(spec, seed, target, make_metrics(common), tell)
+        scorer = make_scorer(spec, seed, target, tell)
         for path in sorted(played.glob("*.npz"), key=lambda path: int(path.stem)):
             scorer.see(_unpacked(read_arrays(path), target.device))
-        job = judged(_job(played / END), scorer, target)
-        submit(Path(common["folder"]), key, [*scorer.records, job])
+        leave(Path(common["folder"]), finished(_job(played / END), scorer, target), scorer)
     tell({"event": "end", "key": key, "status": "judged"})
 
 

@@ -105,7 +105,7 @@ def test_diagnostics_may_be_tensors_and_numpy_scalars() -> None:
              "e": float("nan"), 5: True}
     outcome, checkpoints, run = play(spoilt(diagnostics=lambda self, state: found))
     want = {"a": 1.5, "b": 2.5, "c": 3.0, "d": 4.0, "5": 1.0}
-    assert checkpoints[0].diagnostics == run.after(0.01)["diagnostics"] == want
+    assert checkpoints[0].diagnostics == run.read_off(0.01).diagnostics == want
     assert all(type(v) is float for v in checkpoints[0].diagnostics.values()) and not outcome.notes
 
 
@@ -139,8 +139,8 @@ def test_independent_steps_is_two_numbers(found: Any) -> None:
 def test_independent_steps_may_be_tensors() -> None:
     told = (torch.tensor(100), np.float64(7.5))
     _, _, run = play(spoilt(independent_steps=lambda self, state: told))
-    assert run.after(0.01)["renewal"] == (100, 7.5)
-    assert [type(v) for v in run.after(0.01)["renewal"]] == [int, float]
+    assert run.read_off(0.01).renewal == (100, 7.5)
+    assert [type(v) for v in run.read_off(0.01).renewal] == [int, float]
 
 
 @pytest.mark.parametrize(("verbs", "said"), [

@@ -23,7 +23,7 @@ from bench.core.compilation import CompileCost, compilable, compile_cost, compil
 from bench.core.errors import UserError
 from bench.core.registry import load
 from bench.harness.budget import Budget
-from bench.harness.loop import Run
+from bench.harness.loop import JobLoop
 from bench.jobs.execute import check_compiler
 from metrics.base import Evidence
 from results.records.schema import Job, parse
@@ -60,10 +60,11 @@ def backend(request: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 SIXTY = Budget("evals", 64 * 60)  # steps of 64 chains
 
 
-def run(sampler: Any, target: Target, seed: int = 0, budget: Budget = SIXTY) -> tuple[Any, Run]:
+def run(sampler: Any, target: Target, seed: int = 0, budget: Budget = SIXTY
+        ) -> tuple[Any, JobLoop]:
     """The whole loop: the last look, and the run."""
     checkpoints: list[Any] = []
-    made = Run(sampler, target, "t", budget, seed, 64, 64)
+    made = JobLoop(sampler, target, "t", budget, seed, 64, 64)
     made.go(checkpoints.append)
     return checkpoints[-1], made
 

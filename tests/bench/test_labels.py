@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from bench.core import registry
 from bench.core.errors import UserError
+from bench.jobs.floors import find_floors
 from bench.jobs.plan import job_key, job_tasks
-from bench.jobs.prepare import find_floors
 from bench.suite.labels import LONGEST
 from bench.suite.suite import read_suite
 from results.presentation.table import slug
@@ -108,8 +108,7 @@ def test_committed_floors_serve_the_defaults_alone() -> None:
     metrics = {"sliced_w2": registry.load("metrics", "sliced_w2"),
                "again": registry.load("metrics", "sliced_w2"),
                "few": registry.load("metrics", "sliced_w2", projections=2)}
-    common = {"n": 1000, "n_curve": 1000, "compile": False, "floor_draws": 5, "samplers": []}
-    floors, _ = find_floors(target, "gaussian", metrics, common)
+    floors = find_floors(target, "gaussian", metrics, {1000}, 5).draws
     assert len(floors["sliced_w2/1000"]) == len(floors["again/1000"]) == 1000  # committed
     assert len(floors["few/1000"]) == 5  # drawn: before, a name alone was enough
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from bench.core.density import Density
 from bench.core.errors import UserError
 from bench.harness.budget import Budget, parse_budget
-from bench.harness.loop import LEAST_UPDATES, CheckpointView, Run
+from bench.harness.loop import LEAST_UPDATES, CheckpointView, JobLoop
 from samplers.base import Sampler, initial_points, normal
 from targets.base import Target
 
@@ -60,9 +60,9 @@ class Walker(Sampler):
 
 
 def play(sampler: Sampler, budget: Budget, n: int = 64, fractions: Any = None
-         ) -> tuple[Run, list[CheckpointView]]:
+         ) -> tuple[JobLoop, list[CheckpointView]]:
     checkpoints: list[CheckpointView] = []
-    run = Run(sampler, Bell().to("cpu", torch.float32), "bell", budget, 3, n, min(n, 32))
+    run = JobLoop(sampler, Bell().to("cpu", torch.float32), "bell", budget, 3, n, min(n, 32))
     run.go(checkpoints.append, *([fractions] if fractions else []))
     return run, checkpoints
 
@@ -129,7 +129,7 @@ def test_the_clock_stands_while_somebody_looks() -> None:
         for _ in range(20):
             torch.linalg.svd(torch.randn(60, 60))
 
-    run = Run(Walker(rows=10), Bell().to("cpu", torch.float32), "bell",
+    run = JobLoop(Walker(rows=10), Bell().to("cpu", torch.float32), "bell",
               Budget("seconds", 0.1), 0, 64, 32)
     run.go(slow)
     assert run.outcome.train.seconds < 0.13

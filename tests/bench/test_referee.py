@@ -19,7 +19,7 @@ SPY = '''
 import gc, sys
 from dataclasses import dataclass
 from pathlib import Path
-import targets.base
+import bench.core.seal
 import torch
 from samplers.base import Sampler, initial_points
 from targets.base import Target
@@ -46,7 +46,7 @@ class Spy(Sampler):
         return 60, 10.0
 
     def diagnostics(self, state):
-        targets.base._sealed = False
+        bench.core.seal._sealed = False
         found = [t for t in gc.get_objects() if isinstance(t, Target)]
         able = 0
         for target in found:
@@ -149,7 +149,8 @@ def test_a_job_that_dies_apart_is_a_row_and_the_others_are_judged(tmp_path: Path
         ("raises", 1): "failed", ("good", 0): "ok", ("good", 1): "ok"}
 
 
-@pytest.mark.parametrize(("half", "broken"), [(referee.play, "sample"), (referee.judge, "Scorer")])
+@pytest.mark.parametrize(("half", "broken"), [(referee.play, "sample"),
+                                              (referee.judge, "make_scorer")])
 def test_a_fault_of_the_benchmark_is_no_sampler_s(half: Callable[..., None], broken: str,
                                                  tmp_path: Path,
                                                  monkeypatch: pytest.MonkeyPatch) -> None:

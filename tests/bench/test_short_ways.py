@@ -11,7 +11,7 @@ import torch
 from bench.core.registry import catalogue, load
 from bench.core.seal import SealedError, sealed
 from bench.harness.budget import Budget
-from bench.harness.loop import Run
+from bench.harness.loop import JobLoop
 from bench.harness.meter import Ledger, MeteredTarget
 from samplers.baselines.exact import Exact
 from targets.base import Target
@@ -60,5 +60,5 @@ def test_exact_points_are_for_our_own_baseline_alone() -> None:
     """The view with exact points was chosen by the sampler's name."""
     target = Gmm4().to("cpu", torch.float32)
     for sampler, may in ((Exact(), True), (Impostor(), False)):
-        run = Run(sampler, target, "gmm4", Budget("evals", 1e4), 0, 20, 20)
+        run = JobLoop(sampler, target, "gmm4", Budget("evals", 1e4), 0, 20, 20)
         assert hasattr(run.face, "sample") is may

@@ -16,6 +16,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from bench.harness.floors import Floors
 from bench.harness.judge import Judge
 from bench.harness.loop import CheckpointView
 from bench.harness.state_digest import CONTENT, digest, possessions
@@ -156,7 +157,7 @@ def test_a_fair_sampler_has_nothing_to_note() -> None:
     outcome, checkpoints, run = play(Fair())
     assert (outcome.status, outcome.notes, len(checkpoints)) == ("ok", (), 5)
     assert outcome.uncharged.score == 100, "the one step of the warm-up"
-    assert run.after(0.01)["renewal"] == (100, 10.0)
+    assert run.read_off(0.01).renewal == (100, 10.0)
 
 
 def test_points_to_weigh_are_none_of_the_reference(tmp_path: Path) -> None:
@@ -170,15 +171,15 @@ def test_points_to_weigh_are_none_of_the_reference(tmp_path: Path) -> None:
         return LogWeights(at_target=torch.zeros(n))
 
     judge = Judge(Bell().to("cpu", torch.float32), "bell", {"ess": EssForward()}, 0, 60,
-                  tmp_path / "none")
+                  Floors())
     seen: list[Estimate] = []
 
     def observe(checkpoint: CheckpointView) -> None:
         seen.extend(m for m in judge.measures("k", checkpoint, 30))  # type: ignore[misc]
 
-    from tests.support.hostile import Budget, Run
+    from tests.support.hostile import Budget, JobLoop
 
-    run = Run(spoilt(log_weights=log_weights), Bell().to("cpu", torch.float32), "bell",
+    run = JobLoop(spoilt(log_weights=log_weights), Bell().to("cpu", torch.float32), "bell",
               Budget("evals", 2000), 0, 60, 30, True)
     assert run.go(observe).status == "ok" and len(seen) == 6
     reference = judge.evidence.reference

@@ -15,11 +15,11 @@ import torch
 from torch import Tensor
 
 from bench.core.errors import UserError
-from bench.harness.judge import Judge, floors_of, left_out_of
+from bench.harness.floors import Floors
+from bench.harness.judge import Judge
 from bench.jobs.execute import run_job
 from bench.jobs.prepare import prepare_target
 from metrics.base import Estimate, Evidence, Metric
-from results.records.arrays import read_arrays
 from results.records.schema import Checkpoint, Job, Measure, parse
 from results.records.store import StoreError
 from tests.support.hostile import Bell, Fair, State, play, spoilt
@@ -104,9 +104,10 @@ def test_a_full_disk_is_nobody_s_failure() -> None:
 
 def test_the_judge_s_own_trouble_comes_out() -> None:
     """Before, an error of the judge was recorded as the sampler's."""
-    from tests.support.hostile import Budget, Run
+    from tests.support.hostile import Budget, JobLoop
 
-    run = Run(Fair(), Bell().to("cpu", torch.float32), "bell", Budget("evals", 2000), 0, 60, 30)
+    run = JobLoop(Fair(), Bell().to("cpu", torch.float32), "bell", Budget("evals", 2000), 0,
+                  60, 30)
     with pytest.raises(ZeroDivisionError):
         run.go(lambda checkpoint: 1 // 0)
 
@@ -143,11 +144,13 @@ class Bad(Metric):
 
 def judged(answer: Any, floors: Path) -> list[Measure]:
     measures: list[Measure] = []
-    judge = Judge(Bell().to("cpu", torch.float32), "bell", {"bad": Bad(answer)}, 0, 60, floors)
+    judge = Judge(Bell().to("cpu", torch.float32), "bell", {"bad": Bad(answer)}, 0, 60,
+                  Floors.read(floors))
     judge.warm_up()
-    from tests.support.hostile import Budget, Run
+    from tests.support.hostile import Budget, JobLoop
 
-    run = Run(Fair(), Bell().to("cpu", torch.float32), "bell", Budget("evals", 2000), 0, 60, 30)
+    run = JobLoop(Fair(), Bell().to("cpu", torch.float32), "bell", Budget("evals", 2000), 0,
+                  60, 30)
     assert run.go(lambda at: measures.extend(judge.measures("k", at, 30))).status == "ok"
     return measures
 
@@ -254,8 +257,8 @@ def test_a_metric_without_a_null_law_has_no_floor_and_says_so(
                             "target": target_spec("gaussian")})
     assert facts["floor_draws"] == {}
     path = tmp_path / "floors" / "gaussian.npz"
-    stored = read_arrays(path)
-    assert floors_of(stored) == {} and why in left_out_of(stored)["theirs/60"]
+    stored = Floors.read(path)
+    assert stored.draws == {} and why in stored.left_out["theirs/60"]
 
 
 def test_a_metric_with_a_programming_error_refuses_the_run_by_name(

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from bench.core.registry import load
 from bench.harness.budget import Budget
-from bench.harness.loop import Run
+from bench.harness.loop import JobLoop
 from bench.suite.suite import read_preset
 from metrics.base import Evidence
 from samplers.diffusion import energy_matching as dem
@@ -415,7 +415,7 @@ def test_presets_learn(name: str, preset: str, where: str, evals: float) -> None
     target = load("targets", where, **parameters).to("cpu", torch.float32)
     sampler = load("samplers", name, **read_preset(preset)[name])
     checkpoints: list[Any] = []
-    Run(sampler, target, where, Budget("evals", evals), 0, 1000,
+    JobLoop(sampler, target, where, Budget("evals", evals), 0, 1000,
         1000).go(checkpoints.append, (1.0,))
     metric, evidence = load("metrics", "mmd"), Evidence(target, target.sample(1000, generator(9)))
     start = target.scale * torch.randn((1000, 2), generator=generator(1))

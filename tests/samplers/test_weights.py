@@ -14,8 +14,9 @@ from bench.commands.parser import main
 from bench.core import registry
 from bench.core.density import Density
 from bench.harness.budget import Budget
+from bench.harness.floors import Floors
 from bench.harness.judge import Judge
-from bench.harness.loop import Run
+from bench.harness.loop import JobLoop
 from metrics.base import Evidence
 from results.records.schema import Job
 from results.records.store import read
@@ -122,13 +123,13 @@ class Knowing(Sampler):
                           for y in (x, points)))
 
 
-def test_the_harness_asks_and_nobody_pays(tmp_path: Path) -> None:
+def test_the_harness_asks_and_nobody_pays() -> None:
     target = registry.load("targets", "gaussian").to("cpu", torch.float32)
     names = ("elbo", "eubo", "log_z_error", "fisher_relative", "mmd")
     judge = Judge(target, "gaussian", {m: registry.load("metrics", m) for m in names}, 0, 100,
-                  tmp_path / "none")
+                  Floors())
     checkpoints = []
-    run = Run(Knowing(), target, "gaussian", Budget("evals", 1000), 0, 100, 50)
+    run = JobLoop(Knowing(), target, "gaussian", Budget("evals", 1000), 0, 100, 50)
     outcome = run.go(lambda at: checkpoints.append(judge.measures("k", at, 50)), (0.5, 1.0))
     assert outcome.train.density == 1000 and outcome.draw.evaluations() == 0
     for measures in checkpoints:  # the density's score is not told, so one metric stays silent

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from bench.core.density import Density
 from bench.harness.budget import Budget
-from bench.harness.loop import CheckpointView, Outcome, Run
+from bench.harness.loop import CheckpointView, JobLoop, Outcome
 from samplers.base import Sampler, initial_points, normal
 from targets.base import Target
 
@@ -63,7 +63,7 @@ class Fair(Sampler):
 
 def play(sampler: Sampler, target: Target | None = None, evals: float = 2000, seed: int = 3,
          dtype: torch.dtype = torch.float32, weighed: bool = False
-         ) -> tuple[Outcome, list[CheckpointView], Run]:
+         ) -> tuple[Outcome, list[CheckpointView], JobLoop]:
     """The whole run of a sampler: how it went, what was looked at, the run."""
     looks: list[CheckpointView] = []
 
@@ -72,8 +72,8 @@ def play(sampler: Sampler, target: Target | None = None, evals: float = 2000, se
         if weighed:
             look.log_weights(20, torch.zeros(20, 2, dtype=dtype))
 
-    run = Run(sampler, (target or Bell()).to("cpu", dtype), "bell", Budget("evals", evals), seed,
-              60, 30, weighed)
+    run = JobLoop(sampler, (target or Bell()).to("cpu", dtype), "bell", Budget("evals", evals),
+                  seed, 60, 30, weighed)
     return run.go(observe), looks, run
 
 
