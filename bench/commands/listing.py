@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from bench.conformance.exemptions import EXEMPTIONS
+from bench.core.entry import KINDS, Entry
 from bench.core.errors import UserError, nearest
-from bench.core.registry import KINDS, Entry, catalogue, missing
+from bench.core.registry import catalogue, missing
 from bench.suite.schema import describe, suite_names
 from results.presentation.console import grid, open_console
 from results.presentation.table import Cell, Column, Table

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from bench.conformance.exemptions import EXEMPTIONS
-from bench.core.registry import Entry, find
+from bench.core.entry import Entry
+from bench.core.registry import find
 from bench.harness.budget import Budget, parse_budget
 from bench.jobs.pool import Task
 from bench.jobs.provenance import provenance

@@ -23,8 +23,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from bench.core.entry import KINDS
 from bench.core.places import ROOT
-from bench.core.registry import KINDS, distribution, find
+from bench.core.plugins import distribution
+from bench.core.registry import find
 from bench.jobs.machine import physical_memory
 from bench.suite.suite import Suite
 

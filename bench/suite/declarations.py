@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from bench.core.entry import Entry
 from bench.core.errors import UserError, nearest
-from bench.core.registry import Entry
 
 KINDS = ("amortised", "continuing", "one-shot", "control")
 FAMILIES = ("mcmc", "particles", "diffusion", "flow", "one-step", "control")

@@ -16,8 +16,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from bench.core.entry import Entry
 from bench.core.errors import UserError
-from bench.core.registry import Entry, catalogue, load
+from bench.core.registry import catalogue, load
 from bench.harness import validation as border
 from bench.suite.declarations import FAMILIES, KINDS, check_declared, undeclared
 from samplers.base import Family, Kind, LogWeights

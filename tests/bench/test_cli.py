@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from bench.commands.parser import main
+from bench.core.entry import KINDS
 from bench.core.places import ROOT
-from bench.core.registry import KINDS, catalogue, default_metrics
+from bench.core.registry import catalogue, default_metrics
 
 
 def bench(*words: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:

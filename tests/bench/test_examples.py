@@ -20,7 +20,7 @@ from bench.commands.parser import main
 from bench.core.density import NoGradient
 from bench.core.errors import UserError
 from bench.core.places import ROOT
-from bench.core.registry import catalogue, load, read_plugin, unnamed
+from bench.core.registry import catalogue, load
 from bench.harness.meter import Ledger, MeteredTarget
 from results.records.schema import Job, Measure
 from results.records.store import read
@@ -131,45 +131,6 @@ def test_constructor_arguments_are_parameters(plugin: Path) -> None:
     assert mean == pytest.approx(5.0, abs=1e-3)
     with pytest.raises(UserError, match="no parameter 'shap'; did you mean 'shape'"):
         load("targets", "rate", plugin, shap=5.0)
-
-
-def test_parameters_are_those_of_the_constructor(tmp_path: Path) -> None:
-    path = tmp_path / "several.py"
-    path.write_text("""
-from dataclasses import dataclass
-import targets as t
-from targets import Target as Density
-
-class _Base(t.Target):
-    def __init__(self, a: int = 1, *, b=2): ...
-class More(_Base):
-    name = "more"
-    def __init__(self, c=3, **rest): super().__init__(**rest)
-@dataclass(frozen=True)
-class Fields(_Base):
-    name = "fields"
-    d: float = 4.0
-class Alias(Density):
-    name, dim = "alias", 2
-    e: int = 5
-""")
-    found = {e.name: list(e.parameters) for e in read_plugin(path)}
-    assert found == {"more": ["a", "b", "c"], "fields": ["d"], "alias": []}
-
-
-@pytest.mark.parametrize("name", ["", "    name = 'a' + 'b'\n", "    name = f'{1}'\n"])
-def test_a_class_without_a_name_is_an_error_with_its_line(tmp_path: Path, name: str) -> None:
-    path = tmp_path / "nameless.py"
-    path.write_text("from targets import Target\nclass A(Target):\n    name = 'a'\n\n"
-                    f"class Lost(Target):\n    dim = 2\n{name}")
-    with pytest.raises(UserError, match="line 5: class Lost has no name"):
-        read_plugin(path)
-
-
-def test_no_class_of_ours_is_lost() -> None:
-    files = [path for kind in ("samplers", "targets", "metrics")
-             for path in (ROOT / kind).rglob("*.py") if path.stem not in ("base", "__init__")]
-    assert [found for path in files for found in unnamed(path)] == []
 
 
 @pytest.mark.parametrize("law", LAWS)

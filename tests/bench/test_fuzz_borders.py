@@ -29,7 +29,7 @@ from rich.console import Console
 from bench.core.cost import Cost
 from bench.core.errors import UserError
 from bench.core.exits import printable
-from bench.core.registry import read_plugin
+from bench.core.plugins import imported_entries
 from bench.harness.attribution import Ended
 from bench.harness.validation import number, plain, points
 from bench.jobs.channel import understood
@@ -272,10 +272,10 @@ def test_plugins(times: int, tally: Counter[str], tmp_path: Path) -> None:
     made: list[Path] = []
 
     def check(data: bytes) -> str:
-        made.append(tmp_path / f"{len(made)}.py")  # files are read once
+        made.append(tmp_path / f"fuzzed{len(made)}.py")  # files are imported once
         made[-1].write_bytes(data)
         try:
-            assert read_plugin(made[-1])
+            assert imported_entries(made[-1])
         except UserError as error:
             return refused(error)
         return "read"
