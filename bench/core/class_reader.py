@@ -61,13 +61,12 @@ def read_entries(path: Path, module_name: str) -> list[Entry]:
     return found
 
 
-def unnamed(path: Path) -> list[tuple[str, int]]:
-    """Classes of a kind, with their lines, that have no readable name and serve no other class."""
+def unreadable_names(path: Path) -> list[tuple[str, int]]:
+    """Classes of a kind, with their lines, whose ``name`` is there and no literal."""
     module = _read(path)
-    bases = {base for c in module.classes.values() for base in c.bases}
     return [(cls, info.node.lineno) for cls, info in module.classes.items()
-            if _kind_of(module, cls) and cls not in bases and not cls.startswith("_")
-            and not isinstance(info.attributes.get("name"), str)]
+            if _kind_of(module, cls) and "name" in info.attributes
+            and not isinstance(info.attributes["name"], str)]
 
 
 @cache

@@ -11,15 +11,17 @@ from __future__ import annotations
 import ast
 import importlib.metadata
 import importlib.util
+import os
 import subprocess
 import sys
 import tempfile
+import zlib
 from dataclasses import asdict
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from bench.core.class_reader import read_entries, unnamed
+from bench.core.class_reader import read_entries, unreadable_names
 from bench.core.entry import Entry
 from bench.core.errors import UserError
 from bench.core.imported_classes import entries_of
@@ -78,7 +80,8 @@ def said(error: BaseException) -> str:
 
 
 def _module_name(path: Path) -> str:
-    return f"sampler_bench_plugin_{path.stem}"
+    """One name for one file: two plugins in two folders may be called alike."""
+    return f"sampler_bench_plugin_{path.stem}_{zlib.crc32(os.fsencode(path)):08x}"
 
 
 def _check_source(path: Path) -> None:
@@ -144,10 +147,10 @@ def installed_entries() -> list[Entry]:
         if spec is None or not spec.origin:
             continue
         path = Path(spec.origin)
-        for cls, line in unnamed(path):
-            raise UserError(f"installed plugin '{point.value}', line {line} of '{path}': class "
-                            f"{cls} has no name that can be read without importing it; give it a "
-                            "literal name = \"...\", or put an underscore in front of it")
+        for cls, line in unreadable_names(path):
+            raise UserError(f"installed plugin '{point.value}', line {line} of '{path}': the name "
+                            f"of class {cls} cannot be read without importing it; write name = "
+                            "\"...\" as plain text")
         found += read_entries(path, point.module)
     return found
 

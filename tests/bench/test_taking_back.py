@@ -32,7 +32,8 @@ class Mine(Target):
     def log_prob(self, x):
         return -(x ** 2).sum(-1)
 """
-BROKEN = "import nowhere_to_be_found\n" + GOOD
+#: Can be read, and not be made.
+BROKEN = GOOD + "    def __init__(self): raise OSError('no data')\n"
 
 
 @pytest.fixture
@@ -45,7 +46,7 @@ def words(tmp_path: Path) -> list[str]:
 
 def test_resume_never_deletes(tmp_path: Path, words: list[str], monkeypatch: pytest.MonkeyPatch,
                               capsys: pytest.CaptureFixture[str]) -> None:
-    """Killed before its first job, then resumed while the plugin cannot be imported."""
+    """Killed before its first job, then resumed while its target cannot be made."""
     out = tmp_path / "run"
 
     def killed(*_: object) -> None:
