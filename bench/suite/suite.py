@@ -14,7 +14,7 @@ from typing import Any
 
 from bench.core.errors import UserError, unknown
 from bench.core.places import PRESETS
-from bench.core.registry import check_parameters, default_metrics, find
+from bench.core.registry import catalogue, check_parameters, default_metrics, find
 from bench.harness.budget import Budget, parse_budget
 from bench.suite.labels import check_labels
 from bench.suite.schema import (
@@ -103,6 +103,7 @@ def read_suite(name: str, plugin: Path | None = None, only_samplers: str | None 
     path = find_file(name)
     raw = parse(path)
     check_keys(path, raw)
+    catalogue(plugin)  # first of all: what is wrong with a plugin is no mistake in the suite
     samplers = _choose("samplers", read_specs(path, "samplers", raw["samplers"], plugin),
                        only_samplers, plugin)
     named = raw.get("controls", ["exact", "prior", "idle"])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -57,7 +58,8 @@ for size in (1, 2):
 
 
 @pytest.mark.parametrize("read", [read_plugin, imported_entries])
-def test_names_and_attributes_are_those_of_the_imported_classes(tmp_path: Path, read) -> None:
+def test_names_and_attributes_are_those_of_the_imported_classes(
+        tmp_path: Path, read: Callable[[Path], list[Entry]]) -> None:
     found = named(read(written(tmp_path, COMPUTED)))
     assert set(found) == {"ring", "wide_ring", "made1", "made2"}
     assert found["ring"].attributes["dim"] == 2 and found["ring"].attributes["scale"] == 3.0
