@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from bench.core.log_weights import effective_size, normalised
 from targets.base import Target
 
 FREEDOM = 10  # degrees of freedom of the t that proposes: tails heavier than a normal prior's
@@ -77,11 +78,6 @@ def log_student(frame: Frame, w: Tensor) -> Tensor:
     return constant - 0.5 * (k + d) * torch.log1p(frame.find(w).square().sum(1) / k)
 
 
-def effective(log_weights: Tensor) -> float:
-    """Effective number of weighted points, (sum w)^2 / sum w^2."""
-    return float(torch.softmax(log_weights, 0).square().sum().reciprocal())
-
-
 def adapted_proposal(target: Target, rng: torch.Generator, rounds: int = 8) -> Frame:
     """A frame for importance sampling that owes the chains nothing.
 
@@ -92,9 +88,9 @@ def adapted_proposal(target: Target, rng: torch.Generator, rounds: int = 8) -> F
     for _ in range(rounds):
         w, log_q = student(frame, 50_000, rng)
         log_weights, power = target.log_prob(w) - log_q, 1.0
-        while effective(power * log_weights) < 40 * target.dim:
+        while effective_size(normalised(power * log_weights)) < 40 * target.dim:
             power *= 0.9
-        frame = Frame.of(w, torch.softmax(power * log_weights, 0))
+        frame = Frame.of(w, normalised(power * log_weights))
     return frame
 
 

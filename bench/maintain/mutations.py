@@ -78,11 +78,11 @@ DRILLS = (
           (("second = 2.0 * (gap", "second = -2.0 * (gap"),)),
     Drill("idem_weights", "idem", "K samples evaluated, a tenth of them used",
           "samplers/learning/smoothed_score.py",
-          (("        w = softmax(log_p.view(len(at), count))\n"
+          (("        w = normalised(log_p.view(len(at), count))\n"
             "        scores[",
             "        unused = torch.arange(max(1, count // 10), count)\n"
             "        log_p = log_p.view(len(at), count).index_fill(1, unused, -torch.inf)\n"
-            "        w = softmax(log_p)\n"
+            "        w = normalised(log_p)\n"
             "        scores["),)),
     Drill("idem_samples", "idem", "a tenth of the K samples",
           "samplers/diffusion/energy_matching.py",

@@ -27,8 +27,9 @@ import torch
 from torch import Tensor
 
 from bench.core.fingerprint import fingerprint
+from bench.core.log_weights import effective_size, log_mean_exp, normalised
 from bench.core.registry import load, own
-from bench.maintain.importance import Frame, adapted_proposal, bridge, effective, laplace, student
+from bench.maintain.importance import Frame, adapted_proposal, bridge, laplace, student
 from bench.maintain.long_runs import CHAINS, Run, features, run
 from targets.base import Target
 from targets.posteriors.reference_pool import DATA
@@ -68,12 +69,12 @@ def by_importance(target: Target, rng: torch.Generator) -> tuple[Tensor, Tensor,
     """Features' means and standard errors, log Z and the effective share of the draws."""
     w, log_q = student(adapted_proposal(target, rng), DRAWS, rng)
     log_weights = target.log_prob(w) - log_q
-    share = torch.softmax(log_weights, 0)
+    share = normalised(log_weights)
     parts = list(zip(w.split(5000), share.split(5000), strict=True))
     mean = torch.stack([p @ features(target, x) for x, p in parts]).sum(0)
     square = [p.square() @ (features(target, x) - mean).square() for x, p in parts]
-    log_z = float(torch.logsumexp(log_weights, 0)) - math.log(DRAWS)
-    return mean, torch.stack(square).sum(0).sqrt(), log_z, effective(log_weights) / DRAWS
+    log_z = float(log_mean_exp(log_weights))
+    return mean, torch.stack(square).sum(0).sqrt(), log_z, float(effective_size(share)) / DRAWS
 
 
 def by_bridge(target: Target, runs: Sequence[Run], rng: torch.Generator) -> tuple[float, float]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 from torch import Tensor
 
+from bench.core.log_weights import log_mean_exp
 from metrics.base import Estimate, Evidence
-from metrics.importance.log_weight_metric import LogWeightMetric, log_mean_exp, weights
+from metrics.importance.log_weight_metric import LogWeightMetric, weights
 from targets.base import Target
 
 
@@ -35,5 +35,5 @@ class EssForward(LogWeightMetric):
     def estimate(self, x: Tensor, evidence: Evidence) -> Estimate:
         """A share, from 0 to 1."""
         log_w = weights(evidence, "at_target")
-        size = math.exp(-log_mean_exp(log_w)[0] - log_mean_exp(-log_w)[0])
+        size = float((-log_mean_exp(log_w) - log_mean_exp(-log_w)).exp())
         return Estimate(1.0 - size, None, (size,))

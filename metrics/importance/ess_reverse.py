@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from bench.core.log_weights import effective_size, normalised
 from metrics.base import Estimate, Evidence
 from metrics.importance.log_weight_metric import LogWeightMetric, weights
 from targets.base import Target
@@ -33,6 +34,5 @@ class EssReverse(LogWeightMetric):
     def estimate(self, x: Tensor, evidence: Evidence) -> Estimate:
         """A share, from 0 to 1."""
         log_w = weights(evidence, "at_draws")
-        w = (log_w - log_w.max()).exp()
-        size = float(w.sum().square() / (len(w) * w.square().sum()))
+        size = float(effective_size(normalised(log_w))) / len(log_w)
         return Estimate(1.0 - size, None, (size,))

@@ -58,12 +58,3 @@ def known_log_z(evidence: Evidence) -> float:
     if evidence.target.log_z is None:
         raise ValueError("the target's log Z is not known")
     return evidence.target.log_z
-
-
-def log_mean_exp(log_w: Tensor) -> tuple[float, float]:
-    """log of the mean of exp, and its standard error by the delta method (independent weights)."""
-    n = len(log_w)
-    top = float(log_w.max())
-    w = (log_w - top).exp()
-    mean = float(w.mean())
-    return top + math.log(mean), float(w.std()) / mean / math.sqrt(n)

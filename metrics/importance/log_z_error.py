@@ -6,14 +6,9 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from bench.core.log_weights import LogWeights
+from bench.core.log_weights import LogWeights, log_z_with_error
 from metrics.base import Estimate, Evidence
-from metrics.importance.log_weight_metric import (
-    LogWeightMetric,
-    known_log_z,
-    log_mean_exp,
-    weights,
-)
+from metrics.importance.log_weight_metric import LogWeightMetric, known_log_z, weights
 
 
 @dataclass(frozen=True)
@@ -41,5 +36,6 @@ class LogZError(LogWeightMetric):
     def estimate(self, x: Tensor, evidence: Evidence) -> Estimate:
         """An absolute error, in nats."""
         assert evidence.log_weights is not None
-        found, se = evidence.log_weights.log_z or log_mean_exp(weights(evidence, "at_draws"))
+        found, se = evidence.log_weights.log_z or log_z_with_error(
+            weights(evidence, "at_draws"))
         return Estimate(abs(found - known_log_z(evidence)), se, (found,))

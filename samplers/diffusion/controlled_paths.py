@@ -40,7 +40,8 @@ import torch
 from torch import Tensor, nn
 
 from bench.core.density import Density
-from samplers.base import LogWeights, Sampler, normal
+from bench.core.log_weights import LogWeights
+from samplers.base import Sampler, normal
 from samplers.diffusion.control_network import Control
 from samplers.diffusion.energy_matching import clipped
 from samplers.learning.networks import adam, in_blocks

@@ -35,12 +35,12 @@ import torch
 from torch import Tensor
 
 from bench.core.density import Density
+from bench.core.log_weights import normalised, systematic
+from samplers.base import uniform
 from samplers.flow.coupling_layers import CouplingFlow, carried, descend
 from samplers.flow.flow_sampler import FlowSampler, FlowState
 from samplers.learning.networks import adam
 from samplers.mcmc.mala import Mala, MalaState
-from samplers.one_step.proposal_pool import systematic
-from samplers.transitions.weights import softmax
 
 
 @dataclass
@@ -121,7 +121,7 @@ class BoltzmannGenerator(FlowSampler):
             return super().draw(target, state, n, rng)
         x, log_q = state.flow.sample_in_blocks(target, self.candidates * n, rng)
         log_w = (target.log_prob(x) - log_q).nan_to_num(-torch.inf, -torch.inf, -torch.inf)
-        return x[systematic(softmax(log_w), n, target, rng)]
+        return x[systematic(normalised(log_w), n, uniform(target, (1,), rng))]
 
     def diagnostics(self, state: BoltzmannState) -> dict[str, float]:
         """Both losses of the last batch, and how the chains do."""

@@ -39,6 +39,7 @@ import torch
 from torch import Tensor
 
 from bench.core.density import Density
+from bench.core.log_weights import effective_size, normalised
 from samplers.flow.coupling_layers import CouplingFlow, descend
 from samplers.flow.flow_ais import Points, random_walk, trajectory
 from samplers.flow.flow_sampler import FlowSampler
@@ -181,7 +182,6 @@ class Fab(FlowSampler):
         if state.loss is not None:
             found["loss"] = float(state.loss)
         if state.rate is not None:
-            w = torch.softmax(state.log_w, dim=0)
-            found |= {"acceptance": float(state.rate),
-                      "ais_ess": 1.0 / float(w.square().sum()) / len(w)}
+            found["acceptance"] = float(state.rate)
+            found["ais_ess"] = float(effective_size(normalised(state.log_w))) / len(state.log_w)
         return found

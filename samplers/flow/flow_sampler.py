@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from bench.core.density import Density
-from samplers.base import LogWeights, Sampler
+from bench.core.log_weights import LogWeights
+from samplers.base import Sampler
 from samplers.flow.coupling_layers import CouplingFlow
 
 

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from bench.core.density import Density
+from bench.core.log_weights import effective_size, normalised
 from samplers.base import normal
-from samplers.transitions.weights import effective_size, softmax
 
 #: Rows of perturbations evaluated at once.
 BLOCK = 1 << 15
@@ -30,9 +30,9 @@ def monte_carlo_score(target: Density, x: Tensor, sigma: float, count: int,
         at = x[start:start + rows]
         e = normal(target, (len(at), count, target.dim), rng)
         u = torch.add(at.unsqueeze(1), e, alpha=sigma)
-        w = softmax(target.log_prob(u.flatten(0, 1)).view(len(at), count))
+        w = normalised(target.log_prob(u.flatten(0, 1)).view(len(at), count))
         moved[start:start + rows] = (w.unsqueeze(1) @ e).squeeze(1)
-        sizes.append(effective_size(w) * len(at))
+        sizes.append(effective_size(w).mean() * len(at))
     return moved.div_(sigma), torch.stack(sizes).sum() / len(x)
 
 
@@ -51,9 +51,9 @@ def gradient_score(target: Density, x: Tensor, widths: Tensor, count: int, rng: 
         at, width = x[start:start + rows], widths[start:start + rows].unsqueeze(1)
         u = at.unsqueeze(1) + width * normal(target, (len(at), count, target.dim), rng)
         log_p, score = target.log_prob_and_score(unit * u.flatten(0, 1))
-        w = softmax(log_p.view(len(at), count))
+        w = normalised(log_p.view(len(at), count))
         scores[start:start + rows] = (w.unsqueeze(1) @ score.view_as(u)).squeeze(1)
-        sizes.append(effective_size(w) * len(at))
+        sizes.append(effective_size(w).mean() * len(at))
     return unit * scores, torch.stack(sizes).sum() / len(x)
 
 

@@ -45,7 +45,8 @@ from torch import Tensor
 
 from bench.core.compilation import compilable
 from bench.core.density import Density
-from samplers.base import LogWeights, initial_points, normal, on_host, uniform
+from bench.core.log_weights import LogWeights
+from samplers.base import initial_points, normal, on_host, uniform
 from samplers.mcmc.adapted_chains import AdaptedChains
 from samplers.mcmc.temperature_ladder import Ladder, log_ratio
 from samplers.transitions.history import History

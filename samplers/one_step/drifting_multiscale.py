@@ -69,7 +69,8 @@ import torch
 from torch import Tensor
 
 from bench.core.density import Density
-from samplers.base import Sampler, initial_points, normal
+from bench.core.log_weights import effective_size, normalised, systematic
+from samplers.base import Sampler, initial_points, normal, uniform
 from samplers.diffusion.energy_matching import follow
 from samplers.learning.networks import adam, in_blocks
 from samplers.mcmc.mala import Mala, MalaState
@@ -83,7 +84,7 @@ from samplers.one_step.codes import (
     responsibilities,
 )
 from samplers.one_step.kernels import misfits, smoothed_score
-from samplers.one_step.proposal_pool import Window, systematic
+from samplers.one_step.proposal_pool import Window
 from samplers.one_step.target_drift import (
     ESTIMATORS,
     Estimator,
@@ -91,7 +92,6 @@ from samplers.one_step.target_drift import (
     TargetSide,
     target_side,
 )
-from samplers.transitions.weights import effective_size, softmax
 
 SamplerSide = Literal["fresh", "self_exclusive", "self_inclusive"]
 Normalisation = Literal["score", "width", "square"]
@@ -225,7 +225,7 @@ class DriftingMultiscale(Sampler):
             y = self._push(target, state.generator, y_code, rng)
             pool = state.side.gather(target, self._centres(target, state, y, progress, rng),
                                      state.widths, rng)
-        x_code = systematic(state.mass, self.batch, target, rng)
+        x_code = systematic(state.mass, self.batch, uniform(target, (1,), rng))
         x = self._push(target, state.generator, x_code, rng)
         with torch.no_grad():
             drift = self._drift(target, state, x.detach(), y, rng)
@@ -265,7 +265,7 @@ class DriftingMultiscale(Sampler):
         if state.pool_ess is not None:
             found["pool_ess"] = float(state.pool_ess)
         if isinstance(state.side, Resampled) and state.updates:
-            found["window_ess"] = float(effective_size(softmax(state.side.window.log_weights)))
+            found["window_ess"] = float(effective_size(normalised(state.side.window.log_weights)))
         found["main_width"] = s = state.widths.main()
         found["codes_in_use"] = float(state.mass.square().sum().reciprocal())
         u, y = state.side.points, state.support

@@ -18,7 +18,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from samplers.transitions.weights import FLOOR
+from bench.core.log_weights import FLOOR
 
 #: Up to this dimension distances are summed coordinate by coordinate, which is quicker than cdist.
 _FEW = 6

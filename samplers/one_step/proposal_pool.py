@@ -32,10 +32,10 @@ import torch
 from torch import Tensor
 
 from bench.core.density import Density
+from bench.core.log_weights import FLOOR, effective_size, normalised, systematic
 from samplers.base import normal, uniform
 from samplers.one_step.bandwidths import Bandwidths
 from samplers.one_step.kernels import log_densities
-from samplers.transitions.weights import FLOOR, effective_size, softmax
 
 
 @dataclass(frozen=True)
@@ -48,26 +48,18 @@ class Pool:
     efficiency: Tensor
 
 
-def systematic(weights: Tensor, n: int, target: Density, rng: torch.Generator) -> Tensor:
-    """n indices whose counts differ from n x weights by less than one, in order."""
-    steps = torch.arange(n, device=target.device, dtype=torch.float64)
-    edges = weights.double().cumsum(0)
-    marks = (steps + uniform(target, (1,), rng).double()) / n * edges[-1]
-    return torch.searchsorted(edges, marks).clamp_max_(len(weights) - 1)
-
-
 def propose(target: Density, centres: Tensor, widths: Bandwidths, rng: torch.Generator) -> Pool:
     """One point from each centre, and its weight: m density rows."""
     m, dim = centres.shape
     order = torch.randperm(m, generator=rng, device=target.device)
-    rung = systematic(widths.weights, m, target, rng)[order]
+    rung = systematic(widths.weights, m, uniform(target, (1,), rng))[order]
     ladder = torch.tensor(widths.widths, device=target.device, dtype=target.dtype)
     u = centres + ladder[rung].unsqueeze(1) * normal(target, (m, dim), rng)
     parts = log_densities(u, centres, list(widths.widths)) + widths.weights.log()
     log_q = parts.logsumexp(dim=1)
     log_b = target.log_prob(u) - log_q
     log_b = log_b.nan_to_num(-torch.inf, neginf=-torch.inf, posinf=-torch.inf)
-    b = softmax(log_b)
+    b = normalised(log_b)
     by_rung = (parts - log_q.unsqueeze(1)).clamp_min_(FLOOR).exp_()
     return Pool(u, log_b, b @ by_rung, effective_size(b) / m)
 

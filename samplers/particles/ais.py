@@ -38,9 +38,9 @@ import torch
 from torch import Tensor
 
 from bench.core.density import Density
-from samplers.base import LogWeights, Sampler, initial_points
-from samplers.particles.annealed_particles import At, log_ratio, move, place, redrawn, with_error
-from samplers.transitions.weights import effective_size, softmax
+from bench.core.log_weights import LogWeights, effective_size, log_z_with_error, normalised
+from samplers.base import Sampler, initial_points
+from samplers.particles.annealed_particles import At, log_ratio, move, place, redrawn
 
 
 @dataclass(frozen=True)
@@ -140,7 +140,7 @@ class Ais(Sampler):
               rng: torch.Generator) -> LogWeights:
         """The weights of all particles, which are independent, and log Z by their mean."""
         log_w = state.log_weights()
-        return LogWeights(at_draws=log_w, log_z=with_error(log_w))
+        return LogWeights(at_draws=log_w, log_z=log_z_with_error(log_w))
 
     def independent_steps(self, state: AisState) -> tuple[int, float]:
         """(particles, the steps of the whole run: a fresh set is a fresh run)."""
@@ -149,7 +149,7 @@ class Ais(Sampler):
     def diagnostics(self, state: AisState) -> dict[str, float]:
         """beta, step size, acceptance of the scouts, effective size and estimate of log Z."""
         log_w = state.log_weights()
-        log_z, se = with_error(log_w)
+        log_z, se = log_z_with_error(log_w)
         return {"beta": state.beta, "step_size": float(state.log_eps.exp()),
                 "acceptance": float(state.acceptance), "log_z": log_z, "log_z_se": se,
-                "ess": float(effective_size(softmax(log_w)))}
+                "ess": float(effective_size(normalised(log_w)))}

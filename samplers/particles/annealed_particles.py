@@ -13,12 +13,7 @@ it is whatever the step. The step is common to all and follows the acceptance a 
 which forgets at once, since the best step shrinks along the path. Particles keep log p~ and its
 score, so that weights and another beta cost no evaluation.
 
-Systematic resampling takes the particles at the points (u + i) / n of the cumulated normalised
-weights, with a single u ~ U[0, 1): particle j comes floor(n w_j) or ceil(n w_j) times, n w_j times
-in the mean.
-
 References. R. Neal, Annealed importance sampling, Statistics and Computing 11 (2001), eq. 3;
-J. Carpenter, P. Clifford, P. Fearnhead, IEE Proc. Radar 146 (1999), for systematic resampling;
 W. Gilks, C. Berzuini, JRSS B 63 (2001), for moves after resampling; A. Jasra et al., Scand. J.
 Stat. 38 (2011), for the next beta by bisection of the effective size.
 """
@@ -33,11 +28,11 @@ from torch import Tensor
 
 from bench.core.compilation import compilable
 from bench.core.density import Density
+from bench.core.log_weights import effective_size, normalised, systematic
 from samplers.base import normal, uniform
 from samplers.mcmc.hmc import leapfrog
 from samplers.transitions.history import choose
 from samplers.transitions.metropolis import metropolis, moved
-from samplers.transitions.weights import effective_size, softmax
 
 #: Half-width of the random step, relative, as in samplers/mcmc/hmc.py.
 JITTER = 0.5
@@ -122,14 +117,6 @@ def move(target: Density, at: At, beta: float, log_eps: Tensor, steps: int,
     return (x, log_p, score), accepted
 
 
-def systematic(log_weights: Tensor, n: int, u: Tensor) -> Tensor:
-    """Indices of n particles of each population: (m, N) -> (m, n), with u of shape (m, 1)."""
-    edges = softmax(log_weights.double()).cumsum(1)
-    edges = edges / edges[:, -1:]
-    ticks = (u.double() + torch.arange(n, device=u.device)) / n
-    return torch.searchsorted(edges, ticks, right=True).clamp_max(log_weights.shape[1] - 1)
-
-
 def next_beta(beta: float, g: Tensor, share: float) -> float:
     """Where the weights exp((beta' - beta) g) of populations, (m, N), have an effective size of
     ``share`` times N in the mean; 1 where they have more.
@@ -138,24 +125,10 @@ def next_beta(beta: float, g: Tensor, share: float) -> float:
     high = torch.full_like(low, 1.0 - beta)
     step = high
     for _ in range(HALVINGS):
-        enough = effective_size(softmax(step * g)) >= share * g.shape[1]
+        enough = effective_size(normalised(step * g)).mean() >= share * g.shape[1]
         low, high = torch.where(enough, step, low), torch.where(enough, high, step)
         step = (low + high) / 2
     return beta + float(torch.where(low > 0, low, high))
-
-
-def log_mean_exp(log_weights: Tensor) -> Tensor:
-    """log of the mean of exp over the last dimension."""
-    return log_weights.logsumexp(-1) - math.log(log_weights.shape[-1])
-
-
-def with_error(log_z: Tensor) -> tuple[float, float]:
-    """log of the mean of independent estimates of Z, (m,), and its standard error.
-
-    By the delta method: too small where few estimates carry the mean.
-    """
-    z = (log_z - log_z.max()).exp()
-    return float(log_mean_exp(log_z)), float(z.std() / z.mean()) / math.sqrt(len(z))
 
 
 def redrawn(target: Density, x: Tensor, log_weights: Tensor, n: int, log_eps: Tensor, steps: int,
@@ -164,7 +137,8 @@ def redrawn(target: Density, x: Tensor, log_weights: Tensor, n: int, log_eps: Te
 
     Charges ``SPARE`` (1 + ``REFRESH`` steps) score rows a point.
     """
-    index = systematic(log_weights[None], math.ceil(SPARE * n), uniform(target, (1, 1), rng))[0]
+    index = systematic(normalised(log_weights.double()), math.ceil(SPARE * n),
+                       uniform(target, (1,), rng))
     at = place(target, x[index])
     for _ in range(REFRESH):
         at, _ = move(target, at, 1.0, log_eps, steps, rng)

@@ -44,11 +44,11 @@ from dynesty.utils import compute_integrals
 from torch import Tensor
 
 from bench.core.density import Density
-from samplers.base import LogWeights, Sampler, on_host, uniform
-from samplers.particles.annealed_particles import log_initial, systematic
+from bench.core.log_weights import LogWeights, effective_size, normalised, systematic
+from samplers.base import Sampler, on_host, uniform
+from samplers.particles.annealed_particles import log_initial
 from samplers.particles.nested_proposals import Walk, WithinBounds
 from samplers.transitions.history import choose
-from samplers.transitions.weights import effective_size, softmax
 
 #: Dimensions from which replacements are walked to; below, they are drawn within the bounds.
 DIM_WALK = 10
@@ -220,7 +220,7 @@ class Nested(Sampler):
         """Distinct points by weight, in random order; no more than sum w / max w."""
         x, log_w, _ = self.weighted(state)
         count = min(n, int(float((log_w - log_w.max()).exp().sum())))
-        index = systematic(log_w[None], count, uniform(target, (1, 1), rng))[0]
+        index = systematic(normalised(log_w.double()), count, uniform(target, (1,), rng))
         return choose(x[index].to(target.dtype).unique(dim=0), n, rng)
 
     def log_weights(self, target: Density, state: NestedState, n: int, points: Tensor | None,
@@ -239,4 +239,4 @@ class Nested(Sampler):
         _, log_w, se = self.weighted(state)
         return {"runs": float(state.runs), "points": float(len(log_w)), "log_z_se": se,
                 "log_z": float(log_w.logsumexp(0)),
-                "ess": float(effective_size(softmax(log_w.clone())))}
+                "ess": float(effective_size(normalised(log_w)))}

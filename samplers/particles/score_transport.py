@@ -16,7 +16,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from bench.core.density import Density
-from samplers.base import LogWeights, Sampler, normal
+from bench.core.log_weights import LogWeights
+from samplers.base import Sampler, normal
 from samplers.learning.networks import Affine
 from samplers.transitions.history import choose
 

@@ -40,17 +40,21 @@ import torch
 from torch import Tensor
 
 from bench.core.density import Density
-from samplers.base import LogWeights, Sampler, initial_points, uniform
+from bench.core.log_weights import (
+    LogWeights,
+    log_mean_exp,
+    log_z_with_error,
+    normalised,
+    systematic,
+)
+from samplers.base import Sampler, initial_points, uniform
 from samplers.particles.annealed_particles import (
     At,
-    log_mean_exp,
     log_ratio,
     move,
     next_beta,
     place,
     redrawn,
-    systematic,
-    with_error,
 )
 
 #: Points of completed rounds that are kept; beyond, every other one of each population goes.
@@ -171,7 +175,8 @@ class Smc(Sampler):
             ladder = (*ladder, next_beta(state.beta, g, self.share))
         beta = ladder[state.level]
         log_w = (beta - state.beta) * g
-        index = systematic(log_w, self.particles, uniform(target, (self.islands, 1), rng))
+        index = systematic(normalised(log_w), self.particles,
+                           uniform(target, (self.islands, 1), rng))
         first = self.particles * torch.arange(self.islands, device=index.device)
         rows = (index + first[:, None]).flatten()
         return replace(state, x=state.x[rows], log_p=state.log_p[rows], score=state.score[rows],
@@ -201,7 +206,7 @@ class Smc(Sampler):
               rng: torch.Generator) -> LogWeights:
         """The weights of all points that count, and log Z by the populations."""
         _, log_w = state.weighted()
-        return LogWeights(at_draws=log_w.flatten(), log_z=with_error(log_mean_exp(log_w)))
+        return LogWeights(at_draws=log_w.flatten(), log_z=log_z_with_error(log_mean_exp(log_w)))
 
     def independent_steps(self, state: SmcState) -> tuple[int, float]:
         """(points that count, the steps of the whole run: a fresh set is a fresh run)."""
@@ -209,7 +214,7 @@ class Smc(Sampler):
 
     def diagnostics(self, state: SmcState) -> dict[str, float]:
         """Rounds, levels, step size and acceptance, and the estimate of log Z."""
-        log_z, se = with_error(log_mean_exp(state.weighted()[1]))
+        log_z, se = log_z_with_error(log_mean_exp(state.weighted()[1]))
         return {"rounds": float(state.rounds), "levels": float(len(state.ladder)),
                 "beta": state.beta, "step_size": float(state.log_eps.exp()),
                 "acceptance": float(state.acceptance), "log_z": log_z, "log_z_se": se}

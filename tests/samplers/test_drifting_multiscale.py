@@ -9,12 +9,12 @@ import pytest
 import torch
 
 from bench.core.errors import UserError
+from bench.core.log_weights import systematic
 from bench.core.registry import load
 from bench.harness.meter import Ledger, MeteredTarget
-from samplers.base import initial_points
+from samplers.base import initial_points, uniform
 from samplers.learning.smoothed_score import monte_carlo_score
 from samplers.one_step.kernels import mean_shift, smoothed_score
-from samplers.one_step.proposal_pool import systematic
 from tests.support.drifting_cases import SMALL, Normals, generator, pair, points, solved
 
 # ---- the sampler --------------------------------------------------------------------------------
@@ -51,7 +51,8 @@ def test_step_descends_along_the_drift(side: str) -> None:
         code = torch.multinomial(twin.mass, 40, replacement=True, generator=rng)
         y = sampler._push(target, twin.generator, code, rng)
         twin.side.gather(target, sampler._centres(target, twin, y, 0.0, rng), twin.widths, rng)
-    x = sampler._push(target, twin.generator, systematic(twin.mass, 24, target, rng), rng)
+    code = systematic(twin.mass, 24, uniform(target, (1,), rng))
+    x = sampler._push(target, twin.generator, code, rng)
     widths, weights = twin.widths.active()
     cloud = y if side == "fresh" else x.detach()
     drift = torch.zeros_like(x)

@@ -10,11 +10,12 @@ import pytest
 import torch
 from torch import Tensor
 
+from bench.core.log_weights import systematic
 from bench.core.registry import load
 from samplers.one_step.bandwidths import Bandwidths
 from samplers.one_step.codes import mass_step, responsibilities
 from samplers.one_step.kernels import smoothed_score
-from samplers.one_step.proposal_pool import Window, propose, systematic
+from samplers.one_step.proposal_pool import Window, propose
 from targets.base import Target
 from tests.support.drifting_cases import (
     Cells,
@@ -161,7 +162,7 @@ def test_mass_step_stands_still_at_the_solution_because_points_are_smoothed() ->
         gains = []
         for _ in range(500):
             u = law.sample(n, rng)
-            code = systematic(law.weights, n, law, rng)
+            code = systematic(law.weights, n, torch.rand(1, generator=rng))
             z = torch.randn((n, 2), generator=rng, dtype=torch.float64)
             y = law.means[code] + law.deviations[code].unsqueeze(1) * z
             if smooth:

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from bench.core.log_weights import effective_size, normalised
 from samplers.one_step.bandwidths import FLOOR_LAST, RATE, Bandwidths
 from samplers.one_step.kernels import (
     kernels,
@@ -18,8 +19,7 @@ from samplers.one_step.kernels import (
     smoothed_score,
     squares,
 )
-from samplers.one_step.proposal_pool import Pool, Window, propose, systematic
-from samplers.transitions.weights import softmax
+from samplers.one_step.proposal_pool import Pool, Window, propose
 from tests.support.drifting_cases import (
     LADDER,
     Normals,
@@ -204,16 +204,6 @@ def test_schedules_hold_the_widths_they_say() -> None:
     assert moved.weights.tolist() == pytest.approx([1 / 3] * 3)
 
 
-def test_systematic_counts_are_within_one_and_unbiased() -> None:
-    target, rng, n = normal(), generator(), 23
-    weights = torch.tensor([0.02, 0.4, 0.11, 0.3, 0.17], dtype=torch.float64)
-    counts = torch.stack([torch.bincount(systematic(weights, n, target, rng), minlength=5)
-                          for _ in range(3000)]).double()
-    assert ((counts - n * weights).abs() < 1.0).all()
-    mean, error = mean_and_error(counts)
-    assert ((mean - n * weights).abs() < 4 * error + 1e-9).all()
-
-
 def _pool(x: float, weights: list[float]) -> Pool:
     log_b = torch.tensor(weights, dtype=torch.float64).log()
     u = torch.full((len(weights), 2), x, dtype=torch.float64)
@@ -250,9 +240,9 @@ def test_trusting_updates_by_their_own_effective_size_cuts_tails() -> None:
     rng = generator()
     u = 0.8 * torch.randn((40_000, 20), generator=rng, dtype=torch.float64)
     b = (u.square() / 2 * (1 / 0.64 - 1)).exp() * 0.8
-    trust = softmax(b.log()).square().sum(1, keepdim=True).reciprocal()
+    own = normalised(b.log())
+    trust = effective_size(own)[:, None]
     alike = float((b * u.square()).sum() / b.sum())
-    own = softmax(b.log())
     trusted = float((trust * own * u.square()).sum() / trust.sum())
     scaled = float((trust * b * u.square()).sum() / (trust * b).sum())
     assert alike == pytest.approx(1.0, abs=0.02)

@@ -22,7 +22,6 @@ from samplers.learning.networks import Affine, TimedNet
 from samplers.learning.smoothed_score import gradient_score, monte_carlo_score, second_order_score
 from samplers.one_step import dft
 from samplers.one_step.kernels import mean_shift
-from samplers.transitions.weights import effective_size, softmax
 from targets.base import Target
 
 SMALL: dict[str, dict[str, Any]] = {
@@ -389,13 +388,6 @@ def test_drawing_is_bounded_in_memory(name: str, monkeypatch: pytest.MonkeyPatch
     assert drawn.shape == (170, 2)
     assert max(rows) == 50
     assert len(drawn.unique(dim=0)) == 170  # blocks are not copies of each other
-
-
-def test_weights_survive_far_exponents() -> None:
-    log_weights = torch.tensor([[0.0, -1e4, math.log(3.0)], [-2e4, -2e4, -9e4]])
-    weights = softmax(log_weights)
-    torch.testing.assert_close(weights, torch.tensor([[0.25, 0.0, 0.75], [0.5, 0.5, 0.0]]))
-    assert float(effective_size(weights)) == pytest.approx((1.6 + 2.0) / 2)
 
 
 # ---- learning, with the presets -----------------------------------------------------------------

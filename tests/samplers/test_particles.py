@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,21 +14,25 @@ import samplers.particles.annealed_particles as particles
 import samplers.particles.smc as smc
 from bench.core.compilation import compile_cost, compiling, forget
 from bench.core.density import Density
-from samplers.base import LogWeights, Sampler
+from bench.core.log_weights import (
+    LogWeights,
+    effective_size,
+    log_mean_exp,
+    normalised,
+    systematic,
+)
+from samplers.base import Sampler
 from samplers.particles.ais import Ais, AisState
 from samplers.particles.annealed_particles import (
     Bridge,
     log_initial,
-    log_mean_exp,
     log_ratio,
     move,
     next_beta,
     place,
-    systematic,
     transition,
 )
 from samplers.particles.smc import Smc, SmcState
-from samplers.transitions.weights import effective_size, softmax
 from targets.base import Target
 from tests.support.law_cases import LOG_Z, WEIGHTS, log_z_case, two_modes
 from tests.support.laws import LAWS, Correlated, Skewed, Trial
@@ -109,7 +112,7 @@ def test_what_is_no_density_weighs_nothing_and_spoils_nothing() -> None:
     log_p = torch.tensor([-1.0, math.nan, -math.inf])
     g = log_ratio(torch.zeros(3, 2), log_p, 1.0)
     assert bool(torch.isfinite(0.0 * g).all())
-    assert softmax(0.01 * g).tolist() == pytest.approx([1.0, 0.0, 0.0])
+    assert normalised(0.01 * g).tolist() == pytest.approx([1.0, 0.0, 0.0])
 
 
 @pytest.mark.slow
@@ -127,37 +130,7 @@ def test_compiled_moves_are_the_moves_as_written(sampler: Sampler) -> None:
     forget()
 
 
-# ---- resampling and levels ----------------------------------------------------------------------
-
-
-def by_rank(log_weights: Tensor, n: int, u: Tensor) -> Tensor:
-    """Known bad: the cumulated weights are those of the sorted particles."""
-    return systematic(log_weights.sort(1).values, n, u)
-
-
-def one_u_each(log_weights: Tensor, n: int, u: Tensor) -> Tensor:
-    """Multinomial: right in the mean, but counts vary by more than one."""
-    w = softmax(log_weights.double())
-    seed = int(float(u[0, 0]) * 2**24)
-    return torch.multinomial(w, n, replacement=True, generator=generator(seed))
-
-
-def counts_are_right(resample: Callable[[Tensor, int, Tensor], Tensor]) -> tuple[bool, bool]:
-    """Whether each particle comes n w times in the mean, and floor or ceiling of it always."""
-    rng, n, times = generator(3), 40, 4000
-    log_w = torch.randn((3, 7), generator=rng, dtype=torch.float64)
-    wanted = n * log_w.softmax(1)
-    drawn = [resample(log_w, n, torch.rand((3, 1), generator=rng)) for _ in range(times)]
-    counts = torch.nn.functional.one_hot(torch.stack(drawn), 7).sum(2).double()
-    even = bool(((counts - wanted).abs() < 1).all())
-    error = counts.std(0) / math.sqrt(times) + 1e-3
-    return bool(((counts.mean(0) - wanted).abs() < 4 * error).all()), even
-
-
-def test_systematic_resampling_is_unbiased_and_even() -> None:
-    assert counts_are_right(systematic) == (True, True)
-    assert counts_are_right(by_rank)[0] is False
-    assert counts_are_right(one_u_each) == (True, False)
+# ---- levels ------------------------------------------------------------------------------------
 
 
 def test_a_level_leaves_the_wanted_effective_size() -> None:
@@ -165,7 +138,7 @@ def test_a_level_leaves_the_wanted_effective_size() -> None:
     for share in (0.3, 0.5, 0.9):
         beta = next_beta(0.1, g, share)
         assert 0.1 < beta < 1
-        size = float(effective_size(softmax((beta - 0.1) * g)))
+        size = float(effective_size(normalised((beta - 0.1) * g)).mean())
         assert size == pytest.approx(share * 500, rel=1e-3)
     assert next_beta(0.1, 0.01 * g, 0.5) == 1.0
     assert 0.0 < next_beta(0.0, 1e9 * g, 0.5) < 1e-8
@@ -306,9 +279,9 @@ def left_mass(run: Trial) -> tuple[float, float]:
     return share, float((z * (left - share)).std()) / float(z.mean()) / math.sqrt(len(z))
 
 
-def unresampled(log_weights: Tensor, n: int, u: Tensor) -> Tensor:
+def unresampled(weights: Tensor, n: int, u: Tensor) -> Tensor:
     """Known bad: every particle is kept."""
-    return torch.arange(n).expand(len(log_weights), n)
+    return torch.arange(n).expand(len(weights), n)
 
 
 @pytest.mark.parametrize(("resample", "right"), [(systematic, True), (unresampled, False)])

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from bench.core.density import Density
+from bench.core.log_weights import log_z_with_error
 from bench.harness.meter import Ledger, MeteredTarget
-from metrics.importance.log_weight_metric import log_mean_exp
 from samplers.base import normal
 from samplers.diffusion.controlled_paths import ControlledPaths, PathState, log_density, log_normal
 from samplers.diffusion.dds import DDS
@@ -92,7 +92,7 @@ def weights(sampler: ControlledPaths, target: Any, state: PathState,
 def gaps(sampler: ControlledPaths, target: Any, state: PathState) -> tuple[float, float]:
     """How many standard errors E_F[w] and E_B[1/w] are off Z and 1/Z."""
     ahead, back = weights(sampler, target, state)
-    (up, up_se), (down, down_se) = log_mean_exp(ahead), log_mean_exp(-back)
+    (up, up_se), (down, down_se) = log_z_with_error(ahead), log_z_with_error(-back)
     assert up_se < 0.05 and down_se < 0.05  # so that the twins below are told apart
     return (up - SHIFT) / up_se, (down + SHIFT) / down_se
 
@@ -154,7 +154,7 @@ def test_broken_weights_are_found_out(sampler: ControlledPaths, broken: Any) -> 
     state = random_control(sampler, target, 0.35)
     assert max(map(abs, gaps(sampler, target, state))) < 4
     ahead, back = weights(broken(sampler), target, state)
-    (up, up_se), (down, down_se) = log_mean_exp(ahead), log_mean_exp(-back)
+    (up, up_se), (down, down_se) = log_z_with_error(ahead), log_z_with_error(-back)
     assert max(abs(up - SHIFT) / up_se, abs(down + SHIFT) / down_se) > 5
 
 
@@ -287,10 +287,12 @@ def test_training_tightens_the_bounds(sampler: ControlledPaths, loss: Any) -> No
 def test_finds_log_z_of_the_case(sampler: ControlledPaths) -> None:
     target = log_z_case()
     trial = Trial(sampler, target, 200).run()
-    found, se = log_mean_exp(sampler.log_weights(target, trial.state, 4000, None, rng(9)).at_draws)
+    found, se = log_z_with_error(
+        sampler.log_weights(target, trial.state, 4000, None, rng(9)).at_draws)
     assert abs(found - LOG_Z) < 4 * se and se < 0.05
     broken = _without_reference(sampler)
-    wrong, se = log_mean_exp(broken.log_weights(target, trial.state, 4000, None, rng(9)).at_draws)
+    wrong, se = log_z_with_error(
+        broken.log_weights(target, trial.state, 4000, None, rng(9)).at_draws)
     assert abs(wrong - LOG_Z) > 4 * se
 
 

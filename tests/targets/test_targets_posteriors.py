@@ -15,7 +15,8 @@ from torch import Tensor
 
 import targets.posteriors.reference_pool
 from bench.core.fingerprint import fingerprint, same
-from bench.maintain.importance import Frame, effective, laplace, student
+from bench.core.log_weights import effective_size, normalised
+from bench.maintain.importance import Frame, laplace, student
 from bench.maintain.long_runs import CHAINS
 from targets.base import Target
 from targets.posteriors.logistic_regression import (
@@ -121,7 +122,7 @@ def weighed(name: str) -> tuple[Tensor, Tensor]:
 def log_mean(log_weights: Tensor) -> tuple[float, float]:
     n = len(log_weights)
     value = float(torch.logsumexp(log_weights, 0)) - math.log(n)
-    return value, math.sqrt(1.0 / effective(log_weights) - 1.0 / n)
+    return value, math.sqrt(1.0 / float(effective_size(normalised(log_weights))) - 1.0 / n)
 
 
 @each
