@@ -16,8 +16,8 @@ from torch import Tensor
 from bench.core.density import Density
 from bench.core.log_weights import LogWeights
 
-Kind = Literal["amortised", "continuing", "one-shot", "control"]
-Family = Literal["mcmc", "particles", "diffusion", "flow", "one-step", "control"]
+Kind = Literal["amortised", "continuing", "one-shot", "baseline"]
+Family = Literal["mcmc", "particles", "diffusion", "flow", "one-step", "baseline"]
 
 
 class Sampler(ABC):

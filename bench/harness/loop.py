@@ -203,7 +203,7 @@ class JobLoop:
 
     def _price(self, cost: float) -> None:
         self._dearest = max(self._dearest, cost)
-        self._free = 0 if cost > 0 or self.sampler.kind == "control" else self._free + 1
+        self._free = 0 if cost > 0 or self.sampler.kind == "baseline" else self._free + 1
         if self._free > FREE_STEPS:
             raise Ended("failed", f"{FREE_STEPS} steps in a row evaluated nothing, so a budget of "
                              "evaluations never ends; give a budget in seconds")
@@ -220,7 +220,7 @@ class JobLoop:
         return used / self._whole()
 
     def _may_step(self, used: float) -> bool:
-        if self.sampler.kind == "control":
+        if self.sampler.kind == "baseline":
             return self.outcome.steps < int(getattr(self.sampler, "steps", 0))
         left = self.budget.amount - self._reserve() - used
         return left > 0 and left >= self._dearest
@@ -270,7 +270,7 @@ class JobLoop:
 
     def _settle(self) -> None:
         total = self.budget.spent(self.spent() + self.outcome.draw)
-        if self.sampler.kind != "control":
+        if self.sampler.kind != "baseline":
             self.outcome.overshoot = max(0.0, total / self.budget.amount - 1.0)
         if self.sampler.learned and self.outcome.updates < LEAST_UPDATES:
             self.outcome.status = "unaffordable"

@@ -17,14 +17,14 @@ from bench.jobs.provenance import provenance
 from bench.suite.declarations import check_declared
 from bench.suite.schema import Spec
 from bench.suite.suite import Suite
-from results.records.schema import joined
+from results.records.schema import HEADER_VERSION, joined
 
 
 def header(suite: Suite, command: str) -> dict[str, Any]:
     """What ``run.json`` says before any job ran."""
     plugin = Path(suite.plugin) if suite.plugin else None
     return {
-        "v": 1,
+        "v": HEADER_VERSION,
         "suite": suite_facts(suite),
         "command": command,
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -135,7 +135,7 @@ def job_tasks(suite: Suite, folder: Path, threads: int, finished: set[str]) -> l
         random.Random(suite.name).shuffle(tasks)
     else:
         tasks.sort(key=lambda task: (not task.spec["sampler"]["learned"],
-                                     task.spec["sampler"]["kind"] == "control"))
+                                     task.spec["sampler"]["kind"] == "baseline"))
     return tasks
 
 

@@ -31,7 +31,7 @@ class Apart:
 
         Baselines stay whole: ``exact`` is there to draw from the target itself.
         """
-        if task.spec["sampler"]["kind"] == "control":
+        if task.spec["sampler"]["kind"] == "baseline":
             return task
         self._whole[task.name] = task
         place = self._folder / f"{len(self._whole)}"

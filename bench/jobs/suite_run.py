@@ -23,7 +23,7 @@ from bench.jobs.referee_tasks import Apart, referee
 from bench.suite.suite import Suite
 from results.presentation.console import open_console
 from results.records import damage
-from results.records.schema import Job
+from results.records.schema import HEADER_VERSION, Job
 from results.records.store import (
     TROUBLE,
     Store,
@@ -76,6 +76,9 @@ class Runner:
             self._write(head)
             return head
         head = read_header(self.folder)
+        if head["v"] != HEADER_VERSION:
+            raise StoreError(f"'{self.folder}' was made by an earlier version of this program: it "
+                             "can be read, not resumed; run anew")
         if head["suite"] != json.loads(json.dumps(suite_facts(self.suite))):
             raise StoreError(f"'{self.folder}' holds a run with other settings; choose another "
                              "folder with --out, or continue it with --resume alone")

@@ -7,8 +7,8 @@ from typing import Any
 from bench.core.entry import Entry
 from bench.core.errors import UserError, nearest
 
-KINDS = ("amortised", "continuing", "one-shot", "control")
-FAMILIES = ("mcmc", "particles", "diffusion", "flow", "one-step", "control")
+KINDS = ("amortised", "continuing", "one-shot", "baseline")
+FAMILIES = ("mcmc", "particles", "diffusion", "flow", "one-step", "baseline")
 
 
 def check_declared(entry: Entry) -> None:

@@ -106,7 +106,7 @@ def read_suite(name: str, plugin: Path | None = None, only_samplers: str | None 
     catalogue(plugin)  # first of all: what is wrong with a plugin is no mistake in the suite
     samplers = _choose("samplers", read_specs(path, "samplers", raw["samplers"], plugin),
                        only_samplers, plugin)
-    named = raw.get("controls", ["exact", "prior", "idle"])
+    named = raw.get("controls", ["exact", "initial", "overhead"])
     controls = read_specs(path, "controls", named, plugin)
     controls = tuple(c for c in controls if c.label not in {s.label for s in samplers})
     check_labels("samplers", controls + samplers, plugin)

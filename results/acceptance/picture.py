@@ -109,4 +109,4 @@ def _legend(run: Run) -> list[Line2D]:
     lines = [Line2D([], [], color=colour(run, x), marker=marker(run, x), lw=1.7, label=x)
              for x in run.ranked]
     return [*lines, Line2D([], [], color=GREY, lw=6, alpha=0.3, label="exact samples, 95 %"),
-            Line2D([], [], color=GREY, lw=1, ls=(0, (1, 2)), label="prior; below: a worse rival")]
+            Line2D([], [], color=GREY, lw=1, ls=(0, (1, 2)), label="ceiling; a worse rival")]

@@ -13,7 +13,7 @@ from results.comparison.findings import Judgement, OnTarget
 from results.comparison.interval_study import caution
 from results.comparison.judge import ratio
 from results.comparison.text import Part
-from results.presentation.sampler_cells import idle_words
+from results.presentation.sampler_cells import inactive_words
 from results.presentation.scale import decimals, exponent
 from results.presentation.table import (
     MISSING,
@@ -37,7 +37,7 @@ PLACE = {"better": 0.0, "tie": 1.0, "not shown": 2.0, "worse": 3.0}
 
 def _name(field: Field, label: str) -> Cell:
     entry = field.entries[field.labels.index(label)]
-    still = idle_words(j for t in field.targets for j in entry.scores.run.of(entry.name, t))
+    still = inactive_words(j for t in field.targets for j in entry.scores.run.of(entry.name, t))
     return Cell(label, float(field.labels.index(label)), "\n".join(still),
                 "warn" if still else "", swatch=tint(field, label), glyph=sign(field, label),
                 sampler=label)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from results.presentation.palette import colour, glyph
 from results.presentation.table import Cell, slug
-from results.records.endings import ending, idle
+from results.records.endings import ending, inactive
 from results.records.families import FAMILIES
 from results.records.run_folder import Run
 from results.records.schema import Job
@@ -18,21 +18,21 @@ def name_cell(run: Run, label: str, target: str = "") -> Cell:
 
     Jobs that did not work (on the target, or on any) are marked here, so that all tables say so.
     """
-    role = {"exact": "floor", "prior": "ceiling", "idle": "overhead"}.get(
-        str(run.sampler(label)["name"]), "control") if label in run.controls else ""
+    role = {"exact": "floor", "initial": "ceiling", "overhead": "overhead"}.get(
+        str(run.sampler(label)["name"]), "baseline") if label in run.baselines else ""
     if run.crowded and not role:
         role = FAMILIES[run.family(label)]
     link = slug("job", target, label) if target else ""
-    still = idle_words(j for j in run.jobs if j.label == label and target in ("", j.target))
+    still = inactive_words(j for j in run.jobs if j.label == label and target in ("", j.target))
     return Cell(label, float(run.labels.index(label)), "\n".join(filter(None, (role, *still))),
                 "warn" if still else "", link=link, swatch=colour(run, label),
                 glyph=glyph(run, label), sampler=label)
 
 
-def idle_words(jobs: Iterable[Job]) -> list[str]:
+def inactive_words(jobs: Iterable[Job]) -> list[str]:
     """How many of some jobs made no step, or evaluated nothing."""
     jobs = list(jobs)
-    counts = Counter(why for job in jobs if (why := idle(job)))
+    counts = Counter(why for job in jobs if (why := inactive(job)))
     return [f"{amount} of {len(jobs)} {why}" for why, amount in counts.items()]
 
 

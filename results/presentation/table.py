@@ -48,7 +48,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """A captioned table; ``kinds`` names each row's sort (``control``, ``floor`` or nothing)."""
+    """A captioned table; ``kinds`` names each row's kind (``floor``, ``muted`` or nothing)."""
 
     key: str
     caption: str

@@ -134,7 +134,7 @@ def lines_table(beside: Beside, folded: bool) -> Table:
                 continue
             for target in column.targets:
                 rows.append(_line(beside.cell(row, column, target)))
-                kinds.append("" if target == beside.targets[column.group] else "control")
+                kinds.append("" if target == beside.targets[column.group] else "muted")
     many = any(len(c.targets) > 1 for c in beside.table.columns)
     faint = ("Faint lines are candidates for a target that fit less well.",) if many else ()
     return Table(slug("published", beside.table.key, "lines"),
@@ -179,7 +179,7 @@ def counts_table(beside: Beside) -> Table | None:
     rows = [_tally(f"{family}, {suspect}" if suspect else family, groups[family, suspect])
             for family, suspect in order]
     rows.append(_tally("all", list(beside.cells)))
-    kinds = tuple("control" if suspect else "" for _, suspect in order) + ("floor",)
+    kinds = tuple("muted" if suspect else "" for _, suspect in order) + ("floor",)
     return Table(slug("published", beside.table.key, "counts"),
                  f"{beside.table.title}: verdicts counted", tuple(columns), tuple(rows), kinds,
                  notes=("close: our mean within 15 % or two published standard deviations of the "

@@ -17,13 +17,13 @@ UNRANKED = ("unaffordable", OVER_BUDGET, *UNANSWERED)
 
 def ending(job: Job) -> str:
     """The job's status; ``over-budget`` where it ended well but spent far more than it had."""
-    over = job.status == "ok" and job.kind != "control" and job.overshoot > OVERSHOOT
+    over = job.status == "ok" and job.kind != "baseline" and job.overshoot > OVERSHOOT
     return OVER_BUDGET if over else job.status
 
 
-def idle(job: Job) -> str:
+def inactive(job: Job) -> str:
     """Why a job's points are hardly its sampler's work; empty where they are, or it failed."""
-    if job.kind == "control" or job.status not in ("ok", "unaffordable"):
+    if job.kind == "baseline" or job.status not in ("ok", "unaffordable"):
         return ""
     if not job.steps:
         return "made no step"

@@ -41,11 +41,11 @@ class Run:
 
     @cached_property
     def labels(self) -> tuple[str, ...]:
-        """Samplers family by family, in the suite's order within, then the controls."""
+        """Samplers family by family, in the suite's order within, then the baseline samplers."""
         named = list(self.header.get("samplers") or {})
         known = dict.fromkeys(named + sorted({job.label for job in self.jobs}))
         order = list(FAMILIES)
-        return tuple(sorted(known, key=lambda label: (label in self.controls,
+        return tuple(sorted(known, key=lambda label: (label in self.baselines,
                                                       order.index(self.family(label)))))
 
     @cached_property
@@ -55,16 +55,16 @@ class Run:
         return tuple(dict.fromkeys(named + sorted({job.target for job in self.jobs})))
 
     @cached_property
-    def controls(self) -> frozenset[str]:
+    def baselines(self) -> frozenset[str]:
         """Labels of floor, ceiling and overhead rows; they are shown, never ranked."""
         known = {k for k, v in (self.header.get("samplers") or {}).items()
-                 if v.get("kind") == "control"}
-        return frozenset(known | {job.label for job in self.jobs if job.kind == "control"})
+                 if v.get("kind") == "baseline"}
+        return frozenset(known | {job.label for job in self.jobs if job.kind == "baseline"})
 
     @cached_property
     def ranked(self) -> tuple[str, ...]:
         """Labels that compete."""
-        return tuple(label for label in self.labels if label not in self.controls)
+        return tuple(label for label in self.labels if label not in self.baselines)
 
     def family(self, label: str) -> str:
         """A key of ``families.FAMILIES``; the empty one where a sampler says none."""
@@ -96,8 +96,8 @@ class Run:
         return self.by_pair.get((label, target), ())
 
     def planned(self, label: str, target: str) -> bool:
-        """Whether a pair belongs to the plan: controls need a reference to be of use."""
-        return label not in self.controls or bool(self.target(target)["has_reference"])
+        """Whether a pair belongs to the plan: baseline samplers need a reference to be of use."""
+        return label not in self.baselines or bool(self.target(target)["has_reference"])
 
     @property
     def unfinished(self) -> int:

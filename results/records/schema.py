@@ -7,7 +7,7 @@
 A line ends with the CRC-32 of what stands before it: that notices any damage within 32
 neighbouring bits, any one or two bits wherever they are, and other damage but for one case in four
 billion. It is no signature: who edits a line can make it anew. Lines of version 1 have none and
-are read.
+are read. Older versions call the baseline samplers by other names (``records.renamed``).
 """
 
 from __future__ import annotations
@@ -21,8 +21,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bench.core.cost import Cost
+from results.records.renamed import job_of_today
 
-VERSION = 2
+VERSION = 3
+#: Of ``run.json``.
+HEADER_VERSION = 2
 _SEAL = ',"crc":"{:08x}"}}'
 _SEALED = len(_SEAL.format(0))
 
@@ -57,7 +60,7 @@ class Job:
     label: str  # the name in the suite; differs from ``sampler`` for a variant
     target: str  # the target's name in the suite
     seed: int
-    kind: str  # amortised, continuing, one-shot, control
+    kind: str  # amortised, continuing, one-shot, baseline
     status: str
     reason: str = ""
     learned: bool = False
@@ -175,6 +178,8 @@ def parse(line: str) -> Record:
         raise BadRecord("not a job, checkpoint or measure")
     known = _FIELDS[cls]
     values = {k: v for k, v in raw.items() if k in known}
+    if cls is Job and raw["v"] < VERSION:
+        values = job_of_today(values)
     try:
         for name in _COSTS & values.keys():
             values[name] = Cost(**_numbers(Cost, values[name]))
@@ -208,10 +213,7 @@ def _check_seal(line: str, raw: dict[str, Any]) -> None:
     """Refuse a line that was damaged after it was written."""
     sealed = line[-_SEALED:] == _SEAL.format(zlib.crc32(line[:-_SEALED].encode()))
     version = raw.get("v")
-    if version == 1 and "crc" not in raw:
-        return
-    if version == VERSION and sealed:
-        return
-    if version in (1, VERSION):
+    if version not in range(1, VERSION + 1):
+        raise BadRecord(f"version {version}, this program reads 1 to {VERSION}")
+    if not sealed and not (version == 1 and "crc" not in raw):
         raise BadRecord("its checksum does not fit: the line was damaged")
-    raise BadRecord(f"version {version}, this program reads 1 and {VERSION}")

@@ -29,7 +29,8 @@ from typing import Any, Self
 
 from results.records.lines import assemble, ordered
 from results.records.lock import Held, Lock
-from results.records.schema import Job, Record, dump
+from results.records.renamed import header_of_today
+from results.records.schema import HEADER_VERSION, Job, Record, dump
 
 RECORDS = "records.jsonl"
 #: The records of an archived run, which is read and never written to again.
@@ -108,12 +109,12 @@ def read_header(folder: Path) -> dict[str, Any]:
         raise StoreError(f"'{folder}' is not the folder of a run (no run.json)") from None
     except (OSError, ValueError, RecursionError) as error:
         raise StoreError(f"'{path}' cannot be read: {error}; restore it or run anew") from None
-    if not isinstance(header, dict) or header.get("v") != 1:
+    if not isinstance(header, dict) or header.get("v") not in (1, HEADER_VERSION):
         raise StoreError(f"'{path}' is not a header this program reads; run anew")
     if lacking := _lacking(header):
         raise StoreError(f"'{path}' is damaged: {lacking} is missing or no table; restore it or "
                          "run anew")
-    return header
+    return header if header["v"] == HEADER_VERSION else header_of_today(header)
 
 
 def _lacking(header: dict[str, Any]) -> str:

@@ -18,13 +18,14 @@ import numpy as np
 
 from bench.core.errors import ReportError
 from bench.core.types import Array
+from results.records.renamed import cell_of_today
 from results.records.store import write_atomically
 from results.regression.baseline import Cell, Floor, Snapshot
 
 #: A row of numbers, or the one that all its seeds share.
 Numbers = list[float | None] | float | None
 
-FORMAT, VERSION = "sample-quality baseline", 1
+FORMAT, VERSION = "sample-quality baseline", 2
 
 
 def save(snapshot: Snapshot, path: Path) -> int:
@@ -55,12 +56,14 @@ def read(path: Path) -> Snapshot:
     if not isinstance(raw, dict) or raw.get("format") != FORMAT:
         raise ReportError(f"'{path}' is no baseline file; freeze one with 'python -m bench "
                           "baseline DIR --to FILE'")
-    if raw.get("v") != VERSION:
+    if raw.get("v") not in (1, VERSION):
         raise ReportError(f"'{path}' is a baseline of version {raw.get('v')}, this program reads "
-                          f"{VERSION}; freeze a new one")
+                          f"1 and {VERSION}; freeze a new one")
     if raw.pop("digest", None) != _digest(raw):
         raise ReportError(f"'{path}' was changed since it was frozen (its digest does not fit); "
                           "restore it, or freeze a new one")
+    if raw["v"] == 1:
+        raw["cells"] = [cell_of_today(cell) for cell in raw["cells"]]
     return _snapshot(raw)
 
 

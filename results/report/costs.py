@@ -72,7 +72,7 @@ def cost_tables(scores: Scores) -> list[Table]:
     """One row a sampler (medians over all jobs), and folded one row a sampler and target."""
     run = scores.run
     columns = (Column("sampler", numeric=False), *_columns(scores.device()))
-    kinds = ["control" if x in run.controls else "" for x in run.labels]
+    kinds = ["muted" if x in run.baselines else "" for x in run.labels]
     rows = [(name_cell(run, label), *_cells(run, [j for j in run.jobs if j.label == label]))
             for label in run.labels]
     overall = Table("costs", "Cost of a job, medians over targets and seeds", columns,
@@ -83,13 +83,13 @@ def cost_tables(scores: Scores) -> list[Table]:
                    (Column("target", numeric=False), *columns),
                    tuple((Cell(t, float(run.targets.index(t))), name_cell(run, x, t),
                           *_cells(run, list(run.of(x, t)))) for t, x in pairs),
-                   tuple("control" if x in run.controls else "" for _, x in pairs), folded=True)
+                   tuple("muted" if x in run.baselines else "" for _, x in pairs), folded=True)
     return [overall, detail]
 
 
 COST_NOTES = (
     "Training and drawing are metered apart. Medians are over jobs that ended well where there "
-    "are any. The row idle is the harness's own overhead, prior the cost of the initial law.",
+    "are any. Row overhead is the harness's own time; row initial costs one draw.",
     "1,000 fresh points: for amortised samplers a measured draw; for continuing ones the steps "
     "until the chains are fresh (measured autocorrelation) at the run's price a step; for "
     "one-shot ones the run again, in proportion.")

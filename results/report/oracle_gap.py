@@ -28,8 +28,8 @@ from results.records.frames import Scores
 class Gap:
     """A sampler on a target: means over jobs of the last value and of the best checkpoint's.
 
-    ``noise`` is what selection alone gives at the floor, ``unit`` the prior's excess on the
-    curve; nan where there is no floor, or no prior above it.
+    ``noise`` is what selection alone gives at the floor, ``unit`` the ceiling's excess on the
+    curve; nan where there is no floor, or no ceiling above it.
     """
 
     last: float
@@ -89,7 +89,7 @@ def _prior_excess(scores: Scores, target: str, metric: str) -> float:
     """Mean excess of the ceiling's curve over its floor; nan where there is none."""
     for label in scores.run.labels:
         curve = scores.curve(label, target, metric)
-        if scores.run.sampler(label)["name"] == "prior" and curve:
+        if scores.run.sampler(label)["name"] == "initial" and curve:
             score = curve[-1].score
             if score.excess:
                 return score.excess
@@ -107,8 +107,8 @@ def oracle_table(scores: Scores, metric: str) -> Table | None:
     scale = exponent(scores, metric)
     unit = f"× {power(scale)}" if scale else ""
     columns = (Column("sampler", numeric=False), Column("mean gap", unit),
-               Column("mean gap", "% of the prior's excess"),
-               Column("selection noise alone", "% of the prior's excess, at the floor"),
+               Column("mean gap", "% of the ceiling's excess"),
+               Column("selection noise alone", "% of the ceiling's excess, at the floor"),
                *(Column(t, f"last → oracle{', ' + unit if unit else ''}") for t in targets))
     rows = []
     for label in run.ranked:

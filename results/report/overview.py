@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from results.presentation.sampler_cells import failure_word, idle_words, left_words, name_cell
+from results.presentation.sampler_cells import failure_word, inactive_words, left_words, name_cell
 from results.presentation.table import Cell, Column, Table, number
 from results.records.endings import ending
 from results.records.frames import NOT_FINITE, Scores
@@ -12,9 +12,9 @@ MARK_TEXT = {"floor": "≈ floor", "below": "≤ floor"}
 
 
 def share_left(scores: Scores, label: str, target: str, metric: str) -> float | None:
-    """Excess over the floor as a share of the ceiling's (``prior``); None where either lacks."""
+    """Excess over the floor as a share of the ceiling's (``initial``); None where either lacks."""
     score = scores.final(label, target, metric)
-    ceilings = [s for c in scores.run.labels if scores.run.sampler(c)["name"] == "prior"
+    ceilings = [s for c in scores.run.labels if scores.run.sampler(c)["name"] == "initial"
                 and (s := scores.final(c, target, metric))]
     if score is None or score.excess is None or not ceilings or not ceilings[0].excess:
         return None
@@ -67,4 +67,4 @@ def _remarks(scores: Scores, label: str, target: str, metric: str) -> list[str]:
     missing = scores.final(label, target, "missing_modes")
     if missing is not None and missing.verdict in ("above", "unknown") and missing.mean > 0:
         said.append(f"misses {number(missing.mean, 2)} {'mode' if missing.mean == 1 else 'modes'}")
-    return said + idle_words(jobs)
+    return said + inactive_words(jobs)

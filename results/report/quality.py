@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from results.presentation.sampler_cells import failure_word, idle_words, left_words, name_cell
+from results.presentation.sampler_cells import failure_word, inactive_words, left_words, name_cell
 from results.presentation.scale import decimals, exponent
 from results.presentation.table import (
     Cell,
@@ -76,7 +76,7 @@ def status_cell(run: Run, label: str, target: str) -> Cell:
     notes = [f"{disturbed} disturbed"] if disturbed else []
     if counts[OVER_BUDGET]:
         notes.append(f"up to {number(100 * max(j.overshoot for j in found), 2)} % over")
-    notes += idle_words(found)
+    notes += inactive_words(found)
     return Cell(text, float(bad), ", ".join(notes), "fail" if bad else "warn" if notes else "")
 
 
@@ -138,7 +138,7 @@ def target_table(scores: Scores, target: str, metrics: list[str], more: bool = F
         if not more:
             cells += [_time_cell(scores, label, target), status_cell(run, label, target)]
         rows.append(tuple(cells))
-        kinds.append("control" if label in run.controls else "")
+        kinds.append("muted" if label in run.baselines else "")
     caption = f"{target}: {'other metrics' if more else 'quality at the end of the budget'}"
     return Table(slug("more" if more else "quality", target), caption, tuple(columns),
                  tuple(rows), tuple(kinds), notes=tuple(notes(scores, target, metrics, sizes)),

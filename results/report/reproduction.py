@@ -150,7 +150,7 @@ def curve_table(scores: Scores, target: str, metric: str, factor: float, title: 
     for label, points in curves.items():
         by = {round(p.progress, 4): p.score for p in points}
         rows.append((name_cell(run, label), *(_curve_cell(by.get(s), factor) for s in shares)))
-    kinds = tuple("control" if x in run.controls else "" for x in curves)
+    kinds = tuple("muted" if x in run.baselines else "" for x in curves)
     return Table(slug("curve", metric, target), title, columns, tuple(rows), kinds, folded=True)
 
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections import Counter
 
 from results.presentation.run_words import mixture
-from results.presentation.sampler_cells import idle_words, left_words
+from results.presentation.sampler_cells import inactive_words, left_words
 from results.presentation.table import listing, number, plural
-from results.records.endings import OVER_BUDGET, OVERSHOOT, UNRANKED, ending, idle
+from results.records.endings import OVER_BUDGET, OVERSHOOT, UNRANKED, ending, inactive
 from results.records.frames import Scores
 from results.records.leading import MAIN, primary
 from results.records.run_folder import Run
@@ -65,7 +65,7 @@ def warnings(scores: Scores) -> list[str]:
     if disturbed:
         found.append(f"The machine was disturbed during {plural(disturbed, 'job')}: the probe "
                      "took more than 1.3 times its median. Their rows say so.")
-    found += _overspent(run) + _idle(run) + _unjudged(scores) + _left_out(scores)
+    found += _overspent(run) + _inactive(run) + _unjudged(scores) + _left_out(scores)
     found += [f"Damaged input: {text}." for text in run.complaints]
     if run.header.get("dirty"):
         found.append("The code had uncommitted changes: the commit alone does not reproduce it.")
@@ -91,9 +91,9 @@ def _overspent(run: Run) -> list[str]:
     return found
 
 
-def _idle(run: Run) -> list[str]:
+def _inactive(run: Run) -> list[str]:
     """Jobs whose points are hardly their sampler's work."""
-    counts = Counter((why, j.label) for j in run.jobs if (why := idle(j)))
+    counts = Counter((why, j.label) for j in run.jobs if (why := inactive(j)))
     if not counts:
         return []
     names = [f"{label} {why} in {plural(amount, 'job')}"
@@ -158,7 +158,7 @@ def _target(scores: Scores, target: str, metric: str) -> str:
     if failed:
         parts.append(f"Jobs not ok: {listing(failed)}")
     still = [f"{x} ({', '.join(words)})" for x in run.ranked
-             if (words := idle_words(run.of(x, target)))]
+             if (words := inactive_words(run.of(x, target)))]
     if still:
         parts.append(f"Hardly a sampler's work: {listing(still)}")
     return ". ".join(parts) + "."

@@ -1,7 +1,7 @@
 """The floor: independent points of the target itself.
 
-A control. It takes no step; ``draw`` asks the target's own exact sampler, which no other sampler
-is shown. What a metric says of it is what the metric says of perfection at the same n.
+A baseline sampler. It takes no step; ``draw`` asks the target's own exact sampler, which no other
+sampler is shown. What a metric says of it is what the metric says of perfection at the same n.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ class _Sampleable(Protocol):
 
 @dataclass(frozen=True)
 class Exact(Sampler):
-    """Control: independent points of the target, the best any sampler can do."""
+    """Baseline: independent points of the target, the best any sampler can do."""
 
     name = "exact"
-    kind = "control"
-    family = "control"
+    kind = "baseline"
+    family = "baseline"
     steps = 0
     update = "x ~ p"
-    citation = "control"
+    citation = "baseline"
     limitations = "run on a target without an exact sampler or reference"
 
     def init(self, target: Density, rng: torch.Generator) -> None:

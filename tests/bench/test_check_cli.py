@@ -322,7 +322,7 @@ def _edited(text: str) -> str:
     (_edited, "was changed since it was frozen"),
     (lambda text: text.replace('"step_size": 0.1', '"step_size": 0.2', 1), "was changed since"),
     (lambda text: re.sub(r',\s*"digest": "\w+"', "", text), "was changed since"),
-    (lambda text: text.replace('"v": 1', '"v": 2', 1), "is a baseline of version 2"),
+    (lambda text: text.replace('"v": 2', '"v": 3', 1), "is a baseline of version 3"),
     (lambda text: '{"outcome": "no baseline", "v": 1}', "is no baseline file"),
     (lambda text: "[1, 2]", "is no baseline file"),
     (lambda text: "\x00\ufffd", "is cut off or no baseline"),

@@ -98,7 +98,7 @@ def test_a_sampler_that_wants_a_gradient_is_unsupported_where_there_is_none(fold
 
 
 @pytest.mark.parametrize("name", [n for n, e in sorted(catalogue()["samplers"].items())
-                                  if e.attributes["kind"] != "control"])
+                                  if e.attributes["kind"] != "baseline"])
 def test_every_sampler_runs_without_a_gradient_or_says_that_it_needs_one(
         name: str, plugin: Path) -> None:
     """A backward pass through log_prob says it too; sbtm first fits a network for 200 steps."""

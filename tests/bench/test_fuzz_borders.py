@@ -45,7 +45,7 @@ from results.presentation.table import Cell, Column, Table, slug
 from results.records.run_folder import arrays, load
 from results.records.schema import Checkpoint, Job, Measure, Record, dump, parse
 from results.records.store import RECORDS, StoreError, read
-from samplers.baselines.prior import Prior
+from samplers.baselines.initial import Initial
 from targets.mixtures.gmm4 import Gmm4
 from tests.support.report_fake import make
 
@@ -336,7 +336,7 @@ def test_any_line_is_a_record_or_refused(times: int, tally: Counter[str]) -> Non
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make(tmp_path_factory.mktemp("fuzz") / "run", ["ula", "exact", "prior"], ["gmm4"],
+    return make(tmp_path_factory.mktemp("fuzz") / "run", ["ula", "exact", "initial"], ["gmm4"],
                 seeds=2, draws=20, trouble=False)
 
 
@@ -446,7 +446,7 @@ def _draws() -> st.SearchStrategy[Any]:
 
 @times
 def test_draws(times: int, tally: Counter[str]) -> None:
-    target, sampler = Gmm4(), Prior()
+    target, sampler = Gmm4(), Initial()
 
     def check(drawn: Any) -> str:
         try:

@@ -34,7 +34,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make(tmp_path_factory.mktemp("runs") / "run", ["ula", "mala", "exact", "prior"],
+    return make(tmp_path_factory.mktemp("runs") / "run", ["ula", "mala", "exact", "initial"],
                 ["gmm4"], seeds=2, draws=60, trouble=False)
 
 

@@ -38,7 +38,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
 def test_notes_and_uncharged_rows_survive_the_store(run: Run) -> None:
     for job in run.jobs:
         assert parse(dump(job)) == job
-    old = dump(run.jobs[0]).replace('"notes":[],', "").replace('"v":2', '"v":1')
+    old = dump(run.jobs[0]).replace('"notes":[],', "").replace('"v":3', '"v":1')
     old = old.partition(',"crc"')[0] + "}"
     read = parse(old)
     assert isinstance(read, Job) and read.notes == ()

@@ -30,7 +30,7 @@ from tests.support.runs import finish
 GOOD = 'targets = ["gaussian"]\nsamplers = ["mala"]\nbudget = "1s"\n'
 RUN = """
 targets = [{name = "gaussian", label = "b--c"}, {name = "gaussian", label = "c"}]
-samplers = [{name = "prior", label = "a"}, {name = "prior", label = "a--b"}]
+samplers = [{name = "initial", label = "a"}, {name = "initial", label = "a--b"}]
 controls = []
 metrics = ["w2", {name = "w2", label = "w2_50", params = {cap = 50}}]
 seeds = 1
@@ -118,7 +118,7 @@ def test_committed_floors_serve_the_defaults_alone() -> None:
     "é", "a+b"])
 @pytest.mark.parametrize("kind", ["samplers", "targets", "metrics", "controls"])
 def test_a_label_that_cannot_name_a_file_is_refused(tmp_path: Path, kind: str, bad: str) -> None:
-    name = {"samplers": "mala", "targets": "gmm4", "metrics": "mmd", "controls": "prior"}[kind]
+    name = {"samplers": "mala", "targets": "gmm4", "metrics": "mmd", "controls": "initial"}[kind]
     text = f'budget = "1s"\n{kind} = [{{name = "{name}", label = "{bad}"}}]\n'
     text += "".join(f'{key} = ["{value}"]\n' for key, value in
                     (("targets", "gaussian"), ("samplers", "hmc")) if key != kind)

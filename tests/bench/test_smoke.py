@@ -43,10 +43,10 @@ def test_every_sampler_beats_the_prior_by_five_deviations(smoke: Path) -> None:
             assert r.value is not None
             found.setdefault((sampler, target), []).append(r.value)
     for (sampler, target), values in found.items():
-        if sampler not in ("prior", "idle"):
-            prior = found["prior", target]
+        if sampler not in ("initial", "overhead"):
+            prior = found["initial", target]
             unit = max(statistics.stdev(c.values[c.metrics.index("mmd")])
-                       for c in (base[sampler, target], base["prior", target]))
+                       for c in (base[sampler, target], base["initial", target]))
             gain = (statistics.mean(prior) - statistics.mean(values)) / unit
             assert gain >= SHORT.get((sampler, target), 5), f"{sampler} on {target}: {gain:.1f}"
 

@@ -33,8 +33,8 @@ def test_the_suites_of_the_issue_are_there() -> None:
     toy = read_suite("toy2d")
     assert [t.label for t in toy.targets] == ["gmm4", "gmm4_far", "gmm4_skewed", "double_well",
                                               "banana", "gmm40_fab"]
-    assert [s.label for s in toy.samplers] == ["exact", "prior", "idle", "drifting", "ula", "mala",
-                                               "hmc", "svgd", "idem", "dft"]
+    assert [s.label for s in toy.samplers] == ["exact", "initial", "overhead", "drifting", "ula",
+                                               "mala", "hmc", "svgd", "idem", "dft"]
     assert len(read_suite("toy2d-full").targets) == 12
     assert read_suite("toy2d-gpu").device == "cuda"
     assert read_suite("smoke").budget.currency == "evals" and not read_suite("smoke").compile
@@ -123,7 +123,7 @@ def test_a_target_may_declare_another_start_and_a_sampler_another_budget(tmp_pat
 
 def test_narrowing_keeps_the_controls() -> None:
     suite = read_suite("toy2d", only_samplers="hmc,pdem", only_targets="banana,funnel")
-    assert [s.label for s in suite.samplers] == ["exact", "prior", "idle", "hmc", "pdem"]
+    assert [s.label for s in suite.samplers] == ["exact", "initial", "overhead", "hmc", "pdem"]
     assert [t.label for t in suite.targets] == ["banana", "funnel"]
     with pytest.raises(UserError, match="did you mean 'hmc'"):
         read_suite("toy2d", only_samplers="hmcc")

@@ -16,7 +16,7 @@ from bench.harness.meter import Ledger, MeteredTarget
 from metrics.base import Evidence
 
 SAMPLERS = sorted(n for n, e in catalogue()["samplers"].items()
-                  if e.attributes["kind"] != "control")
+                  if e.attributes["kind"] != "baseline")
 
 
 @pytest.mark.parametrize("behind", ["bare", "metered"])

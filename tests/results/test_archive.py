@@ -15,7 +15,7 @@ from tests.support.report_fake import make
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make(tmp_path_factory.mktemp("archive") / "run", ["hmc", "prior"], ["gmm4"])
+    return make(tmp_path_factory.mktemp("archive") / "run", ["hmc", "initial"], ["gmm4"])
 
 
 def test_an_archive_holds_every_record_and_floor(folder: Path, tmp_path: Path) -> None:

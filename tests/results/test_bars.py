@@ -20,7 +20,7 @@ from results.acceptance.tables import headline, table
 from results.acceptance.variants import variants_table
 from results.acceptance.verdicts import MISSED, NOT_MEASURED, REACHED, REPORTED, Judge, Judged
 from results.records.run_folder import load
-from results.records.schema import Job, Measure, dump
+from results.records.schema import HEADER_VERSION, Job, Measure, dump
 
 N, SEEDS = 5000, 5
 HEAD = ('title = "t"\nsuite = "s"\nsampler = "mine"\nagainst = "rival"\nn = 5000\nseeds = 5\n'
@@ -48,7 +48,8 @@ class Fake:
         (folder / "floors").mkdir(parents=True)
         labels = dict.fromkeys(label for label, _, _ in self.values)
         (folder / "run.json").write_text(json.dumps({
-            "v": 1, "suite": {"name": "s"}, "samplers": {x: {"name": x} for x in labels},
+            "v": HEADER_VERSION, "suite": {"name": "s"},
+            "samplers": {x: {"name": x} for x in labels},
             "targets": {}, "metrics": {}}))
         lines: list[str] = []
         jobs: dict[str, Job] = {}

@@ -19,7 +19,7 @@ from results.records.prices import SECONDS
 from results.records.run_folder import Run, load
 from tests.support.report_fake import make
 
-LABELS, TARGETS = ["drifting", "mala", "hmc", "ula", "idem", "prior"], ["gmm4", "banana"]
+LABELS, TARGETS = ["drifting", "mala", "hmc", "ula", "idem", "initial"], ["gmm4", "banana"]
 
 
 @pytest.fixture(scope="module")

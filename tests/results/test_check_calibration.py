@@ -95,13 +95,13 @@ def test_whoever_is_gated_has_something_to_lose(suite: str) -> None:
     """45 seeds of each sampler and control of the suite, well away from the prior by MMD^2."""
     base, asked = read(BASELINES / f"{suite}.json"), parse(suite_names()[suite])
     controls = {name for name, _ in base.by_name} - set(asked["samplers"])
-    assert controls == {"exact", "idle", "prior"}
+    assert controls == {"exact", "overhead", "initial"}
     assert len(base.by_name) == len(asked["targets"]) * (len(asked["samplers"]) + 3)
     for (sampler, target), found in base.by_name.items():
         assert len(found.seeds) >= 45
         if sampler not in controls:
             mine, prior = (c.values[c.metrics.index("mmd")]
-                           for c in (found, base.by_name["prior", target]))
+                           for c in (found, base.by_name["initial", target]))
             gain = (prior.mean() - mine.mean()) / max(mine.std(ddof=1), prior.std(ddof=1))
             least = 3.5 if (sampler, target) == ("dft", "squiggle") else 5.0
             assert gain >= least, f"{sampler} on {target}: {gain:.1f}"

@@ -28,7 +28,7 @@ def records(key: str, value: float = 0.905) -> list[Record]:
 
 def old(record: Record) -> str:
     """A line as version 1 wrote it."""
-    return dump(record).replace('{"v":2,', '{"v":1,').partition(',"crc":')[0] + "}"
+    return dump(record).replace('{"v":3,', '{"v":1,').partition(',"crc":')[0] + "}"
 
 
 def filled(folder: Path, *keys: str) -> Path:
@@ -115,7 +115,7 @@ def test_lines_of_version_1_stay_readable(tmp_path: Path) -> None:
 def test_a_new_line_does_not_pass_for_an_old_one() -> None:
     for line in map(dump, records("k")):
         with pytest.raises(BadRecord, match="checksum"):
-            parse(line.replace('"v":2', '"v":1'))
+            parse(line.replace('"v":3', '"v":1'))
         with pytest.raises(BadRecord, match="checksum"):
             parse(line.partition(',"crc"')[0] + "}")
 

@@ -23,7 +23,7 @@ from results.records.store import StoreError
 from results.statistics.paired_values import PairedValues, SeedValues
 from tests.support.report_fake import make, unsealed
 
-SAMPLERS = ["ula", "mala", "hmc", "svgd", "dft", "exact", "prior"]
+SAMPLERS = ["ula", "mala", "hmc", "svgd", "dft", "exact", "initial"]
 TARGETS = ["gmm4", "banana", "gmm40_fab"]
 
 
@@ -34,7 +34,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def newer(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make(tmp_path_factory.mktemp("run") / "new", ["ula", "mala", "prior"],
+    return make(tmp_path_factory.mktemp("run") / "new", ["ula", "mala", "initial"],
                 ["gmm4", "banana", "double_well"], seeds=4, trouble=False, quality={"ula": 0.3})
 
 
@@ -250,7 +250,7 @@ def test_too_few_seeds_to_show_anything_is_said(tmp_path: Path) -> None:
 
 
 def test_a_run_that_cannot_be_compared_keeps_its_report(tmp_path: Path) -> None:
-    folder = make(tmp_path / "x", ["ula", "prior"], ["gmm4"], trouble=False)
+    folder = make(tmp_path / "x", ["ula", "initial"], ["gmm4"], trouble=False)
     tables, images, said = comparison_parts(scores(folder))
     assert (tables, images) == ([], []) and said.startswith("No comparison: ")
 

@@ -28,7 +28,7 @@ from tests.support.runs import finish, numbers
 SUITE = """
 targets = ["gaussian"]
 samplers = ["ula"]
-controls = ["prior"]
+controls = ["initial"]
 metrics = ["mmd"]
 seeds = 2
 budget = "2000evals"
@@ -84,7 +84,7 @@ def test_damaged_files_are_set_aside_and_made_again(whole: Path, tmp_path: Path)
 
 
 @pytest.mark.parametrize("text", [
-    "", "{", "[]", "3", '{"v": 1}', '{"v": 2, "suite": {}}', '{"v": 1, "suite": []}',
+    "", "{", "[]", "3", '{"v": 1}', '{"v": 2, "suite": {}}', '{"v": 3}', '{"v": 1, "suite": []}',
     "[" * 100_000, '{"v": 1, "suite": {}, "samplers": {}, "targets": {}, "metrics": {}}', "\x00",
     "NaN"])
 def test_a_header_that_is_none_is_one_sentence(whole: Path, tmp_path: Path, text: str,
@@ -115,7 +115,7 @@ def directory(path: Path) -> None:
                                    "density/gmm4.npz", "samples", "archive"])
 def test_no_command_gives_a_traceback(tmp_path: Path, how: str, which: str,
                                       capsys: pytest.CaptureFixture[str]) -> None:
-    run = make(tmp_path / "run", ["hmc", "prior"], ["gmm4"], seeds=2, n=100, draws=20)
+    run = make(tmp_path / "run", ["hmc", "initial"], ["gmm4"], seeds=2, n=100, draws=20)
     if which == "archive":
         archive(run, tmp_path / "small")
         run, which = tmp_path / "small", "records.jsonl.gz"

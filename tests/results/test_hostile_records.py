@@ -32,7 +32,7 @@ from results.report.terminal import print_report
 from tests.support.report_fake import make, unsealed
 
 Line = dict[str, Any]
-LABELS = ["ula", "svgd", "drifting", "exact", "prior"]
+LABELS = ["ula", "svgd", "drifting", "exact", "initial"]
 
 
 #: Real runs, and every command of the program: `.ci/run` and `pytest -m slow` hold them.
@@ -98,7 +98,7 @@ DROPS: dict[str, Callable[[Line], bool]] = {
     "no checkpoints": lambda x: x["sort"] == "checkpoint",
     "no jobs": lambda x: x["sort"] == "job",
     "one seed": lambda x: not x["key"].endswith("-0"),
-    "no control": lambda x: x["key"].startswith(("exact", "prior"))}
+    "no control": lambda x: x["key"].startswith(("exact", "initial"))}
 HEADS = ("samplers", "targets", "metrics", "suite", "machine", "versions", "command")
 
 

@@ -40,7 +40,7 @@ from tests.support.report_fake import make
 
 WIDTHS = (40, 60, 80, 200)
 WIDE = 1000
-LABELS = ["drifting", "ula", "hmc", "svgd", "dft", "exact", "prior"]
+LABELS = ["drifting", "ula", "hmc", "svgd", "dft", "exact", "initial"]
 TARGETS = ["gmm4", "banana", "gmm40_fab", "mine"]
 
 

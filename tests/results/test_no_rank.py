@@ -27,7 +27,7 @@ from results.statistics.null_distribution import usable
 from results.statistics.p_value import p_value_of_mean, standing
 from tests.support.report_fake import make, unsealed
 
-LABELS = ["ula", "hmc", "drifting", "exact", "prior"]
+LABELS = ["ula", "hmc", "drifting", "exact", "initial"]
 Line = dict[str, Any]
 
 

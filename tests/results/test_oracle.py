@@ -18,7 +18,7 @@ from tests.support.report_fake import make
 @pytest.fixture(scope="module")
 def scores(tmp_path_factory: pytest.TempPathFactory) -> Scores:
     return Scores(load(make(tmp_path_factory.mktemp("run") / "x",
-                            ["ula", "mala", "svgd", "hmc", "dft", "exact", "prior"],
+                            ["ula", "mala", "svgd", "hmc", "dft", "exact", "initial"],
                             ["gmm4", "banana", "gmm40_fab", "mine"])))
 
 
@@ -43,8 +43,8 @@ def test_the_gap_is_taken_in_each_job_and_never_negative(scores: Scores) -> None
 
 
 def test_a_sampler_at_the_floor_gains_about_what_selection_gives(tmp_path: Path) -> None:
-    flat = Scores(load(make(tmp_path / "x", ["svgd", "prior"], ["banana", "gmm4"], seeds=40,
-                            trouble=False, quality={"svgd": 1.0, "prior": 1.0})))
+    flat = Scores(load(make(tmp_path / "x", ["svgd", "initial"], ["banana", "gmm4"], seeds=40,
+                            trouble=False, quality={"svgd": 1.0, "initial": 1.0})))
     # A defect of one at each checkpoint: independent looks at one law, as the guide assumes.
     found = gap(flat, "svgd", "banana", "mmd")
     assert found is not None and found.gap == pytest.approx(found.noise, rel=0.35)

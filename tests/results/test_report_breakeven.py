@@ -91,11 +91,11 @@ def test_a_thousand_fresh_points_cost_what_the_kind_says() -> None:
     assert thousand(job("continuing", renewal=(500, 10.0))) == pytest.approx(0.4)
     assert thousand(job("one-shot", renewal=(500, 100.0))) == pytest.approx(4.0)
     assert thousand(job("amortised", ladder=((100, 0.1), (10000, 10.0)))) == pytest.approx(1.0)
-    assert thousand(job("control")) is None
+    assert thousand(job("baseline")) is None
 
 
 def test_a_worse_or_failed_rival_does_not_count(tmp_path: Path) -> None:
-    folder = make(tmp_path / "run", ["drifting", "ula", "hmc", "svgd", "prior"],
+    folder = make(tmp_path / "run", ["drifting", "ula", "hmc", "svgd", "initial"],
                   ["gmm4", "banana"], quality={"drifting": 0.005})
     found = {(c.target, c.unit, c.earliest): c for c in cases(Scores(load(folder)))}
     # ula (.01) and svgd (.02) are worse than the network; hmc is at the floor.
@@ -109,6 +109,6 @@ def test_a_worse_or_failed_rival_does_not_count(tmp_path: Path) -> None:
 
 
 def test_a_rival_with_a_failed_job_is_left_out(tmp_path: Path) -> None:
-    folder = make(tmp_path / "run", ["drifting", "svgd", "prior"], ["banana"])
+    folder = make(tmp_path / "run", ["drifting", "svgd", "initial"], ["banana"])
     kinds = {c.found.kind for c in cases(Scores(load(folder)))}
     assert kinds == {"no rival"}

@@ -16,7 +16,7 @@ from tests.support.report_fake import make
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make(tmp_path_factory.mktemp("run") / "x", ["hmc", "svgd", "dft", "prior"],
+    return make(tmp_path_factory.mktemp("run") / "x", ["hmc", "svgd", "dft", "initial"],
                 ["gmm4", "banana", "gmm40_fab"])
 
 

@@ -20,7 +20,7 @@ from results.report.page import content, render, write
 from results.report.terminal import print_report, summary
 from tests.support.report_fake import HOSTILE, make
 
-SAMPLERS = ["drifting", "ula", "hmc", "svgd", "dft", "exact", "prior", "idle"]
+SAMPLERS = ["drifting", "ula", "hmc", "svgd", "dft", "exact", "initial", "overhead"]
 TARGETS = ["gmm4", "banana", "mine"]
 BROWSER = next((p for n in ("chromium", "chromium-browser", "google-chrome", "chrome")
                 if (p := shutil.which(n))), None)

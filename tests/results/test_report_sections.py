@@ -19,7 +19,7 @@ from tests.support.report_fake import make
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run that reruns a published table on targets whose audit is committed."""
     made = make(tmp_path_factory.mktemp("sections") / "run",
-                ["drifting", "hmc", "exact", "prior"], ["gmm4", "banana"], trouble=False)
+                ["drifting", "hmc", "exact", "initial"], ["gmm4", "banana"], trouble=False)
     header = json.loads((made / "run.json").read_text(encoding="utf-8"))
     header["suite"]["published"] = ["drifting_table1"]
     for name in ("gmm4", "banana"):

@@ -60,7 +60,7 @@ def test_all_at_the_floor_share_the_first_place(scores: Scores) -> None:
     table = places(scores, "gmm4_far", "mmd")
     assert table["mala"] == table["hmc"] == 1
     assert table["idem"] == 3
-    assert not {"exact", "prior", "idle"} & table.keys()
+    assert not {"exact", "initial", "overhead"} & table.keys()
 
 
 def test_unaffordable_is_shown_and_has_no_place_there(scores: Scores) -> None:
@@ -72,7 +72,7 @@ def test_unaffordable_is_shown_and_has_no_place_there(scores: Scores) -> None:
 
 
 def test_a_sampler_that_could_run_nowhere_has_no_place(tmp_path: Path) -> None:
-    small = Scores(load(make(tmp_path / "run", ["hmc", "dft", "prior"], ["gmm4"])))
+    small = Scores(load(make(tmp_path / "run", ["hmc", "dft", "initial"], ["gmm4"])))
     assert set(median_places(small, "mmd")) == {"hmc"}
 
 
@@ -88,7 +88,7 @@ def test_the_floor_is_that_of_the_points_that_were_scored(scores: Scores) -> Non
 def test_the_share_left_runs_from_the_floor_to_the_ceiling(scores: Scores) -> None:
     assert share_left(scores, "mala", "gmm4", "mmd") == 0.0
     assert share_left(scores, "dft", "banana", "mmd") == pytest.approx(0.1, rel=0.1)
-    assert share_left(scores, "prior", "banana", "mmd") == pytest.approx(1.0)
+    assert share_left(scores, "initial", "banana", "mmd") == pytest.approx(1.0)
 
 
 def test_a_disturbed_job_says_so(scores: Scores) -> None:
@@ -103,7 +103,7 @@ def test_a_target_without_a_reference_is_said_to_hide_things(scores: Scores) -> 
 
 
 def test_lost_modes_are_counted_in_the_summary(tmp_path: Path) -> None:
-    folder = make(tmp_path / "run", ["hmc", "drifting", "prior"], ["gmm4"],
+    folder = make(tmp_path / "run", ["hmc", "drifting", "initial"], ["gmm4"],
                   quality={"drifting": 0.5})
     found = Scores(load(folder))
     assert "Modes missed (of 4, mean over seeds): drifting 1" in dict(findings(found))["gmm4"]
@@ -122,7 +122,7 @@ def reweighted(run: Run, label: str) -> Run:
 
 
 def test_dear_rows_lose_under_the_weights_that_price_them(tmp_path: Path) -> None:
-    folder = make(tmp_path / "run", ["ula", "hmc", "prior"], ["gmm4", "banana"], trouble=False,
+    folder = make(tmp_path / "run", ["ula", "hmc", "initial"], ["gmm4", "banana"], trouble=False,
                   quality={"hmc": 0.012, "ula": 0.01})
     scores = Scores(reweighted(load(folder), "ula"))
     even, dear = (shares(scores, "mmd", w)["ula"] for w in WEIGHTS)
@@ -132,7 +132,7 @@ def test_dear_rows_lose_under_the_weights_that_price_them(tmp_path: Path) -> Non
 
 
 def test_jobs_without_a_record_are_missing_not_forgotten(tmp_path: Path) -> None:
-    folder = make(tmp_path / "run", ["ula", "hmc", "prior"], ["gmm4"], trouble=False)
+    folder = make(tmp_path / "run", ["ula", "hmc", "initial"], ["gmm4"], trouble=False)
     lines = (folder / "records.jsonl").read_text().splitlines()
     kept = [x for x in lines if '"key":"ula-gmm4-2"' not in x]
     (folder / "records.jsonl").write_text("\n".join(kept) + "\n")
@@ -143,7 +143,7 @@ def test_jobs_without_a_record_are_missing_not_forgotten(tmp_path: Path) -> None
 
 
 def test_a_number_that_is_none_is_no_success(tmp_path: Path) -> None:
-    folder = make(tmp_path / "run", ["ula", "hmc", "prior"], ["gmm4"], trouble=False)
+    folder = make(tmp_path / "run", ["ula", "hmc", "initial"], ["gmm4"], trouble=False)
     path = folder / "records.jsonl"
     lines = [json.loads(x) for x in unsealed(path.read_text()).splitlines()]
     for line in lines:
@@ -157,7 +157,7 @@ def test_a_number_that_is_none_is_no_success(tmp_path: Path) -> None:
 
 
 def test_a_newer_version_of_a_metric_replaces_the_older_numbers(tmp_path: Path) -> None:
-    folder = make(tmp_path / "run", ["ula", "prior"], ["gmm4"], trouble=False)
+    folder = make(tmp_path / "run", ["ula", "initial"], ["gmm4"], trouble=False)
     path = folder / "records.jsonl"
     newer = [json.dumps({**json.loads(x), "version": 2, "value": 7.0})
              for x in unsealed(path.read_text()).splitlines() if '"metric":"mmd"' in x]

@@ -55,7 +55,7 @@ TRANSPORT = {"particles": 2000, "step_size": 0.02, "start_updates": 200, "learni
 PAIR = {"width": 64, "layers": 3, "learning_rate": 5e-4, "score_learning_rate": 2e-3}
 SETTINGS = {
     "exact": Setting(0),
-    "prior": Setting(0),
+    "initial": Setting(0),
     "ula": Setting(400, 0.03, "a step of .02 biases variances by a few per cent",
                    parameters={"chains": 4000, "step_size": 0.02}),
     "mala": Setting(120, parameters={"chains": 4000}),
@@ -115,7 +115,7 @@ SETTINGS = {
     "fab": Setting(1500, slow=True, parameters={"layers": 4, "width": 32, "learning_rate": 1e-3,
                                                 "buffer_batches": 8, "least": 1280}),
 }
-FAMILIES = ("mcmc", "particles", "diffusion", "flow", "one-step", "control")
+FAMILIES = ("mcmc", "particles", "diffusion", "flow", "one-step", "baseline")
 FINE = 0.1  # the bias up to which the kit tells the skewed law from a Gaussian of its moments
 SAMPLERS = sorted(catalogue()["samplers"])
 
@@ -135,7 +135,7 @@ def trial(name: str, steps: int | None = None, seed: int = 0) -> Trial:
     """A run on the skewed law, by default as short as shows the sampler's own behaviour."""
     target: Any = law("skewed")
     made = sampler(name)
-    if made.kind == "control" and name != "exact":
+    if made.kind == "baseline" and name != "exact":
         target = MeteredTarget(target, Ledger(target.device))
     return Trial(made, target, 8 if steps is None else steps, seed)
 
@@ -186,7 +186,7 @@ def test_only_controls_are_exempt_from_the_law() -> None:
     entries = catalogue()["samplers"]
     for (name, of), reason in EXEMPTIONS.items():
         assert reason and name in entries
-        assert of != "recovers_law" or entries[name].attributes["kind"] == "control"
+        assert of != "recovers_law" or entries[name].attributes["kind"] == "baseline"
 
 
 @dataclass(frozen=True)
@@ -271,10 +271,10 @@ def test_the_kit_s_own_targets_are_what_they_say(where: str) -> None:
 @pytest.mark.parametrize("name", SAMPLERS)
 def test_declares_itself(name: str) -> None:
     said = catalogue()["samplers"][name].attributes
-    assert said["kind"] in ("amortised", "continuing", "one-shot", "control")
+    assert said["kind"] in ("amortised", "continuing", "one-shot", "baseline")
     assert said["family"] in FAMILIES
     assert said["update"] and said["citation"] and said["limitations"]
-    if said["kind"] == "control":
+    if said["kind"] == "baseline":
         assert isinstance(said["steps"], int)
 
 
@@ -352,7 +352,7 @@ def test_draws_what_is_asked_or_what_there_is(name: str, steps: int) -> None:
         assert x.ndim == 2 and x.shape[1] == 2 and x.dtype == torch.float32
         assert bool(torch.isfinite(x).all())
         assert 1 <= len(x) <= n
-        if run.sampler.kind in ("amortised", "control"):
+        if run.sampler.kind in ("amortised", "baseline"):
             assert len(x) == n
         if run.sampler.kind == "one-shot":  # no point is given twice
             assert len(x.unique(dim=0)) == len(x)

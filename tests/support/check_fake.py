@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.core.cost import Cost
-from results.records.schema import Checkpoint, Job, Measure, Record, dump
+from results.records.schema import HEADER_VERSION, Checkpoint, Job, Measure, Record, dump
 from results.regression.baseline import Cell, Floor, Snapshot, rounded
 
 Array = NDArray[np.float64]
@@ -135,7 +135,7 @@ class Fake:
                            "targets": [{"name": t, "label": t} for t in self.targets]},
                  **self.settings}
         return {
-            "v": 1, "suite": suite, "command": "python -m bench run --suite fake",
+            "v": HEADER_VERSION, "suite": suite, "command": "python -m bench run --suite fake",
             "started": "2026-11-22T17:00:00+00:00", "commit": "0123456789abcdef", "dirty": False,
             "code": "c0de", "versions": {"torch": "2.13.0"}, "machine": {"cpu": "Some CPU"},
             "samplers": {s: {"name": s, "kind": "continuing", "params": self.params.get(s, {}),

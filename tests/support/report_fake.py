@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from bench.core.cost import Cost
-from results.records.schema import Checkpoint, Job, Measure, Record, dump
+from results.records.schema import HEADER_VERSION, Checkpoint, Job, Measure, Record, dump
 
 CHECKPOINTS = (0.0625, 0.125, 0.25, 0.5, 1.0)
 HOSTILE = "NaN in step 7 <script>window.hacked=1</script> & 'more' | pipe"
@@ -21,15 +21,15 @@ SAMPLERS: dict[str, tuple[str, bool, bool, float]] = {
     "drifting": ("amortised", True, False, 4e6), "ula": ("continuing", False, False, 6e6),
     "mala": ("continuing", False, True, 5e6), "hmc": ("continuing", False, False, 5e6),
     "svgd": ("one-shot", False, False, 5e4), "idem": ("amortised", True, True, 9e6),
-    "dft": ("amortised", True, False, 1e6), "exact": ("control", False, False, 0.0),
-    "prior": ("control", False, False, 0.0), "idle": ("control", False, False, 0.0)}
+    "dft": ("amortised", True, False, 1e6), "exact": ("baseline", False, False, 0.0),
+    "initial": ("baseline", False, False, 0.0), "overhead": ("baseline", False, False, 0.0)}
 FAMILY = {"drifting": "one-step", "ula": "mcmc", "mala": "mcmc", "hmc": "mcmc",
           "svgd": "particles", "idem": "diffusion", "dft": "one-step"}
 TARGETS = {"gmm4": 4, "gmm4_far": 4, "gmm4_skewed": 4, "double_well": 2, "banana": 0,
            "gmm40_fab": 40}
 #: Distance of each sampler's law from the target, 0 = exact, 1 = the initial law.
 QUALITY = {"drifting": 0.05, "ula": 0.01, "mala": 0.0, "hmc": 0.0, "svgd": 0.02, "idem": 0.004,
-           "dft": 0.1, "exact": 0.0, "prior": 1.0, "idle": 1.0}
+           "dft": 0.1, "exact": 0.0, "initial": 1.0, "overhead": 1.0}
 METRICS = {
     "mmd": ("MMD²", "Long tails beyond the bandwidths.", True, 1e-4, 0.3),
     "w2": ("W2", "Little: dominated by rare far points.", False, 0.06, 2.0),
@@ -70,11 +70,11 @@ def _measure(job: Job, index: int, stage: str, metric: str, n: int, defect: floa
 
 def _job(label: str, target: str, seed: int, budget: float, rng: np.random.Generator) -> Job:
     kind, learned, anneals, speed = SAMPLERS[label]
-    spent = budget * float(rng.uniform(0.95, 0.999)) if kind != "control" else 0.01
+    spent = budget * float(rng.uniform(0.95, 0.999)) if kind != "baseline" else 0.01
     train = Cost(0, int(speed * spent), int(speed * spent / 10) if label == "drifting" else 0,
                  spent, spent, spent)
     draw = Cost(0, 0, 0, 0.005, 0.005, 0.005)
-    steps = int(spent * 400) if kind != "control" else 0
+    steps = int(spent * 400) if kind != "baseline" else 0
     measured = tuple((10**k, 1e-3 + 2e-7 * 10**k) for k in range(2, 7))
     ladder = measured if kind == "amortised" else ()
     renewal = {"continuing": (1024, 12.0), "one-shot": (512, float(steps))}.get(kind)
@@ -97,7 +97,7 @@ def _records(job: Job, quality: float, reference: bool, n: int, rng: np.random.G
         lines.append(Checkpoint(job.key, index, progress, int(job.steps * progress), spent, 1000,
                                 job.draw, last))
         defect = quality + 0.2 * (1 - quality) * np.exp(-8 * progress) * (quality < 1) * (
-            job.kind != "control")
+            job.kind != "baseline")
         for stage, size in [("curve", 1000)] + ([("final", n)] if last else []):
             for metric in METRICS:
                 if stage == "curve" and metric not in ("mmd", "w2", "ksd"):
@@ -110,7 +110,7 @@ def _records(job: Job, quality: float, reference: bool, n: int, rng: np.random.G
 
 def _header(samplers: list[str], targets: list[str], seeds: int, n: int) -> dict[str, Any]:
     return {
-        "v": 1,
+        "v": HEADER_VERSION,
         "suite": {"name": "toy2d", "description": "Six plane targets, seven samplers.",
                   "budget": "5s", "currency": "seconds", "amount": 5.0, "seeds": seeds, "n": n,
                   "n_curve": 1000, "preset": "toy5s",
@@ -121,7 +121,7 @@ def _header(samplers: list[str], targets: list[str], seeds: int, n: int) -> dict
         "code": "0123456789abcdef", "versions": {"torch": "2.13.0", "numpy": "2.4.6"},
         "machine": {"cpu": "Some CPU", "cores": 2, "gpu": None, "platform": "Linux"},
         "samplers": {s: {"name": s, "summary": f"{s} in a sentence.", "update": "x + eta v",
-                         "kind": SAMPLERS[s][0], "family": FAMILY.get(s, "control"),
+                         "kind": SAMPLERS[s][0], "family": FAMILY.get(s, "baseline"),
                          "reference": "A. Author (2020), eq. 3",
                          "cannot": "", "preset": "toy5s" if SAMPLERS[s][1] else "",
                          "params": {"step_size": 0.1}} for s in samplers},
@@ -162,7 +162,7 @@ def _density(folder: Path, target: str) -> np.ndarray[Any, Any]:
 
 def unsealed(text: str) -> str:
     """Lines of version 1, which carry no checksum: to be edited by hand."""
-    return re.sub(r',"crc":"[0-9a-f]{8}"}', "}", text).replace('{"v":2,', '{"v":1,')
+    return re.sub(r',"crc":"[0-9a-f]{8}"}', "}", text).replace('{"v":3,', '{"v":1,')
 
 
 def make(folder: Path, samplers: list[str] | None = None, targets: list[str] | None = None,
@@ -189,7 +189,7 @@ def make(folder: Path, samplers: list[str] | None = None, targets: list[str] | N
                 lines += _troubled(job, target, n, rng, trouble, {**QUALITY, **(quality or {})})
                 size = 512 if label == "svgd" else 2000
                 cloud = means[rng.integers(4, size=size)] + 0.2 * rng.standard_normal((size, 2))
-                if label in ("prior", "idle"):
+                if label in ("initial", "overhead"):
                     cloud = 2.0 * rng.standard_normal((size, 2))
                 np.savez(folder / "samples" / f"{job.key}.npz", points=cloud.astype(np.float32))
     text = "".join(dump(r) + "\n" for r in lines)

@@ -18,7 +18,7 @@ N = 100
 SUITE = f"""
 targets = ["mine"]
 samplers = ["mala"]
-controls = ["prior"]
+controls = ["initial"]
 metrics = ["mmd", "mean_energy"]
 seeds = 1
 budget = "150000evals"
@@ -49,7 +49,7 @@ def test_a_long_run_makes_two_sample_metrics_apply(tmp_path: Path) -> None:
     found = {(r.key.split("--")[0], r.metric): r for r in read(tmp_path / "run")[0]
              if isinstance(r, Measure) and r.stage == "final"}
     assert found["mala", "mmd"].p is not None and found["mala", "mmd"].p > 0.01
-    assert found["prior", "mmd"].p == pytest.approx(1 / 41)
+    assert found["initial", "mmd"].p == pytest.approx(1 / 41)
     facts = json.loads((tmp_path / "run" / "run.json").read_text())["targets"]["mine"]
     assert "pool.npy" in facts["reference_note"]
 

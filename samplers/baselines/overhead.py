@@ -1,6 +1,7 @@
-"""The ceiling: points of the initial law, as every sampler starts from.
+"""The overhead: a thousand steps that do nothing.
 
-A control. It takes no step and evaluates nothing; a sampler that does not beat it learnt nothing.
+A baseline sampler. Its seconds are those of the harness itself (loop, meter, clock): what is left
+of any other sampler's time after subtracting them, step for step, is the sampler's own.
 """
 
 from __future__ import annotations
@@ -15,16 +16,16 @@ from samplers.base import Sampler, initial_points
 
 
 @dataclass(frozen=True)
-class Prior(Sampler):
-    """Control: the initial law N(0, scale^2 I), what doing nothing gives."""
+class Overhead(Sampler):
+    """Baseline: steps that do nothing, so that its time is the harness's own."""
 
-    name = "prior"
-    kind = "control"
-    family = "control"
-    steps = 0
-    update = "x ~ N(0, scale^2 I)"
-    citation = "control"
-    limitations = "know the target beyond its declared scale"
+    name = "overhead"
+    kind = "baseline"
+    family = "baseline"
+    steps = 1000
+    update = "x <- x"
+    citation = "baseline"
+    limitations = "do anything"
 
     def init(self, target: Density, rng: torch.Generator) -> None:
         """Nothing is kept."""
@@ -33,5 +34,5 @@ class Prior(Sampler):
         """Nothing is done."""
 
     def draw(self, target: Density, state: None, n: int, rng: torch.Generator) -> Tensor:
-        """n points of the initial law."""
+        """n points of the initial distribution."""
         return initial_points(target, n, rng)

@@ -1,7 +1,7 @@
-"""The overhead: a thousand steps that do nothing.
+"""The ceiling: points of the initial distribution, as every sampler starts from.
 
-A control. Its seconds are those of the harness itself (loop, meter, clock): what is left of any
-other sampler's time after subtracting them, step for step, is the sampler's own.
+A baseline sampler. It takes no step and evaluates nothing; a sampler that does not beat it
+learnt nothing.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from samplers.base import Sampler, initial_points
 
 
 @dataclass(frozen=True)
-class Idle(Sampler):
-    """Control: steps that do nothing, so that its time is the harness's own."""
+class Initial(Sampler):
+    """Baseline: the initial distribution N(0, scale^2 I), what doing nothing gives."""
 
-    name = "idle"
-    kind = "control"
-    family = "control"
-    steps = 1000
-    update = "x <- x"
-    citation = "control"
-    limitations = "do anything"
+    name = "initial"
+    kind = "baseline"
+    family = "baseline"
+    steps = 0
+    update = "x ~ N(0, scale^2 I)"
+    citation = "baseline"
+    limitations = "know the target beyond its declared scale"
 
     def init(self, target: Density, rng: torch.Generator) -> None:
         """Nothing is kept."""
@@ -34,5 +34,5 @@ class Idle(Sampler):
         """Nothing is done."""
 
     def draw(self, target: Density, state: None, n: int, rng: torch.Generator) -> Tensor:
-        """n points of the initial law."""
+        """n points of the initial distribution."""
         return initial_points(target, n, rng)
