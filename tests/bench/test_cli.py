@@ -13,7 +13,6 @@ import pytest
 
 from bench.commands.parser import main
 from bench.core.entry import KINDS
-from bench.core.places import ROOT
 from bench.core.registry import catalogue, default_metrics
 
 
@@ -172,21 +171,3 @@ def test_every_entry_is_documented(kind: str, capsys: pytest.CaptureFixture[str]
             assert entry.attributes.get("blind") and entry.attributes.get("title"), name
         assert main(["show", name]) == 0
         assert entry.summary in capsys.readouterr().out
-
-
-def test_rooms_import_only_what_is_above_them() -> None:
-    import ast
-
-    allowed = {"targets": {"targets"}, "samplers": {"samplers", "targets"},
-               "metrics": {"metrics", "targets"}, "results": {"results"}}
-    kinds = {*allowed, "bench"}
-    root = ROOT
-    for kind, above in allowed.items():
-        for path in (root / kind).rglob("*.py"):
-            for node in ast.walk(ast.parse(path.read_text())):
-                names = [a.name for a in node.names] if isinstance(node, ast.Import) else \
-                    [node.module or ""] if isinstance(node, ast.ImportFrom) else []
-                for name in names:
-                    head = name.partition(".")[0]
-                    assert head not in kinds - above, f"{path} imports {name}"
-                    assert kind != "results" or head != "torch", f"{path} imports torch"
