@@ -94,10 +94,10 @@ def _family(name: str) -> str:
 
 
 GENERATED: dict[str, Callable[[], str]] = {
+    **{name: partial(_rerun, name) for name in sorted(p.name for p in RUNS.glob("*"))},
     "power": _power, "comparison": _comparison, "check": _check, "bars": _bars,
     "walkers": partial(_variants, "drifting_walkers", "Walkers that start anew"),
-    **{name: partial(_family, name) for name in ("drifting_family", "drifting_family_seconds")},
-    **{name: partial(_rerun, name) for name in sorted(p.name for p in RUNS.glob("*"))}}
+    **{name: partial(_family, name) for name in ("drifting_family", "drifting_family_seconds")}}
 
 
 def filled(text: str) -> str:

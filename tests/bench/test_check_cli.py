@@ -387,8 +387,8 @@ import numpy as np
 import torch
 
 from metrics.base import Estimate, Metric
-from samplers.ula import Ula, UlaState
-from targets.parts.mixture import Mixture
+from samplers.mcmc.ula import Ula, UlaState
+from targets.mixtures.gaussian_mixture import Mixture
 
 
 @dataclass(frozen=True)

@@ -170,7 +170,7 @@ def test_any_environment_gives_the_report(run: Path) -> None:
 
 DRAW = """
 import sys, io
-from results.drawing import Figure, drawn, salted
+from results.presentation.drawing import Figure, drawn, salted
 with drawn(), salted("key"):
     figure = Figure(figsize=(2, 2), layout="constrained")
     axes = figure.add_subplot()

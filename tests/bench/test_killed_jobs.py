@@ -13,7 +13,7 @@ from tests.support.runs import finish
 
 PLUGIN = '''
 import os, signal
-from tests.bad_samplers import Good
+from tests.support.bad_samplers import Good
 
 class Late(Good):
     """Kills its process once it made some steps."""

@@ -109,7 +109,7 @@ def test_only_what_is_missing_or_stale_is_computed(tmp_path: Path, gmm4: Target,
     first = read(path)
     floors.floors("gmm4", [40], 5, tmp_path)
     assert len(asked) == 1
-    monkeypatch.setattr(type(floors._named(floors.metrics, "ksd")), "version", 99)
+    monkeypatch.setattr(type(floors._load("metrics", "ksd")), "version", 99)
     floors.floors("gmm4", [40], 5, tmp_path)
     assert asked[1:] == [{"ksd": 5}]
     again = read(path)

@@ -8,10 +8,10 @@ import sys
 # Classes lose their functions for good, so this happens in a process of its own.
 PROGRAM = """
 import torch
-from bench.registry import catalogue, load
+from bench.core.registry import catalogue, load
 from targets.base import Target
-from targets.parts.identity import fingerprint
-from targets.parts.sampling_only import sampling_only
+from bench.core.fingerprint import fingerprint
+from targets.sampling_only import sampling_only
 
 def every():
     for name in sorted(catalogue()["targets"]):
