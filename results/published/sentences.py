@@ -6,37 +6,40 @@ import math
 from collections import Counter
 
 from results.presentation.table import number, plural
-from results.published.cells import Beside
-from results.published.tables import joined
-from results.published.verdict import AGREES, BOTH, DIFFERS, INCOMPARABLE, UNDECIDED, VERDICTS
+from results.published.compared import ComparedTable, compared_tables
+from results.published.verdict import Verdict
 from results.records.frames import Scores
+from results.statistics.p_value import Standing
+
+_VERDICT = {Verdict.AGREES: "agree within 15 %", Verdict.BOTH: "are both at the floor",
+            Verdict.DIFFERS: "differ", Verdict.UNDECIDED: "are undecided",
+            Verdict.INCOMPARABLE: "cannot be compared"}
 
 
 def published_sentences(scores: Scores) -> list[str]:
     """Two or three computed sentences a table: verdicts, candidates, what the floor leaves."""
     said = []
-    for beside in joined(scores):
-        said += [text for text in (_verdicts(beside), _candidates(beside), _floor(beside)) if text]
+    for compared in compared_tables(scores):
+        texts = (_verdicts(compared), _candidates(compared), _floor(compared))
+        said += [text for text in texts if text]
     return said
 
 
-def _verdicts(beside: Beside) -> str:
-    found = [c.reran for c in beside.cells if c.reran]
+def _verdicts(compared: ComparedTable) -> str:
+    found = [of.reran for of in compared.figures if of.reran]
     if not found:
-        return f"{beside.table.title}: nothing of ours stands beside it yet."
-    counts = Counter(j.verdict for j in found)
-    words = {AGREES: "agree within 15 %", BOTH: "are both at the floor", DIFFERS: "differ",
-             UNDECIDED: "are undecided", INCOMPARABLE: "cannot be compared"}
-    parts = ", ".join(f"{counts[v]} {words[v]}" for v in VERDICTS if counts[v])
-    judged = len(found) - counts[INCOMPARABLE]
-    near = sum(j.close for j in found)
-    return (f"{beside.table.title}: of {plural(len(found), 'figure')} that we reran, {parts}; "
+        return f"{compared.table.title}: this run has no value for any of its figures yet."
+    counts = Counter(judged.verdict for judged in found)
+    parts = ", ".join(f"{counts[v]} {_VERDICT[v]}" for v in Verdict if counts[v])
+    judged = len(found) - counts[Verdict.INCOMPARABLE]
+    near = sum(of.close for of in found)
+    return (f"{compared.table.title}: of {plural(len(found), 'figure')} that we reran, {parts}; "
             f"{near} of {judged} lie within 15 % or two published standard deviations.")
 
 
-def _candidates(beside: Beside) -> str:
+def _candidates(compared: ComparedTable) -> str:
     parts = []
-    for scan in beside.scans:
+    for scan in compared.candidates.scans:
         if scan.best is None:
             continue
         second = f", next {scan.fits[1].candidate} ({_factor(scan.fits[1].error)})" if len(
@@ -51,12 +54,13 @@ def _factor(error: float) -> str:
     return number(math.exp(error))
 
 
-def _floor(beside: Beside) -> str:
-    floors = [c for c in beside.cells if c.place != "unknown"]
+def _floor(compared: ComparedTable) -> str:
+    floors = [of for of in compared.figures if of.standing != Standing.UNKNOWN]
     if not floors:
         return ""
-    at = Counter(c.place for c in floors)
-    low = f", {at['below']} of them lie below it" if at["below"] else ""
-    return (f"{at['floor'] + at['below']} of {plural(len(floors), 'published figure')} cannot be "
-            f"told above what exact samples of that size score{low}: among these the table "
-            "cannot rank.")
+    at = Counter(of.standing for of in floors)
+    below = at[Standing.BELOW]
+    low = f", {below} of them lie below it" if below else ""
+    return (f"{at[Standing.FLOOR] + below} of {plural(len(floors), 'published figure')} are not "
+            f"significantly above what exact samples of that size score{low}: the table cannot "
+            "rank these.")

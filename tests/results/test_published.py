@@ -11,20 +11,11 @@ import pytest
 from bench.core.cost import Cost
 from bench.core.errors import ReportError
 from results.presentation.table import Table
-from results.published.cells import Beside
+from results.published.compared import ComparedTable
 from results.published.sentences import published_sentences
-from results.published.table import Figure, known, published_table, read_table
+from results.published.table_file import Figure, known, published_table, read_table
 from results.published.tables import published_tables
-from results.published.verdict import (
-    AGREES,
-    BOTH,
-    DIFFERS,
-    UNDECIDED,
-    close,
-    judge,
-    pair,
-    published_place,
-)
+from results.published.verdict import Verdict, close, judge, published_standing, two_means
 from results.records.frames import Scores
 from results.records.run_folder import Run
 from results.records.schema import Checkpoint, Job, Measure
@@ -56,29 +47,29 @@ def verdicts(rng: np.random.Generator, ratio: float, seeds: int, sd: float, spre
 def test_a_true_distance_of_15_percent_is_rarely_called_agreement(
         ratio: float, seeds: int, sd: float, spread: bool) -> None:
     # At sd .02 one of the two tests decides, so the rate must also reach its 5 %.
-    share = verdicts(np.random.default_rng(1), ratio, seeds, sd, spread).get(AGREES, 0.0)
+    share = verdicts(np.random.default_rng(1), ratio, seeds, sd, spread).get(Verdict.AGREES, 0.0)
     assert share < 0.05 + 4 * np.sqrt(0.05 * 0.95 / 1000)
     assert share > 0.02 or sd > 0.1
 
 
 @pytest.mark.parametrize("spread", [True, False])
 @pytest.mark.parametrize("sd", [0.05, 0.5])
-def test_equal_means_are_told_apart_at_most_at_the_stated_rate(sd: float, spread: bool) -> None:
+def test_equal_means_differ_at_most_at_the_stated_rate(sd: float, spread: bool) -> None:
     found = verdicts(np.random.default_rng(2), 1.0, 5, sd, spread)
-    assert found.get(DIFFERS, 0.0) < 0.05 + 4 * np.sqrt(0.05 * 0.95 / 1000)
+    assert found.get(Verdict.DIFFERS, 0.0) < 0.05 + 4 * np.sqrt(0.05 * 0.95 / 1000)
 
 
 def test_equivalence_and_difference_are_found_where_there_is_power() -> None:
     rng = np.random.default_rng(3)
-    assert verdicts(rng, 1.0, 20, 0.1, True, 300)[AGREES] > 0.95
-    assert verdicts(rng, 1.5, 5, 0.1, True, 300)[DIFFERS] > 0.95
+    assert verdicts(rng, 1.0, 20, 0.1, True, 300)[Verdict.AGREES] > 0.95
+    assert verdicts(rng, 1.5, 5, 0.1, True, 300)[Verdict.DIFFERS] > 0.95
 
 
 def test_the_interval_of_the_ratio_covers_and_agrees_with_the_test() -> None:
     rng, covered, trials = np.random.default_rng(4), 0, 2000
     for _ in range(trials):
         theirs, ours = 1 + 0.3 * rng.standard_normal(20), tuple(1.4 + 0.6 * rng.standard_normal(8))
-        found = pair(ours, figure(theirs.mean(), float(theirs.std(ddof=1))), 20)
+        found = two_means(ours, figure(theirs.mean(), float(theirs.std(ddof=1))), 20)
         assert found is not None
         interval = found.ratio_interval()
         assert interval is not None
@@ -89,30 +80,31 @@ def test_the_interval_of_the_ratio_covers_and_agrees_with_the_test() -> None:
 
 def test_exact_arithmetic_of_a_cell() -> None:
     # Means 3 and 2, squared errors 1/3 and 1/5: Welch's t and df by hand.
-    found = pair((2.0, 3.0, 4.0), figure(2.0, 1.0), 5)
+    found = two_means((2.0, 3.0, 4.0), figure(2.0, 1.0), 5)
     assert found is not None
     se, df = found.error(1.0)
     assert se**2 == pytest.approx(8 / 15)
     assert df == pytest.approx((8 / 15) ** 2 / ((1 / 9) / 2 + (1 / 25) / 4))
-    alone = pair((2.0, 3.0, 4.0), figure(2.0), 1)
+    alone = two_means((2.0, 3.0, 4.0), figure(2.0), 1)
     assert alone is not None
     assert alone.error(2.0) == (pytest.approx(np.sqrt(1 / 3 + 4)), 2)
     judged = judge((2.0, 3.0, 4.0), figure(2.0, 1.0), 5, None)
-    assert (judged.ratio, judged.verdict) == (1.5, UNDECIDED)
+    assert (judged.ratio, judged.verdict) == (1.5, Verdict.UNDECIDED)
 
 
 def test_a_negative_published_value_has_its_margin_on_both_sides() -> None:
     rng = np.random.default_rng(0)
     values = tuple(-1.0 + 0.01 * rng.standard_normal(10))
-    assert judge(values, figure(-1.0, 0.01), 10, None).verdict == AGREES
-    assert judge(tuple(-v for v in values), figure(-1.0, 0.01), 10, None).verdict == DIFFERS
+    assert judge(values, figure(-1.0, 0.01), 10, None).verdict == Verdict.AGREES
+    turned = tuple(-v for v in values)
+    assert judge(turned, figure(-1.0, 0.01), 10, None).verdict == Verdict.DIFFERS
 
 
 def test_without_any_spread_or_with_a_published_zero_nothing_agrees() -> None:
-    assert judge((1.0,), figure(1.0), 1, None).verdict == UNDECIDED
+    assert judge((1.0,), figure(1.0), 1, None).verdict == Verdict.UNDECIDED
     assert "one seed" in judge((1.0,), figure(1.0, 0.01), 20, None).why
-    assert judge((0.0, 0.0), figure(0.0), 1, None).verdict == UNDECIDED
-    assert judge((0.5, 0.5), figure(0.5), 1, None).verdict == AGREES
+    assert judge((0.0, 0.0), figure(0.0), 1, None).verdict == Verdict.UNDECIDED
+    assert judge((0.5, 0.5), figure(0.5), 1, None).verdict == Verdict.AGREES
 
 
 def test_close_takes_the_looser_of_15_percent_and_two_sds() -> None:
@@ -125,22 +117,22 @@ def test_both_at_the_floor_comes_first_and_only_when_neither_is_above() -> None:
     rng = np.random.default_rng(5)
     draws = np.sort(0.1 + 0.02 * rng.standard_normal(2000))
     ours = tuple(0.1 + 0.02 * rng.standard_normal(20))
-    assert judge(ours, figure(0.1, 0.02), 20, None).verdict == AGREES
-    assert judge(ours, figure(0.1, 0.02), 20, draws).verdict == BOTH
+    assert judge(ours, figure(0.1, 0.02), 20, None).verdict == Verdict.AGREES
+    assert judge(ours, figure(0.1, 0.02), 20, draws).verdict == Verdict.BOTH
     # .12 is within one draw's band but five standard errors of a mean of 20 above it.
-    assert published_place(figure(0.12, 0.02), 20, draws) == "above"
-    assert published_place(figure(0.12, 0.02), 1, draws) == "floor"
-    assert judge(ours, figure(0.12, 0.02), 20, draws).verdict != BOTH
+    assert published_standing(figure(0.12, 0.02), 20, draws) == "above"
+    assert published_standing(figure(0.12, 0.02), 1, draws) == "floor"
+    assert judge(ours, figure(0.12, 0.02), 20, draws).verdict != Verdict.BOTH
     above = tuple(v + 0.03 for v in ours)
-    assert judge(above, figure(0.1, 0.02), 20, draws).verdict == DIFFERS
+    assert judge(above, figure(0.1, 0.02), 20, draws).verdict == Verdict.DIFFERS
 
 
 def test_two_means_below_the_floor_are_compared_by_their_values() -> None:
     draws = np.sort(0.1 + 0.02 * np.random.default_rng(6).standard_normal(2000))
     low = (0.0101, 0.0102, 0.0099, 0.0100, 0.0098)
-    assert judge(low, figure(0.01, 0.001), 20, draws).verdict == AGREES
-    assert judge(low, figure(0.02, 0.001), 20, draws).verdict == DIFFERS
-    assert judge(low, figure(0.1, 0.02), 20, draws).verdict == BOTH
+    assert judge(low, figure(0.01, 0.001), 20, draws).verdict == Verdict.AGREES
+    assert judge(low, figure(0.02, 0.001), 20, draws).verdict == Verdict.DIFFERS
+    assert judge(low, figure(0.1, 0.02), 20, draws).verdict == Verdict.BOTH
 
 
 # --- the data
@@ -242,7 +234,7 @@ def test_an_unknown_table_is_named_with_its_neighbour() -> None:
         published_table("dft_tabel1")
 
 
-# --- a run beside a table
+# --- a run compared with a table
 
 
 def run(points: Points, n: int = 500, published: tuple[str, ...] = ("dft_table1",),
@@ -266,39 +258,39 @@ def run(points: Points, n: int = 500, published: tuple[str, ...] = ("dft_table1"
                tuple(looks.values()), tuple(measures), draws=draws or {})
 
 
-def beside(made: Run, name: str = "dft_table1") -> Beside:
-    return Beside(published_table(name), made)
+def compared(made: Run, name: str = "dft_table1") -> ComparedTable:
+    return ComparedTable(published_table(name), made)
 
 
 def test_values_are_taken_at_their_step_count_and_number_of_points() -> None:
     made = run({("ld", "gaussian", "ksd_dft", 50): [0.6, 0.7],
                 ("ld", "gaussian", "ksd_dft", None): [0.10, 0.11]})
-    found = {c.row.name: c.found.values for c in beside(made).cells
+    found = {c.row.name: c.ours.values for c in compared(made).figures
              if c.column.name == "Gaussian" and c.row.family == "LD"}
     assert found == {"LD(50)": (0.6, 0.7), "LD(100)": (), "LD(200)": (), "LD(500)": (0.10, 0.11)}
     other = run({("ld", "gaussian", "ksd_dft", 50): [0.6, 0.7]}, n=1000)
-    assert not any(c.found.values for c in beside(other).cells)
+    assert not any(c.ours.values for c in compared(other).figures)
 
 
 def test_a_job_that_died_leaves_the_cell_undecided_not_to_the_survivors() -> None:
     made = run({("ld", "gaussian", "ksd_dft", 50): [0.67] * 19 + [None]})
-    cell = next(c for c in beside(made).cells if c.row.name == "LD(50)")
+    cell = next(c for c in compared(made).figures if c.row.name == "LD(50)")
     assert cell.judgement is not None
-    assert (cell.judgement.verdict, cell.found.lost) == (UNDECIDED, 1)
+    assert (cell.judgement.verdict, cell.ours.lost) == (Verdict.UNDECIDED, 1)
     assert "1 of 20 jobs" in cell.judgement.why
     dead = run({("ld", "gaussian", "ksd_dft", 50): [0.67] * 20}, status="diverged")
-    cells = {c.row.name: c for c in beside(dead).cells if c.column.name == "Gaussian"}
-    assert cells["LD(50)"].found.lost == 0
-    assert cells["LD(100)"].found.lost == 20
+    cells = {c.row.name: c for c in compared(dead).figures if c.column.name == "Gaussian"}
+    assert cells["LD(50)"].ours.lost == 0
+    assert cells["LD(100)"].ours.lost == 20
 
 
 def test_the_last_state_is_the_tables_score_of_a_job_that_ended_well() -> None:
     made = run({("dft", "gaussian", "ksd_dft", None): [0.1, 0.2]})
     curve = [replace(m, stage="curve", value=9.0) for m in made.measures]
-    found = beside(replace(made, measures=(*curve, *made.measures))).values
+    found = compared(replace(made, measures=(*curve, *made.measures))).values
     assert found.at("dft", "gaussian", "ksd_dft", 500, None).values == (0.1, 0.2)
     dead = run({("dft", "gaussian", "ksd_dft", None): [0.1, 0.2]}, status="diverged")
-    found = beside(dead).values
+    found = compared(dead).values
     assert (found.at("dft", "gaussian", "ksd_dft", 500, None).values,
             found.at("dft", "gaussian", "ksd_dft", 500, None).lost) == ((), 2)
 
@@ -307,7 +299,7 @@ def test_a_newer_version_of_a_metric_replaces_the_older() -> None:
     made = run({("ld", "gaussian", "ksd_dft", 50): [0.6, 0.7]})
     newer = [replace(m, version=2, value=9.0) for m in made.measures]
     made = replace(made, measures=made.measures + tuple(newer))
-    assert beside(made).values.at("ld", "gaussian", "ksd_dft", 500, 50).values == (9.0, 9.0)
+    assert compared(made).values.at("ld", "gaussian", "ksd_dft", 500, 50).values == (9.0, 9.0)
 
 
 def candidates(scale: dict[str, float], target: str = "gaussian") -> Points:
@@ -319,29 +311,29 @@ def candidates(scale: dict[str, float], target: str = "gaussian") -> Points:
 
 
 def test_the_candidate_nearest_to_the_published_row_is_found_with_its_distance() -> None:
-    found = beside(run(candidates({"hmc_3": 1.3, "hmc_7": 1.05, "hmc_12": 0.8})))
-    scan = found.scans[-1]
+    found = compared(run(candidates({"hmc_3": 1.3, "hmc_7": 1.05, "hmc_12": 0.8})))
+    scan = found.candidates.scans[-1]
     assert [f.candidate for f in scan.fits] == ["hmc_7", "hmc_12", "hmc_3"]
     assert [round(f.error, 6) for f in scan.fits] == [
         round(abs(np.log(x)), 6) for x in (1.05, 0.8, 1.3)]
     assert len(scan.untried) == 17
-    assert scan.fits[0].cells == 4 and (scan.fits[0].wins or 0) > 0.95
-    assert {c.label for c in found.cells if c.row.family == "HMC"} == {"hmc_7"}
+    assert scan.fits[0].figures == 4 and (scan.fits[0].wins or 0) > 0.95
+    assert {c.label for c in found.figures if c.row.family == "HMC"} == {"hmc_7"}
 
 
 @pytest.mark.parametrize(("best", "end"), [(20, True), (18, False), (16, True)])
 def test_a_scan_says_when_its_best_stands_at_the_end_of_what_was_tried(best: int,
                                                                        end: bool) -> None:
     made = run(candidates({f"hmc_{i}": 1 + 0.1 * abs(i - best) for i in range(16, 21)}))
-    assert beside(made).scans[-1].at_end == end
+    assert compared(made).candidates.scans[-1].at_end == end
     assert ("at the end of the list" in " ".join(published_sentences(Scores(made)))) == end
 
 
-def test_a_candidate_that_lacks_cells_cannot_win() -> None:
+def test_a_candidate_that_lacks_figures_cannot_win() -> None:
     points = candidates({"hmc_3": 1.3, "hmc_7": 1.0})
     del points["hmc_7", "gaussian", "ksd_dft", 50]
-    scan = beside(run(points)).scans[-1]
-    assert [(f.candidate, f.cells) for f in scan.fits] == [("hmc_3", 4), ("hmc_7", 3)]
+    scan = compared(run(points)).candidates.scans[-1]
+    assert [(f.candidate, f.figures) for f in scan.fits] == [("hmc_3", 4), ("hmc_7", 3)]
     assert scan.fits[1].wins is None
 
 
@@ -355,7 +347,7 @@ def test_the_candidate_target_is_chosen_by_rows_that_leave_nothing_else_open() -
             points["ld", "funnel", "ksd_dft", row.steps] = [value * 1.3, value * 1.32]
         if row.family == "HMC":  # would choose otherwise, were it asked
             points["hmc_1", "funnel", "ksd_dft", row.steps] = [row.cells["Funnel"].value] * 2
-    assert beside(run(points)).targets["Funnel"] == "funnel_coin_bug"
+    assert compared(run(points)).candidates.targets["Funnel"] == "funnel_coin_bug"
 
 
 def tables(made: Run) -> dict[str, Table]:
@@ -376,7 +368,7 @@ def test_the_tables_show_published_ours_floor_and_verdict_cell_by_cell() -> None
     found = tables(made)
     main = {row[0].text: row[1] for row in found["published--dft_table1"].rows}
     assert "published 0.669 ± 0.073 > floor\nours 0.6" in main["LD(50)"].seeds
-    assert main["LD(50)"].text == AGREES and main["LD(500)"].text == BOTH
+    assert main["LD(50)"].text == Verdict.AGREES and main["LD(500)"].text == Verdict.BOTH
     assert main["KL-NS"].text == "published only" and "< floor" in main["KL-NS"].seeds
     assert main["LD(100)"].text == "no record"
     counts = {row[0].text: [c.text for c in row] for row in
@@ -390,7 +382,7 @@ def test_the_tables_show_published_ours_floor_and_verdict_cell_by_cell() -> None
     text = " ".join(published_sentences(Scores(made)))
     assert "of 6 figures that we reran, 2 agree within 15 %, 4 are both at the floor;" in text
     assert "HMC: hmc_3 (typical factor 1" in text and "next hmc_7 (1.5" in text
-    assert "cannot be told above what exact samples" in text
+    assert "are not significantly above what exact samples" in text
 
 
 def test_each_candidate_target_of_the_drifting_paper_stands_beside_the_published_row() -> None:
@@ -404,7 +396,7 @@ def test_each_candidate_target_of_the_drifting_paper_stands_beside_the_published
     lines = [(r[1].text, r[2].text, r[6].text) for r in
              found["published--drifting_table1--lines"].rows]
     # Two seeds beside one published run: too little for either verdict.
-    assert ("four modes: mean error", f"drifting on {first}", UNDECIDED) in lines
+    assert ("four modes: mean error", f"drifting on {first}", Verdict.UNDECIDED) in lines
     assert [where for column, where, _ in lines if column == "four modes: mean error"] == [
         f"drifting on {t}" for t in (first, *rest)]
     best = found["published--drifting_table1--best"].rows[0]
@@ -420,9 +412,9 @@ def test_a_sentence_why_takes_a_cell_out_of_verdicts_and_fits(tmp_path: Path) ->
     path = tmp_path / "t.toml"
     text = GOOD.replace('"0.1 ± 0.02"', '{ value = "0.1", not_comparable = "another metric" }')
     path.write_text(text.replace('["r"]', '["r", "s"]'), encoding="utf-8")
-    found = Beside(read_table(path), run({("r", "a", "ksd_dft", None): [0.1, 0.1, 0.1]}))
-    assert found.scans[0].fits == ()
-    cell = found.cells[0]
+    found = ComparedTable(read_table(path), run({("r", "a", "ksd_dft", None): [0.1, 0.1, 0.1]}))
+    assert found.candidates.scans[0].fits == ()
+    cell = found.figures[0]
     assert cell.judgement is not None
     assert (cell.judgement.verdict, cell.judgement.why) == ("not comparable", "another metric")
 
@@ -432,7 +424,7 @@ def test_a_run_without_published_tables_says_nothing() -> None:
     assert published_tables(Scores(made)) == []
     assert published_sentences(Scores(made)) == []
     empty = run({}, published=("sbtm_kl",))
-    assert "nothing of ours" in published_sentences(Scores(empty))[0]
+    assert "no value for any" in published_sentences(Scores(empty))[0]
 
 
 def test_columns_that_a_run_never_meant_to_rerun_are_left_out_and_named() -> None:

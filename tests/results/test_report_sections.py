@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from results.published.table import published_table
+from results.published.table_file import published_table
 from results.records.run_folder import load
 from results.report.insensitivity import audits
 from results.report.page import content, render

@@ -92,7 +92,7 @@ class ModeCounts:
                    for c, w in zip(self.counts, self.weights, strict=True))
 
     def p(self, value: float) -> float:
-        """Chance of a chi-square at least as large from independent exact points."""
+        """p-value: how probable is one at least as large from independent exact points."""
         return float(stats.chi2.sf(value, len(self.counts) - 1))
 
 
@@ -130,6 +130,11 @@ class PublishedTable:
     def groups(self) -> tuple[str, ...]:
         """Names of the published targets, in order."""
         return tuple(dict.fromkeys(c.group for c in self.columns))
+
+
+def why_not_comparable(row: PublishedRow, column: PublishedColumn, figure: Figure) -> str:
+    """The sentence why a figure cannot be compared; empty where it can."""
+    return figure.not_comparable or row.not_comparable or column.not_comparable
 
 
 def known(folder: Path = PUBLISHED) -> list[str]:
