@@ -77,8 +77,8 @@ class Metric(ABC):
     - ``signed``: an unbiased estimator of something that is zero at p, so it may be negative.
     - ``trains``: it fits a network at every call; too dear for the audits of all metrics, it has
       tests of its own, and the order of points matters to it.
-    - ``own_ruler``: a bandwidth taken from the tested samples, kept for a paper's sake; no other
-      metric may have one, and the audit checks it.
+    - ``scale_from_samples``: its bandwidth or scale is estimated from the tested samples, kept for
+      a paper's sake; no other metric may do so, and the audit checks it.
     """
 
     name: ClassVar[str]
@@ -92,7 +92,7 @@ class Metric(ABC):
     floor_draws: ClassVar[int] = 1000
     signed: ClassVar[bool] = False
     trains: ClassVar[bool] = False
-    own_ruler: ClassVar[bool] = False
+    scale_from_samples: ClassVar[bool] = False
 
     @abstractmethod
     def estimate(self, x: Tensor, evidence: Evidence) -> Estimate:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.core.errors import UserError, unknown
-from bench.core.places import AUDITS, FLOORS
+from bench.core.places import AUDITS
 from bench.jobs.machine import processors
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ def audit(options: argparse.Namespace) -> int:
     console = open_console()
     contents = {name: _content(name, asked, console) for name in asked.targets}
     if options.out:
-        from metrics.audit.program import write
+        from metrics.audit.audit_file import write
 
         write(Path(options.out), contents[asked.targets[0]])
     for content in contents.values():
@@ -140,9 +140,9 @@ def audit(options: argparse.Namespace) -> int:
 
 def _content(name: str, asked: Asked, console: Console) -> dict[str, Any]:
     """A target's audit: committed where it holds, the rest computed."""
+    from bench.jobs.floors import committed_floors
+    from metrics.audit.audit import audit as compute
     from metrics.audit.power import CannotJudge, Effort
-    from metrics.audit.program import audit as compute
-    from metrics.audit.program import committed_floors
 
     loader = functools.partial(load_entry, str(asked.plugin) if asked.plugin else None)
     target: Target = loader("targets", name)
@@ -163,7 +163,7 @@ def _content(name: str, asked: Asked, console: Console) -> dict[str, Any]:
         console.print(line, style="dim", highlight=False, markup=False)
 
     try:
-        laws = committed_floors(FLOORS / f"{name}.npz", target, judges)
+        laws = committed_floors(name, target, judges)
         laws |= _floors(target, judges, asked.sizes, laws, say)
         return compute(name, asked.sizes, effort, laws, stored, [m.name for m in judges],
                        asked.jobs, loader, say)
@@ -224,7 +224,7 @@ def _verdict(contents: dict[str, dict[str, Any]], asked: Asked, console: Console
     """Whether floors, signs and rulers hold, all metrics and targets together."""
     from rich.text import Text
 
-    from metrics.audit.calibration import judge
+    from metrics.audit.verdict import judge
 
     found = judge(contents, asked.metrics)
     console.print()

@@ -4,7 +4,7 @@ The exit code of a command never depends on who reads its output, and says one o
 
 ====  =====================================================================================
 0     done
-1     a regression (``check``), or a broken floor (``audit``, ``results.acceptance --strict``)
+1     a regression (``check``), or a broken floor (``audit``, ``acceptance --strict``)
 2     a mistake in what was asked, or the machine refused: one sentence says which
 3     a mistake of this program; the traceback is kept in a file
 130   interrupted (Ctrl-C or SIGTERM)

@@ -14,10 +14,10 @@ from torch import Tensor
 
 from bench.core.seeds import stream
 from bench.harness import validation
-from bench.harness.floors import Floors
 from bench.harness.loop import CheckpointView
 from metrics.base import Estimate, Evidence, Metric
 from metrics.importance.log_weight_metric import LogWeightMetric
+from results.records.floors_file import Floors
 from results.records.schema import Measure
 from results.statistics.p_value import p_value
 from targets.base import Target

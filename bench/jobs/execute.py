@@ -21,7 +21,6 @@ import torch
 from bench.core.errors import MissingPackage, UserError
 from bench.core.registry import load
 from bench.harness.budget import Budget
-from bench.harness.floors import Floors
 from bench.harness.judge import Judge
 from bench.harness.loop import CheckpointView, JobLoop
 from bench.harness.scoring import Scorer
@@ -31,6 +30,7 @@ from bench.jobs.plan import job_facts
 from bench.suite.declarations import undeclared
 from metrics.base import Metric
 from results.records.arrays import save_arrays
+from results.records.floors_file import Floors
 from results.records.schema import Checkpoint, Job, Measure
 from results.records.store import StoreError, submit
 from samplers.base import Sampler

@@ -6,20 +6,20 @@ was made with, and the metric is at its defaults.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bench.core.compilation import compiling
 from bench.core.errors import UserError
 from bench.core.fingerprint import fingerprint, same
 from bench.core.places import FLOORS
 from bench.core.seeds import global_stream
-from bench.harness.floors import Floors
 from metrics.base import Metric
 from metrics.floors import null_draws
-from results.records.arrays import read_arrays
+from results.records.floors_file import Floors
 from results.records.store import StoreError
 from targets.base import Target
 from targets.reference import Referenced
@@ -47,7 +47,7 @@ def find_floors(target: Target, name: str, metrics: Mapping[str, Metric], sizes:
             if isinstance(floor, str):
                 floors.left_out[key] = floor
             else:
-                floors.draws[key] = floor
+                floors.draws[key] = floor.astype(np.float64)
     return floors
 
 
@@ -68,19 +68,30 @@ def _drawn(target: Target, name: str, label: str, metric: Metric, n: int,
     return floor
 
 
-def _committed(target: Target, name: str, metrics: Mapping[str, Metric]) -> dict[str, np.ndarray]:
-    """Committed floors by ``label/n``: of metrics at their defaults, which is all they hold."""
-    path = FLOORS / f"{name}.npz"
-    if not path.exists() or isinstance(target, Referenced):
-        return {}
+def committed_floors(name: str, target: Target, metrics: Iterable[Metric],
+                     folder: Path = FLOORS) -> dict[str, NDArray[np.float64]]:
+    """Null draws by ``METRIC/N``, drawn for this very target by these versions of the metrics.
+
+    Empty where there is no file; raises UserError where it is damaged.
+    """
+    path = folder / f"{name}.npz"
     try:
-        stored = read_arrays(path)
+        stored = Floors.read(path)
     except StoreError:
         raise UserError(f"the committed floors '{path}' are damaged; restore that file, or delete "
                         "it, so that runs draw floors of their own") from None
-    if not same(stored["fingerprint"].tolist(), fingerprint(target)):
+    if stored.fingerprint is None or not same(list(stored.fingerprint), fingerprint(target)):
         return {}
-    versions, known = json.loads(str(stored["versions"])), Floors.of_arrays(stored).draws
-    return {f"{label}/{k.partition('/')[2]}": draws for label, m in metrics.items()
-            if versions.get(m.name) == m.version and m == type(m)()
-            for k, draws in known.items() if k.partition("/")[0] == m.name}
+    valid = {m.name for m in metrics if stored.versions.get(m.name) == m.version}
+    return {key: draws for key, draws in stored.draws.items() if key.split("/")[0] in valid}
+
+
+def _committed(target: Target, name: str,
+               metrics: Mapping[str, Metric]) -> dict[str, NDArray[np.float64]]:
+    """Committed floors by ``label/n``: of metrics at their defaults, which is all they hold."""
+    if isinstance(target, Referenced):
+        return {}
+    at_defaults = {label: m for label, m in metrics.items() if m == type(m)()}
+    known = committed_floors(name, target, at_defaults.values())
+    return {f"{label}/{n}": draws for label, m in at_defaults.items()
+            for key, draws in known.items() for of, n in [key.split("/")] if of == m.name}

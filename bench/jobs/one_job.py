@@ -24,12 +24,12 @@ from torch import Tensor
 from bench.core.compilation import compiling
 from bench.core.fingerprint import digest, fingerprint
 from bench.harness.budget import Budget
-from bench.harness.floors import Floors
 from bench.harness.judge import Judge
 from bench.harness.loop import FRACTIONS, CheckpointView, JobLoop, probe
 from bench.harness.scoring import OnCheckpoint, Scorer
 from bench.harness.validation import hyperparameters
 from metrics.base import Metric
+from results.records.floors_file import Floors
 from results.records.schema import Checkpoint, Job, Measure, joined
 from samplers.base import Sampler
 from targets.base import Target

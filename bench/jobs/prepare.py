@@ -16,7 +16,6 @@ import torch
 
 from bench.core.errors import MissingPackage, UserError
 from bench.core.fingerprint import digest, fingerprint
-from bench.harness.floors import Floors
 from bench.harness.validation import held_points
 from bench.jobs.execute import (
     check_compiler,
@@ -29,6 +28,7 @@ from bench.jobs.floors import find_floors
 from metrics.base import Metric
 from metrics.fingerprint import fingerprint as behaviour
 from results.records.arrays import save_arrays
+from results.records.floors_file import Floors
 from targets.base import Target
 from targets.reference import Referenced
 from targets.verification import agreement, contract

@@ -1,1 +1,4 @@
-"""Maintainers' programs: each makes or checks something that is committed."""
+"""Maintainers' programs: each makes or checks something that is committed.
+
+``python -m bench.maintain`` lists them.
+"""

@@ -1,13 +1,14 @@
 """Writes the tables of the documentation from what is committed.
 
-Between ``<!-- generated: NAME -->`` and ``<!-- end -->`` stands what this module says; a test
-holds the page to it.
+Between ``<!-- generated: NAME -->`` and ``<!-- end -->`` stands what ``python -m bench.maintain
+docs-tables`` writes there; a test compares the pages with it.
 """
 
 from __future__ import annotations
 
+import argparse
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from bench.core.places import ROOT, RUNS
@@ -94,10 +95,10 @@ def _family(name: str) -> str:
 
 
 GENERATED: dict[str, Callable[[], str]] = {
-    **{name: partial(_rerun, name) for name in sorted(p.name for p in RUNS.glob("*"))},
+    **{path.name: partial(_rerun, path.name) for path in sorted(RUNS.glob("*"))},
+    **{name: partial(_family, name) for name in ("drifting_family", "drifting_family_seconds")},
     "power": _power, "comparison": _comparison, "check": _check, "bars": _bars,
-    "walkers": partial(_variants, "drifting_walkers", "Walkers that start anew"),
-    **{name: partial(_family, name) for name in ("drifting_family", "drifting_family_seconds")}}
+    "walkers": partial(_variants, "drifting_walkers", "Walkers that start anew")}
 
 
 def filled(text: str) -> str:
@@ -105,11 +106,10 @@ def filled(text: str) -> str:
     return _BLOCK.sub(lambda m: f"{m[1]}\n{GENERATED[m[2]]().strip()}\n\n{m[3]}", text)
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Write the pages."""
+    argparse.ArgumentParser(prog="python -m bench.maintain docs-tables",
+                            description=__doc__).parse_args(arguments)
     for page in PAGES:
         page.write_text(filled(page.read_text(encoding="utf-8")), encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main()
+    return 0

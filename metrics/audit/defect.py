@@ -1,4 +1,4 @@
-"""What a defect is: a known way to be wrong, at one strength, planted in exact samples."""
+"""What a defect is: a known way to be wrong, at one strength, injected in exact samples."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Defect(ABC):
         return target.has_reference
 
     @abstractmethod
-    def plant(self, x: Tensor, target: Target, rng: torch.Generator) -> Tensor:
+    def inject(self, x: Tensor, target: Target, rng: torch.Generator) -> Tensor:
         """Damaged points from exact ones, (n, dim) -> (n, dim); ``x`` is left alone."""
 
     @property

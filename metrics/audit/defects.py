@@ -1,10 +1,10 @@
-r"""Known defects of graded strength, planted in exact samples, to learn what a metric can see.
+r"""Known defects of graded strength, injected in exact samples.
 
-Each takes n exact points and gives n points of a law that is wrong in one way. Points stay
-independent of each other (a coin is tossed for each), but for ``Duplicates`` and for the sample
-mean that ``Wider``, ``Narrower``, ``HeavyTails`` and ``Straightened`` are taken about. Strength
-grows with the damage; ``text`` says it in the defect's own unit. ``version`` is raised with every
-change that moves points.
+They show what a metric detects. Each takes n exact points and gives n points of a distribution
+that is wrong in one way. Points stay independent of each other (a coin is tossed for each), but
+for ``Duplicates`` and for the sample mean that ``Wider``, ``Narrower``, ``HeavyTails`` and
+``Straightened`` are taken about. Strength grows with the damage; ``text`` says it in the defect's
+own unit. ``version`` is raised with every change that moves points.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Nothing(Defect):
     title = "no defect"
     grades = (0.0,)
 
-    def plant(self, x: Tensor, target: Target, rng: torch.Generator) -> Tensor:
+    def inject(self, x: Tensor, target: Target, rng: torch.Generator) -> Tensor:
         """The points themselves."""
         return x
 
@@ -43,7 +43,7 @@ class Shift(Defect):
     title = "a shift"
     grades = (0.02, 0.05, 0.1, 0.3)
 
-    def plant(self, x: Tensor, target: Target, rng: torch.Generator) -> Tensor:
+    def inject(self, x: Tensor, target: Target, rng: torch.Generator) -> Tensor:
         """x + strength * scale * (1, ..., 1) / sqrt(dim)."""
         return x + self.strength * target.scale / math.sqrt(target.dim)
 
@@ -60,7 +60,7 @@ class Wider(Defect):
     title = "a wider rescale"
     grades = (0.05, 0.2)
 
-    def plant(self, x: Tensor, target: Target, rng: torch.Generator) -> Tensor:
+    def inject(self, x: Tensor, target: Target, rng: torch.Generator) -> Tensor:
         """mean + (1 + strength) (x - mean)."""
         mean = x.mean(0)
         return mean + (1.0 + self.strength) * (x - mean)
@@ -73,7 +73,7 @@ class Narrower(Defect):
     title = "a narrower rescale"
     grades = (0.05, 0.2)
 
-    def plant(self, x: Tensor, target: Target, rng: torch.Generator) -> Tensor:
+    def inject(self, x: Tensor, target: Target, rng: torch.Generator) -> Tensor:
         """mean + (1 - strength) (x - mean)."""
         mean = x.mean(0)
         return mean + (1.0 - self.strength) * (x - mean)
@@ -91,7 +91,7 @@ class HeavyTails(Defect):
     title = "heavy tails"
     grades = (0.1, 1.0 / 3.0)
 
-    def plant(self, x: Tensor, target: Target, rng: torch.Generator) -> Tensor:
+    def inject(self, x: Tensor, target: Target, rng: torch.Generator) -> Tensor:
         """mean + factor (x - mean)."""
         nu = round(1.0 / self.strength)
         normal = torch.randn(len(x), nu, generator=rng, device=x.device, dtype=torch.float64)
@@ -119,7 +119,7 @@ class Outliers(Defect):
     title = "outliers"
     grades = (0.01, 0.05)
 
-    def plant(self, x: Tensor, target: Target, rng: torch.Generator) -> Tensor:
+    def inject(self, x: Tensor, target: Target, rng: torch.Generator) -> Tensor:
         """Each point is an outlier with probability ``strength``."""
         out = uniform(len(x), x, rng) < self.strength
         z = torch.randn(x.shape, generator=rng, device=x.device, dtype=x.dtype)
@@ -135,7 +135,7 @@ class Duplicates(Defect):
     title = "duplicated points"
     grades = (2.0, 5.0, 20.0)
 
-    def plant(self, x: Tensor, target: Target, rng: torch.Generator) -> Tensor:
+    def inject(self, x: Tensor, target: Target, rng: torch.Generator) -> Tensor:
         """The first ceil(n / strength) points again and again, n in all, in random order."""
         distinct = math.ceil(len(x) / self.strength)
         rows = torch.arange(len(x), device=x.device) % distinct
@@ -164,18 +164,18 @@ class Straightened(Defect):
         home = target.to("cpu", torch.float64)
         return float(home.shear(probes(home.dim, home.scale)[:, 0]).std()) > 0.0
 
-    def plant(self, x: Tensor, target: Target, rng: torch.Generator) -> Tensor:
+    def inject(self, x: Tensor, target: Target, rng: torch.Generator) -> Tensor:
         """(x0, x1 - strength (g(x0) - mean g))."""
         assert isinstance(target, ShearedGaussian)
         curve = target.shear(x[:, 0])
         return torch.stack([x[:, 0], x[:, 1] - self.strength * (curve - curve.mean())], 1)
 
 
-SORTS: tuple[type[Defect], ...] = (Nothing, ModeDropped, Tilted, Shift, Wider, Narrower,
+KINDS: tuple[type[Defect], ...] = (Nothing, ModeDropped, Tilted, Shift, Wider, Narrower,
                                    HeavyTails, Outliers, Duplicates, Between, Straightened)
 
 
 def defects(target: Target) -> list[Defect]:
     """All defects at all strengths that apply to a target, ``none`` first."""
-    made = [sort(strength) for sort in SORTS for strength in sort.grades]
+    made = [kind(strength) for kind in KINDS for strength in kind.grades]
     return [defect for defect in made if defect.applies(target)]

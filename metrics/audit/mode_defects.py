@@ -41,7 +41,7 @@ def reweighted(x: Tensor, target: Target, weights: Tensor, rng: torch.Generator)
     """Points whose modes have other weights, shape (k,); as few as possible are replaced.
 
     A point leaves an overweight mode k with probability 1 - new_k / old_k for an exact point of a
-    mode that gained, chosen in proportion to its gain. Inside each mode the law stays exact.
+    mode that gained, chosen in proportion to its gain. Inside each mode points stay exact.
     """
     old, new = true_weights(target).to(x.device), weights.to(x.device)
     gain = (new - old).clamp(min=0.0)
@@ -56,7 +56,7 @@ def reweighted(x: Tensor, target: Target, weights: Tensor, rng: torch.Generator)
     return made
 
 
-class OfModes(Defect):
+class ModeDefect(Defect):
     """A defect of targets with at least two modes."""
 
     def applies(self, target: Target) -> bool:
@@ -65,7 +65,7 @@ class OfModes(Defect):
                 and len(target.mode_weights) > 1)
 
 
-class WeightDefect(OfModes):
+class WeightDefect(ModeDefect):
     """Exact within each mode, wrong in how much each mode weighs."""
 
     @abstractmethod
@@ -73,10 +73,10 @@ class WeightDefect(OfModes):
         """The wrong weights, shape (k,), summing to one."""
 
     def total_variation(self, target: Target) -> float:
-        """Total variation between wrong and true weights; that of the laws as well."""
+        """Total variation between wrong and true weights; that of the distributions as well."""
         return float((self.weights(target) - true_weights(target)).clamp(min=0.0).sum())
 
-    def plant(self, x: Tensor, target: Target, rng: torch.Generator) -> Tensor:
+    def inject(self, x: Tensor, target: Target, rng: torch.Generator) -> Tensor:
         """The points with other mode weights."""
         return reweighted(x, target, self.weights(target), rng)
 
@@ -128,7 +128,7 @@ class Tilted(WeightDefect):
         return new / new.sum()
 
 
-class Between(OfModes):
+class Between(ModeDefect):
     """A share of the points moved to t a + (1 - t) b, a the point, b one of another mode.
 
     t is uniform in (1/4, 3/4), so that the points lie between the modes and not in them; b is
@@ -139,7 +139,7 @@ class Between(OfModes):
     title = "mass between modes"
     grades = (0.01, 0.05, 0.2)
 
-    def plant(self, x: Tensor, target: Target, rng: torch.Generator) -> Tensor:
+    def inject(self, x: Tensor, target: Target, rng: torch.Generator) -> Tensor:
         """Each point is moved with probability ``strength``."""
         modes = target.mode_of(x)
         moved = uniform(len(x), x, rng) < self.strength

@@ -1,4 +1,4 @@
-"""Draws of an audit: exact points, defects planted in them, and how often each metric sees them.
+"""Draws of an audit: exact points, defects injected in them, how often a metric detects them.
 
 The same whatever the number of processes: draws are seeded by target, n and their own number.
 """
@@ -20,17 +20,17 @@ from torch import Tensor
 
 from metrics.audit.defect import Defect
 from metrics.audit.defects import Nothing
-from metrics.audit.false_alarms import above
+from metrics.audit.null_checks import above
 from metrics.base import Evidence, Metric
 from targets.base import Target
 
-#: Makes a target or a metric from (room, name); it must travel to a process of its own.
+#: Makes a target or a metric from (kind, name); it must travel to a process of its own.
 Loader = Callable[[str, str], Any]
 #: Which defects are wanted, and how many draws each metric gets under each.
 Wanted = Sequence[tuple[Defect, dict[str, int]]]
 
 CHUNK = 10  # draws a worker makes at a time
-LARGE = 2000  # more points than this are dear
+LARGE = 2000  # more points than this are expensive
 
 
 class CannotJudge(RuntimeError):
@@ -67,7 +67,7 @@ class Effort:
 
 @dataclass(frozen=True)
 class Task:
-    """Draws ``first`` to ``last`` of a target at n; a defect is seen above a metric's limit."""
+    """Draws ``first`` to ``last`` of a target at n; above a metric's limit is a detection."""
 
     loader: Loader
     target: str
@@ -80,9 +80,9 @@ class Task:
 
 @dataclass
 class Tally:
-    """How often each defect was seen, by (defect, grade, metric), and the null values."""
+    """How often each defect was detected, by (defect, grade, metric), and the null values."""
 
-    seen: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    detected: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     null: dict[str, list[float]] = field(default_factory=dict)
 
 
@@ -100,32 +100,32 @@ def exact_draw(target: Target, name: str, n: int, draw: int) -> tuple[Tensor, Ev
     return x, Evidence(target, reference, seed("evidence", name, n, draw))
 
 
-def planted(defect: Defect, x: Tensor, target: Target, name: str, draw: int) -> Tensor:
+def injected(defect: Defect, x: Tensor, target: Target, name: str, draw: int) -> Tensor:
     """The points with the defect; its own stream, so that no other defect changes it."""
     rng = torch.Generator(x.device).manual_seed(
         seed(defect.name, name, len(x), draw, round(1e6 * defect.strength)))
-    return defect.plant(x, target, rng)
+    return defect.inject(x, target, rng)
 
 
 def tally(task: Task) -> Tally:
     """Make a task's draws; runs in a worker with one thread."""
     torch.set_num_threads(1)
     target: Target = task.loader("targets", task.target).to("cpu", torch.float32)
-    judges: dict[str, Metric] = {m: task.loader("metrics", m) for m in task.limits}
+    metrics: dict[str, Metric] = {m: task.loader("metrics", m) for m in task.limits}
     made = Tally()
     for draw in range(task.first, task.last):
         x, evidence = exact_draw(target, task.target, task.n, draw)
         for defect, counts in task.wanted:
-            asked = [judges[m] for m, count in counts.items() if draw < count]
+            asked = [metrics[m] for m, count in counts.items() if draw < count]
             if asked:
-                y = planted(defect, x, target, task.target, draw)
+                y = injected(defect, x, target, task.target, draw)
                 _ask(made, defect, asked, y, evidence, task)
     return made
 
 
-def _ask(made: Tally, defect: Defect, judges: list[Metric], y: Tensor, evidence: Evidence,
+def _ask(made: Tally, defect: Defect, metrics: list[Metric], y: Tensor, evidence: Evidence,
          task: Task) -> None:
-    for metric in judges:
+    for metric in metrics:
         try:
             value = metric.estimate(y, evidence).value
         except (ValueError, ArithmeticError, RuntimeError) as error:
@@ -136,11 +136,12 @@ def _ask(made: Tally, defect: Defect, judges: list[Metric], y: Tensor, evidence:
                               f"{defect.title} ({defect.text})")
         if isinstance(defect, Nothing):
             made.null.setdefault(metric.name, []).append(value)
-        made.seen[defect.name, defect.text, metric.name] += above(value, task.limits[metric.name])
+        detected = above(value, task.limits[metric.name])
+        made.detected[defect.name, defect.text, metric.name] += detected
 
 
-def cost(task: Task) -> float:
-    """Seconds that a task is going to take, from one look of each metric at exact points."""
+def seconds_needed(task: Task) -> float:
+    """Seconds that a task is going to take, from one estimate of each metric on exact points."""
     torch.set_num_threads(1)
     target: Target = task.loader("targets", task.target).to("cpu", torch.float32)
     x, evidence = exact_draw(target, task.target, task.n, 0)
@@ -149,14 +150,14 @@ def cost(task: Task) -> float:
         metric: Metric = task.loader("metrics", m)
         metric.estimate(x[:20], Evidence(target, evidence.reference))  # imports are no cost
         metric.estimate(x, evidence)  # nor what depends on the reference alone
-        looks = sum(counts.get(m, 0) for _, counts in task.wanted)
+        estimates = sum(counts.get(m, 0) for _, counts in task.wanted)
         started = time.process_time()
         metric.estimate(x + 1e-3 * target.scale, evidence)
-        total += looks * (time.process_time() - started)
+        total += estimates * (time.process_time() - started)
     return total
 
 
-def run(task: Task, jobs: int) -> Tally:
+def measure_power(task: Task, jobs: int) -> Tally:
     """All draws of a task, in chunks over processes."""
     parts = [replace(task, first=i, last=min(i + CHUNK, task.last))
              for i in range(task.first, task.last, CHUNK)]
@@ -169,7 +170,7 @@ def run(task: Task, jobs: int) -> Tally:
 def _sum(parts: Iterable[Tally]) -> Tally:
     total = Tally()
     for part in parts:
-        total.seen += part.seen
+        total.detected += part.detected
         for m, values in part.null.items():
             total.null.setdefault(m, []).extend(values)
     return total

@@ -58,7 +58,7 @@ class KlKde(Metric):
     """
 
     name = "kl_kde"
-    own_ruler = True
+    scale_from_samples = True
     title = "KL (KDE, SBTM)"
     blind = ("what is narrower than the kernel, whose width is that of the whole law times "
              "n^(-1/5), and mass beyond the range of both sets")

@@ -33,7 +33,7 @@ class TvHistogramIdem(Metric):
     """
 
     name = "tv_histogram_idem"
-    own_ruler = True
+    scale_from_samples = True
     title = "TV (histogram, iDEM)"
     default = False
     blind = ("differences below its own floor, which is high, and all detail once a few samples "

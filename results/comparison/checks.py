@@ -11,8 +11,8 @@ import numpy as np
 from bench.core.errors import ReportError
 from results.presentation.run_words import mixture
 from results.presentation.table import listing, plural
-from results.records.arrays import read_arrays
 from results.records.endings import UNRANKED, ending
+from results.records.floors_file import Floors
 from results.records.frames import Scores
 from results.records.leading import primary
 from results.records.run_folder import Run
@@ -50,15 +50,14 @@ def shared_metric(runs: Sequence[Scores], name: str | None) -> str:
     return name
 
 
-def _identity(run: Run, target: str) -> tuple[list[float] | None, str]:
+def _identity(run: Run, target: str) -> tuple[tuple[float, ...] | None, str]:
     """What the target did at fixed points, where the folder keeps it, and its digest."""
     digest = next((j.fingerprint for j in run.jobs if j.target == target and j.fingerprint),
                   str(run.target(target).get("fingerprint") or ""))
     try:
-        found = read_arrays(run.path / "floors" / f"{target}.npz")["fingerprint"]
-    except (StoreError, KeyError):
+        return Floors.read(run.path / "floors" / f"{target}.npz").fingerprint, digest
+    except StoreError:
         return None, digest
-    return (found.tolist() if found.ndim and found.dtype.kind == "f" else None), digest
 
 
 def same_target(runs: Sequence[Scores], target: str) -> None:

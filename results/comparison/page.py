@@ -10,7 +10,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from results.comparison import calibration, interval_study
+from results.comparison import studies
 from results.comparison.alignment import gather
 from results.comparison.assembly import Comparison
 from results.presentation.console import grid
@@ -28,27 +28,27 @@ def compare(folders: Sequence[Path], against: str | None = None,
 
 def calibration_tables() -> list[Table]:
     """How the intervals and tests behave, as it was measured by simulation and committed."""
-    found = calibration.read()
+    found = studies.calibration()
     rates = ("mean", "difference", "ratio", "ratio bounded")
-    rows = [(Cell(r["law"]), Cell(str(r["n"]), float(r["n"])),
+    rows = [(Cell(r["distribution"]), Cell(str(r["n"]), float(r["n"])),
              *(Cell(f"{100 * r[k]:.1f} %", r[k]) for k in rates)) for r in found["coverage"]]
     blank = (Cell(MISSING, math.inf),)
-    studied = interval_study.read()
-    rows += [(Cell(r["law"]), Cell(str(r["n"]), float(r["n"])), *blank,
+    studied = studies.intervals()
+    rows += [(Cell(r["distribution"]), Cell(str(r["n"]), float(r["n"])), *blank,
               Cell(f"{100 * r['ways']['t'][0]:.1f} %", r["ways"]["t"][0]), *blank, *blank)
-             for r in studied["rows"] if r["law"] == interval_study.SKEWED]
+             for r in studied["rows"] if r["distribution"] == studies.SKEWED]
     coverage = Table(
         "coverage", "How often 95 % intervals hold the truth, by simulation",
         (Column("law of the values", numeric=False), Column("seeds"), Column("mean", "t"),
          Column("difference", "paired t"), Column("ratio", "Fieller"), Column("ratio bounded")),
         tuple(rows), folded=True, notes=(
             f"{found['repeats']:,} repeats: Monte-Carlo standard error at most "
-            f"{100 * calibration.error(0.85, found['repeats']):.1f} points. Intervals are shown "
-            "from six seeds on.",))
+            f"{100 * studies.monte_carlo_error(0.85, found['repeats']):.1f} points. Intervals are "
+            "shown from six seeds on.",))
     names = ("overall", "on a target", "either", "critical difference")
-    rows = [(Cell(r["law"]), Cell(str(r["seeds"]), float(r["seeds"])),
+    rows = [(Cell(r["distribution"]), Cell(str(r["seeds"]), float(r["seeds"])),
              *(Cell(f"{100 * r[k]:.1f} %", r[k]) for k in names),
-             Cell(f"± {100 * calibration.error(r['either'], r['repeats']):.1f}"))
+             Cell(f"± {100 * studies.monte_carlo_error(r['either'], r['repeats']):.1f}"))
             for r in found["family"]]
     family = Table(
         "family", "How often samplers without a difference are told apart, by simulation",
@@ -63,13 +63,13 @@ def calibration_tables() -> list[Table]:
 
 def _other_ways(found: dict[str, Any]) -> Table:
     """What other intervals of a mean would hold, and how wide they are."""
-    rows = [(Cell(r["law"]), Cell(str(r["n"]), float(r["n"])),
+    rows = [(Cell(r["distribution"]), Cell(str(r["n"]), float(r["n"])),
              *(Cell(f"{100 * held:.1f} %", held, f"width × {wide:.2f}")
                for held, wide in r["ways"].values())) for r in found["rows"]]
     return Table(
         "ways", "Other 95 % intervals of a mean: how often they hold it, and width over t's",
         (Column("law of the values", numeric=False), Column("seeds"),
-         *(Column(way) for way in interval_study.WAYS)), tuple(rows), folded=True, notes=(
+         *(Column(way) for way in found["rows"][0]["ways"])), tuple(rows), folded=True, notes=(
             f"{found['repeats']:,} repeats ({found['resampled']:,} for bootstrap-t). {WHY_T}",))
 
 

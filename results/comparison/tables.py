@@ -10,8 +10,8 @@ import numpy as np
 from results.comparison.alignment import Field
 from results.comparison.figure import sign, tint
 from results.comparison.findings import Judgement, OnTarget
-from results.comparison.interval_study import caution
 from results.comparison.judge import ratio
+from results.comparison.studies import interval_caution
 from results.comparison.text import Part
 from results.presentation.sampler_cells import inactive_words
 from results.presentation.scale import decimals, exponent
@@ -154,7 +154,7 @@ def targets_table(part: Part, folded: bool = True) -> Table:
             for target in found.targets for d in found.duels for t in d.targets
             if t.target == target]
     return Table(slug("pairs", part.key), f"Every pair on every target, by {part.title}", columns,
-                 tuple(rows), notes=(f"{TARGETS_NOTE} {caution()}",), folded=folded)
+                 tuple(rows), notes=(f"{TARGETS_NOTE} {interval_caution()}",), folded=folded)
 
 
 def _difference_cell(field: Field, on: OnTarget, metric: str) -> Cell:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from results.records.arrays import read_arrays
 from results.records.families import CROWDED, FAMILIES
 from results.records.families import known as known_family
+from results.records.floors_file import Floors
 from results.records.schema import Checkpoint, Job, Measure
 from results.records.store import StoreError, read, read_header
 
@@ -161,12 +162,11 @@ def _floors(path: Path) -> tuple[dict[tuple[str, str, int], Array], list[str]]:
     complaints = []
     for file in sorted((path / "floors").glob("*.npz")):
         try:
-            for key, law in read_arrays(file).items():
+            for key, values in Floors.read(file).draws.items():
                 metric, _, n = key.rpartition("/")
                 if metric and n.isdigit():
-                    values = np.asarray(law, dtype=np.float64)
                     draws[file.stem, metric, int(n)] = np.sort(values[np.isfinite(values)])
-        except (StoreError, TypeError, ValueError) as error:
+        except StoreError as error:
             complaints.append(f"floors/{file.name} skipped: {error}")
     return {key: values for key, values in draws.items() if len(values)}, complaints
 

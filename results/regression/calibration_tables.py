@@ -1,4 +1,7 @@
-"""The calibration of the check as tables: how often it errs, and which mistakes it catches."""
+"""The committed calibration of the check as tables: false alarms, and which bugs it detects.
+
+``python -m bench.maintain check-calibration`` makes it.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +10,19 @@ from typing import Any
 
 from scipy import stats
 
+from bench.core.places import STUDIES
 from results.presentation.table import Cell, Column, Table, chance, number
-from results.regression import calibration
+from results.regression.verdicts import CHECK_SEEDS, FRESH_SEEDS
+
+CALIBRATION = STUDIES / "regression_calibration.json"
+#: A mutation is harmful where all its seeds against the whole pool are worse with at most this p.
+HARM = 0.001
 
 
 def tables(found: dict[str, Any] | None = None) -> list[Table]:
-    """False alarms by stage, and drills by seeds; of the committed calibration by default."""
-    found = found or json.loads(calibration.FILE.read_text(encoding="utf-8"))
-    return [_alarms(found), _drills(found)]
+    """False alarms by stage, and mutations by seeds; of the committed calibration by default."""
+    found = found or json.loads(CALIBRATION.read_text(encoding="utf-8"))
+    return [_alarms(found), _mutations(found)]
 
 
 def _share(hits: int, of: int) -> Cell:
@@ -36,37 +44,38 @@ def _alarms(found: dict[str, Any]) -> Table:
             f"Suite {found['suite']}, {found['cells']} cells, {found['pool_seeds']} real seeds "
             f"each of commit {str(found['pool_commit'])[:12]} ({found['failed_seeds']} of them "
             f"failed); alpha {number(100 * found['alpha'])} %, tolerance "
-            f"{number(100 * found['tolerance'])} %, {calibration.CHECK_SEEDS} seeds against "
-            f"{found['baseline_seeds'] - calibration.CHECK_SEEDS}, "
-            f"{calibration.FRESH_SEEDS} fresh ones against {found['baseline_seeds']}. In brackets "
+            f"{number(100 * found['tolerance'])} %, {CHECK_SEEDS} seeds against "
+            f"{found['baseline_seeds'] - CHECK_SEEDS}, "
+            f"{FRESH_SEEDS} fresh ones against {found['baseline_seeds']}. In brackets "
             "95 % intervals of the simulation; comparisons share the pool, so that they are not "
             "quite independent.",))
 
 
-def _drills(found: dict[str, Any]) -> Table:
+def _mutations(found: dict[str, Any]) -> Table:
+    sizes = list(next(iter(found["mutations"].values()))["caught"])
     rows = []
-    for name, drill in found["drills"].items():
+    for name, mutation in found["mutations"].items():
         said = [f"{c['target']}: {c['metric']} {number(c['old'])} → {number(c['new'])}, "
                 f"{chance(c['p'])}" + (f", {c['failed']} failed" if c["failed"] else "")
-                for c in drill["cells"]]
-        rows.append((Cell(name), Cell(drill["sampler"]), Cell(_verdict(drill)),
+                for c in mutation["cells"]]
+        rows.append((Cell(name), Cell(mutation["sampler"]), Cell(_verdict(mutation)),
                      Cell("\n".join(said).replace("\n", "; ")),
-                     *(Cell(f"{100 * drill['caught'][str(k)]:.1f} %", drill["caught"][str(k)])
-                       for k in calibration.SIZES)))
+                     *(Cell(f"{100 * share:.1f} %", share)
+                       for share in mutation["caught"].values())))
     return Table(
-        "drills", "Planted mistakes: share of checks that catch them, confirmed",
-        (Column("drill", numeric=False), Column("sampler", numeric=False),
+        "mutations", "Injected bugs: share of checks that detect them, confirmed",
+        (Column("mutation", numeric=False), Column("sampler", numeric=False),
          Column("harmful here", "200 seeds", numeric=False),
          Column("what it does", numeric=False),
-         *(Column(f"{k} seeds") for k in calibration.SIZES)), tuple(rows), notes=(
+         *(Column(f"{k} seeds") for k in sizes)), tuple(rows), notes=(
             f"{found['trials']:,} trials each, against the committed baseline, corrected as if "
             "every test of the suite took part; the 40 seeds are 45 to 84, not the baseline's. "
             "Shown of each target: the metric that moved most, "
-            "medians of the pool and of the drill.",))
+            "medians of the pool and of the mutation.",))
 
 
-def _verdict(drill: dict[str, Any]) -> str:
-    if drill["harmful"]:
+def _verdict(mutation: dict[str, Any]) -> str:
+    if mutation["harmful"]:
         return "yes"
-    real = any(c["p"] <= calibration.HARM for c in drill["cells"])
+    real = any(c["p"] <= HARM for c in mutation["cells"])
     return "less than what counts" if real else "not a regression here"

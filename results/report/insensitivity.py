@@ -19,7 +19,7 @@ from bench.core.places import AUDITS
 from results.presentation.table import MISSING, Cell, Column, Table, listing, number
 from results.records.run_folder import Run
 
-FORMAT = 1
+FORMAT = 2
 SEEN, BLIND = 0.9, 0.25
 
 
@@ -93,7 +93,7 @@ def audits(folder: Path = AUDITS) -> dict[str, Audit]:
             found[path.stem] = parse(json.loads(path.read_text(encoding="utf-8")))
         except (OSError, ValueError, KeyError) as error:
             raise ReportError(f"audit '{path}' cannot be read ({error}); make it again with "
-                              f"python -m metrics.audit.program --targets {path.stem}") from None
+                              f"python -m bench.maintain audits --targets {path.stem}") from None
     return found
 
 

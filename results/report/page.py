@@ -8,7 +8,7 @@ from typing import Any
 
 from results.comparison.assembly import comparison_parts
 from results.comparison.break_even import cases
-from results.comparison.interval_study import caution
+from results.comparison.studies import interval_caution
 from results.presentation import figures
 from results.presentation.palette import colour, glyph
 from results.presentation.rendering import page_and_twin, save_pages
@@ -172,7 +172,7 @@ def content(run: Run) -> dict[str, Any]:
         "families": families(run),
         "legend_entries": [(label, colour(run, label), glyph(run, label), scores.anneals(label))
                    for label in run.ranked],
-        "interval_from": INTERVAL_FROM, "caution": caution(),
+        "interval_from": INTERVAL_FROM, "caution": interval_caution(),
         "n_curve": run.suite.get("n_curve", "?"), "n": run.suite.get("n", "?")}
 
 

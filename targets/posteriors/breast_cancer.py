@@ -19,7 +19,7 @@ class BreastCancer(LogisticPosterior):
     labels exchanged the law is the mirror image, w for -w.
 
     Reference: 10,000 rows of two runs of 500 chains x 3,000 transitions (``python -m
-    bench.maintain.references --targets breast_cancer --steps 3000``), whose means are known to
+    bench.maintain references --targets breast_cancer --steps 3000``), whose means are known to
     .0012 posterior deviations. Split R-hat 1.001. Largest of 992 |z|, which chance keeps below
     4.9: run against run 2.5, Stein's identities 2.4 on the runs and 2.4 on the pool, pool against
     runs 2.7, importance sampling (200,000 draws, 6 % effective) against runs 3.2. E[(w - m).s] =

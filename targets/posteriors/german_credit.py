@@ -19,7 +19,7 @@ class GermanCredit(LogisticPosterior):
     are not those of this target.
 
     Reference: 10,000 rows of two runs of 500 chains x 2,000 transitions
-    (bench/maintain/references.py), whose means are known to .0015 posterior deviations. Split
+    (bench/maintain/references/), whose means are known to .0015 posterior deviations. Split
     R-hat 1.002. Largest of 650 |z|, which chance keeps below 4.8: run against run 3.1, Stein's
     identities 3.0 on the runs and 2.8 on the pool, pool against runs 2.7, importance sampling
     (200,000 draws, 61 % effective) against runs 2.2. E[(w - m).s] = -25 within .8 standard errors.

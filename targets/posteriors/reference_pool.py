@@ -1,6 +1,6 @@
 """Targets whose reference is a committed pool of points from a verified long run.
 
-``targets/posteriors/data/NAME.npz`` holds, as ``python -m bench.maintain.references`` wrote it,
+``targets/posteriors/data/NAME.npz`` holds, as ``python -m bench.maintain references`` wrote it,
 
     pool                  float32, (m, d)    rows far apart in independent chains
     mean, mean_se         float64, (d,)      E[x] from the whole run, and its standard error

@@ -16,7 +16,7 @@ class Sonar(LogisticPosterior):
     place, 0 here.
 
     Reference: 10,000 rows of two runs of 500 chains x 2,000 transitions
-    (bench/maintain/references.py), whose means are known to .0015 posterior deviations. Split
+    (bench/maintain/references/), whose means are known to .0015 posterior deviations. Split
     R-hat 1.002. Largest of 3,782 |z|, which chance keeps below 5.1: run against run 3.1, Stein's
     identities 4.1 on the runs and 3.5 on the pool, pool against runs 2.6, importance sampling
     (200,000 draws, 14 % effective) against runs 4.4. E[(w - m).s] = -61 within .1 standard errors.

@@ -12,23 +12,23 @@ from bench.maintain.docs_tables import DOCS, filled
 
 def test_how_to_read_holds_what_is_committed() -> None:
     text = (DOCS / "reading.md").read_text(encoding="utf-8")
-    assert filled(text) == text, "run python -m bench.maintain.docs_tables"
+    assert filled(text) == text, "run python -m bench.maintain docs-tables"
 
 
 def test_tracking_holds_what_is_committed() -> None:
     text = (DOCS / "tracking.md").read_text(encoding="utf-8")
-    assert filled(text) == text, "run python -m bench.maintain.docs_tables"
+    assert filled(text) == text, "run python -m bench.maintain docs-tables"
 
 
 def test_drifting_holds_what_is_committed() -> None:
     text = (DOCS / "drifting.md").read_text(encoding="utf-8")
-    assert filled(text) == text, "run python -m bench.maintain.docs_tables"
+    assert filled(text) == text, "run python -m bench.maintain docs-tables"
 
 
 @pytest.mark.slow
 def test_published_tables_hold_what_is_committed() -> None:
     text = (DOCS / "published.md").read_text(encoding="utf-8")
-    assert filled(text) == text, "run python -m bench.maintain.docs_tables"
+    assert filled(text) == text, "run python -m bench.maintain docs-tables"
 
 
 def test_a_page_that_was_edited_by_hand_is_noticed() -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from bench.core.places import BASELINES, ROOT
-from bench.maintain.mutations import DRILLS, run_drill
+from bench.maintain.mutations import MUTATIONS, run_mutation
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -30,10 +30,10 @@ def test_the_gate_holds_where_the_last_bits_differ(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["hmc_momentum", "mala_uncorrected", "mh_uncorrected",
                                   "smc_unweighted", "kl_ns_half"])
-def test_a_planted_mistake_is_stopped(name: str, tmp_path: Path) -> None:
-    drill = next(d for d in DRILLS if d.name == name)
-    assert run_drill(drill, "5", tmp_path / "run") == 0
+def test_an_injected_bug_is_stopped(name: str, tmp_path: Path) -> None:
+    mutation = next(m for m in MUTATIONS if m.name == name)
+    assert run_mutation(mutation, "5", tmp_path / "run") == 0
     done = bench("check", str(tmp_path / "run"), "--baseline",
-                 str(BASELINES / f"{drill.suite}.json"), "--samplers", drill.sampler)
+                 str(BASELINES / f"{mutation.suite}.json"), "--samplers", mutation.sampler)
     assert done.returncode == 1, done.stdout
-    assert f"REGRESSION: {drill.sampler} on" in done.stdout
+    assert f"REGRESSION: {mutation.sampler} on" in done.stdout

@@ -16,12 +16,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from bench.harness.floors import Floors
 from bench.harness.judge import Judge
 from bench.harness.loop import CheckpointView
 from bench.harness.state_digest import CONTENT, digest, possessions
 from metrics.base import Estimate, Evidence
 from metrics.importance.ess_forward import EssForward
+from results.records.floors_file import Floors
 from samplers.base import LogWeights
 from tests.support.hostile import Bell, Fair, State, play, spoilt
 

@@ -15,11 +15,11 @@ import torch
 from torch import Tensor
 
 from bench.core.errors import UserError
-from bench.harness.floors import Floors
 from bench.harness.judge import Judge
 from bench.jobs.execute import run_job
 from bench.jobs.prepare import prepare_target
 from metrics.base import Estimate, Evidence, Metric
+from results.records.floors_file import Floors
 from results.records.schema import Checkpoint, Job, Measure, parse
 from results.records.store import StoreError
 from tests.support.hostile import Bell, Fair, State, play, spoilt

@@ -17,10 +17,12 @@ from torch import Tensor
 
 from bench.core import registry
 from bench.core.places import AUDITS
-from metrics.audit import program as audits
-from metrics.audit.calibration import judge
-from metrics.audit.defects import SORTS, Duplicates, Nothing, Shift, Wider, defects
-from metrics.audit.false_alarms import (
+from bench.jobs.floors import committed_floors
+from metrics.audit import audit as audits
+from metrics.audit.audit_file import heading, held_at, write
+from metrics.audit.defects import KINDS, Duplicates, Nothing, Shift, Wider, defects
+from metrics.audit.mode_defects import Tilted
+from metrics.audit.null_checks import (
     Null,
     above,
     alarm_band,
@@ -29,11 +31,11 @@ from metrics.audit.false_alarms import (
     mean_faults,
     null_of,
     rank,
-    ruler,
     threshold,
 )
-from metrics.audit.mode_defects import Tilted
 from metrics.audit.power import Effort
+from metrics.audit.sample_scale import scale_response
+from metrics.audit.verdict import judge
 from metrics.base import Estimate, Evidence, Metric
 from metrics.floors import null_draws, null_values
 from results.statistics.null_distribution import LEVEL
@@ -56,24 +58,24 @@ def metric(name: str) -> Metric:
 
 
 @cache
-def laws(name: str, metrics: tuple[str, ...], n: int, draws: int) -> dict[str, np.ndarray]:
+def floors_of(name: str, metrics: tuple[str, ...], n: int, draws: int) -> dict[str, np.ndarray]:
     judges = [metric(m) for m in metrics]
     values = np.array([null_values(target(name), judges, n, 0, i) for i in range(draws)],
                       dtype=np.float32)
     return {f"{m}/{n}": values[:, i] for i, m in enumerate(metrics)}
 
 
-# ---- what is seen ------------------------------------------------------------------------------
+# ---- what is detected ---------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("draws", [19, 20, 40, 199, 200, 1000])
-def test_a_defect_is_seen_where_the_judge_sees_it(draws: int) -> None:
+def test_a_defect_is_detected_where_the_judge_rejects_it(draws: int) -> None:
     """Above the k-th largest draw is p <= .05, with ties, infinities and rounding."""
     rng = np.random.default_rng(draws)
-    for law in (rng.normal(size=draws), rng.integers(0, 5, draws) / 3.0, np.zeros(draws)):
-        stored = law.astype(np.float32)
+    for null in (rng.normal(size=draws), rng.integers(0, 5, draws) / 3.0, np.zeros(draws)):
+        stored = null.astype(np.float32)
         limit = threshold(stored)
-        for value in (*law, *rng.normal(size=50), 0.0, 10.0, np.inf):
+        for value in (*null, *rng.normal(size=50), 0.0, 10.0, np.inf):
             p = p_value(float(value), stored.astype(np.float64))
             assert above(float(value), limit) == (p <= LEVEL), (value, p)
     assert threshold(rng.normal(size=18)) == np.inf
@@ -82,16 +84,16 @@ def test_a_defect_is_seen_where_the_judge_sees_it(draws: int) -> None:
 @cache
 def far_audit() -> dict[str, Any]:
     names = ("ksd", "mmd", "mode_tv")
-    return audits.audit("gmm4_far", [250], Effort(30, 200), laws("gmm4_far", names, 250, 200),
+    return audits.audit("gmm4_far", [250], Effort(30, 200), floors_of("gmm4_far", names, 250, 200),
                         only=names)
 
 
 def power(content: dict[str, Any], name: str, defect: str, grade: str, n: int = 250) -> float:
-    seen, draws = content["metrics"][name]["n"][str(n)]["power"][defect][grade]
-    return float(seen / draws)
+    detected, draws = content["metrics"][name]["n"][str(n)]["power"][defect][grade]
+    return float(detected / draws)
 
 
-def test_gross_defects_are_seen_and_nothing_is_not() -> None:
+def test_gross_defects_are_detected_and_nothing_is_not() -> None:
     content = far_audit()
     assert power(content, "ksd", "shift", "0.3 scale") == 1.0
     assert power(content, "mmd", "mode_dropped", "whole") == 1.0
@@ -100,11 +102,11 @@ def test_gross_defects_are_seen_and_nothing_is_not() -> None:
     assert not judge({"gmm4_far": content}, ("ksd", "mmd", "mode_tv")).faults
 
 
-def test_ksd_is_blind_to_tilted_weights_of_far_modes() -> None:
+def test_ksd_is_insensitive_to_tilted_weights_of_far_modes() -> None:
     content = far_audit()
     assert all(power(content, "ksd", "tilted", g) < 0.2 for g in ("10 %", "30 %", "60 %"))
     assert power(content, "ksd", "mode_dropped", "whole") < 0.2
-    assert power(content, "mode_tv", "heavy_tails", "nu 10") < 0.2  # blind inside a mode
+    assert power(content, "mode_tv", "heavy_tails", "nu 10") < 0.2  # insensitive inside a mode
 
 
 def test_power_grows_with_strength() -> None:
@@ -118,24 +120,24 @@ def test_power_grows_with_strength() -> None:
 
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[set[tuple[str, str]]]:
-    """What each call of ``run`` was to draw: (defect, metric)."""
-    seen: list[set[tuple[str, str]]] = []
-    run = audits.run
+    """What each call of ``measure_power`` was to draw: (defect, metric)."""
+    calls: list[set[tuple[str, str]]] = []
+    measure_power = audits.measure_power
 
     def spy(task: Any, jobs: int) -> Any:
-        seen.append({(d.name, m) for d, counts in task.wanted for m in counts})
-        return run(task, jobs)
+        calls.append({(d.name, m) for d, counts in task.wanted for m in counts})
+        return measure_power(task, jobs)
 
-    monkeypatch.setattr(audits, "run", spy)
-    return seen
+    monkeypatch.setattr(audits, "measure_power", spy)
+    return calls
 
 
 def test_only_what_is_missing_or_stale_is_drawn(asked: list[set[tuple[str, str]]], tmp_path: Path,
                                                 monkeypatch: pytest.MonkeyPatch) -> None:
     names, effort = ("mean_error", "mean_energy"), Effort(5, 30)
-    floor = dict(laws("banana", names, 40, 60))
+    floor = dict(floors_of("banana", names, 40, 60))
     first = audits.audit("banana", [40], effort, floor, only=names)
-    audits.write(tmp_path / "banana.json", first)
+    write(tmp_path / "banana.json", first)
     stored = json.loads((tmp_path / "banana.json").read_text())
     assert stored == first
 
@@ -157,13 +159,13 @@ def test_only_what_is_missing_or_stale_is_drawn(asked: list[set[tuple[str, str]]
     again()
     monkeypatch.undo()
     stored["fingerprint"][5] += 1.0
-    monkeypatch.setattr(audits, "run", lambda task, jobs: pytest.fail("drawn") if {
+    monkeypatch.setattr(audits, "measure_power", lambda task, jobs: pytest.fail("drawn") if {
         m for _, counts in task.wanted for m in counts} != set(names) else audits.Tally())
     with pytest.raises(KeyError):  # everything is to be drawn anew: the empty tally has nothing
         again()
 
 
-def test_what_all_draws_saw_with_fewer_points_is_not_drawn_again() -> None:
+def test_what_all_draws_detected_with_fewer_points_is_not_drawn_again() -> None:
     judge_ = metric("mean_error")
     planned = [Shift(0.3), Wider(0.2), Duplicates(20.0), Nothing(0.0)]
     smaller = {"mean_error": {"null": [1000, 1000], "power": {
@@ -178,7 +180,8 @@ def test_what_all_draws_saw_with_fewer_points_is_not_drawn_again() -> None:
 
 
 def test_a_metric_without_a_floor_is_left_out() -> None:
-    content = audits.audit("banana", [40], Effort(2, 20), laws("banana", ("mean_error",), 40, 60),
+    floor = floors_of("banana", ("mean_error",), 40, 60)
+    content = audits.audit("banana", [40], Effort(2, 20), floor,
                            only=("mean_error", "mean_energy"))
     assert content["metrics"]["mean_energy"]["n"] == {}
     assert "40" in content["metrics"]["mean_error"]["n"]
@@ -187,8 +190,9 @@ def test_a_metric_without_a_floor_is_left_out() -> None:
 @pytest.mark.slow
 def test_number_of_processes_does_not_change_numbers() -> None:
     names = ("mean_error", "mmd")
-    one, two = (audits.audit("gmm4", [60], Effort(12, 25), laws("gmm4", names, 60, 60), only=names,
-                             jobs=jobs) for jobs in (1, 2))
+    floor = floors_of("gmm4", names, 60, 60)
+    one, two = (audits.audit("gmm4", [60], Effort(12, 25), floor, only=names, jobs=jobs)
+                for jobs in (1, 2))
     assert one == two
 
 
@@ -197,13 +201,12 @@ def test_committed_audits_hold(path: Path) -> None:
     """They are of today's targets, metrics, defects and floors, and find nothing wrong."""
     content = json.loads(path.read_text())
     made = target(path.stem)
-    head = audits.heading(made, path.stem, defects(made))
+    head = heading(made, path.stem, defects(made))
     judges = [metric(m) for m in content["metrics"]]
-    floor = audits.committed_floors(path.parent.parent / "floors" / f"{path.stem}.npz", made,
-                                    judges)
+    floor = committed_floors(path.stem, made, judges)
     for m in judges:
         for n in content["metrics"][m.name]["n"]:
-            at_n = audits.held_at(content, head, m, int(n), floor[f"{m.name}/{m.points(int(n))}"])
+            at_n = held_at(content, head, m, int(n), floor[f"{m.name}/{m.points(int(n))}"])
             assert at_n["power"].keys() <= content["defects"].keys() and at_n["null"]
     missing = {m for m in registry.default_metrics() if metric(m).applies(made)}
     assert missing == set(content["metrics"])
@@ -221,21 +224,21 @@ def test_committed_audits_are_calibrated() -> None:
 
 @pytest.mark.parametrize("grain", [0.0, 0.5])
 def test_alarm_band_holds_the_floors_own_error(grain: float) -> None:
-    """Simulated floors and null draws of one law leave the band as often as is said; ties less.
+    """Floors and null draws of one distribution leave the band as often as is said; ties less.
 
-    A binomial band, blind to the floor's error, is left far too often: the check can fail.
+    A binomial band that ignores the floor's error, is left far too often: the check can fail.
     """
     rng, repeats, floor, fresh, error = np.random.default_rng(0), 4000, 200, 300, 0.05
     low, high = alarm_band(fresh, floor, error)
     outside = naive = 0
     for _ in range(repeats):
-        law, new = rng.normal(size=floor), rng.normal(size=fresh)
+        null, new = rng.normal(size=floor), rng.normal(size=fresh)
         if grain:
-            law, new = np.round(law / grain) * grain, np.round(new / grain) * grain
-        limit = threshold(law)
-        seen, reached = int((new > limit).sum()), int((new >= limit).sum())
-        outside += seen > high or reached < low
-        naive += not 8 <= seen <= 23  # binomial(300, .05) leaves this with chance .045
+            null, new = np.round(null / grain) * grain, np.round(new / grain) * grain
+        limit = threshold(null)
+        detected, reached = int((new > limit).sum()), int((new >= limit).sum())
+        outside += detected > high or reached < low
+        naive += not 8 <= detected <= 23  # binomial(300, .05) leaves this with p = .045
     assert outside / repeats < error + 3.0 * np.sqrt(error / repeats)
     if not grain:
         assert outside / repeats > 0.5 * error
@@ -244,7 +247,7 @@ def test_alarm_band_holds_the_floors_own_error(grain: float) -> None:
 
 
 def test_band_of_a_mean_knows_of_skewness() -> None:
-    """Under a chi-square law a t band is lop-sided; the Edgeworth term evens both tails."""
+    """A t band is lop-sided under chi-square; the Edgeworth term evens both tails."""
     rng, repeats, m, error = np.random.default_rng(1), 4000, 150, 0.02
     plain, leaning = [0, 0], [0, 0]
     values = rng.chisquare(1, (repeats, m)) - 1.0
@@ -285,13 +288,12 @@ class OwnMmd(Metric):
 
 @pytest.mark.parametrize("name", ["gmm4", "banana", "gmm40_fab"])
 @pytest.mark.parametrize("pooled", [False, True])
-def test_a_bandwidth_from_the_tested_samples_is_caught_by_its_ruler(name: str,
-                                                                    pooled: bool) -> None:
-    assert ruler(OwnMmd(pooled), target(name)).verdict == "moves"
+def test_a_bandwidth_from_the_tested_samples_is_found(name: str, pooled: bool) -> None:
+    assert scale_response(OwnMmd(pooled), target(name)).verdict == "moves"
 
 
 def test_no_null_draw_catches_a_bandwidth_from_the_tested_samples() -> None:
-    """Why ``ruler`` is needed: under p = q its floor is as calibrated as any."""
+    """Why ``scale_response`` is needed: under p = q its floor is as calibrated as any."""
     floor, fresh = (null_draws(target("banana"), OwnMmd(), 60, 250, seed) for seed in (0, 1))
     assert not alarm_faults({"own": (null_of(fresh.tolist(), threshold(floor)), 250)})
 
@@ -299,7 +301,8 @@ def test_no_null_draw_catches_a_bandwidth_from_the_tested_samples() -> None:
 def verdicts(name: str) -> dict[str, str]:
     judges = (metric(m) for m, e in registry.catalogue()["metrics"].items()
               if not e.attributes.get("trains"))
-    return {m.name: ruler(m, target(name)).verdict for m in judges if m.applies(target(name))}
+    return {m.name: scale_response(m, target(name)).verdict for m in judges
+            if m.applies(target(name))}
 
 
 #: Heavy tails: the energy grows with the logarithm of the distance, and the score falls.
@@ -308,11 +311,11 @@ LOGARITHMIC = {"student_mix_50"}
 CONSTANT_SCORE = {"breast_cancer", "german_credit"}
 
 
-def _check_rulers(names: Sequence[str]) -> None:
+def _check_scales(names: Sequence[str]) -> None:
     for name in names:
         found = verdicts(name)
         moving = {m for m, verdict in found.items() if verdict == "moves"}
-        assert all(getattr(metric(m), "own_ruler", False) for m in moving), (name, moving)
+        assert all(getattr(metric(m), "scale_from_samples", False) for m in moving), (name, moving)
         for fixed in ("mmd", "mmd_drifting", "outlier_mass"):
             assert found[fixed] == "fixed", (name, found)
         for free in ("w2", "sliced_w2", "mean_energy", "energy_w1", "ksd", "ksd_dft"):
@@ -321,13 +324,13 @@ def _check_rulers(names: Sequence[str]) -> None:
             assert found[free] == ("grows" if grows else "fixed"), (name, found)
 
 
-def test_rulers_of_our_metrics_stand() -> None:
-    _check_rulers(["gmm4", "donut"])
+def test_scales_of_our_metrics_do_not_depend_on_the_samples() -> None:
+    _check_scales(["gmm4", "donut"])
 
 
 @pytest.mark.slow
-def test_rulers_of_our_metrics_stand_everywhere() -> None:
-    _check_rulers([name for name in registry.catalogue()["targets"]
+def test_scales_of_our_metrics_do_not_depend_on_the_samples_everywhere() -> None:
+    _check_scales([name for name in registry.catalogue()["targets"]
                    if target(name).has_reference])
 
 
@@ -348,7 +351,7 @@ def test_a_floor_at_another_n_is_caught_by_false_alarms() -> None:
     fresh = np.array([null_values(target("mog2"), [metric(m) for m in names], 120, 1, i)
                       for i in range(250)])
     for n in (30, 120, 480):
-        floors = laws("mog2", names, n, 250)
+        floors = floors_of("mog2", names, n, 250)
         cells = {m: (null_of(fresh[:, i].tolist(), threshold(floors[f"{m}/{n}"])), 250)
                  for i, m in enumerate(names)}
         assert set(alarm_faults(cells)) == (set() if n == 120 else set(names)), n
@@ -359,17 +362,18 @@ def test_the_verdict_names_what_fails() -> None:
     at_n = content["metrics"]["mmd"]["n"]["250"]
     at_n["null"][1:3] = [120, 120]
     content["metrics"]["ksd"]["n"]["250"]["null"][3] = 1.0
-    content["metrics"]["mode_tv"]["ruler"] = [1.0, 1e-6]
+    content["metrics"]["mode_tv"]["scale_response"] = [1.0, 1e-6]
     faults = judge({"gmm4_far": content}, ("ksd", "mmd", "mode_tv")).faults
     assert set(faults) == {"mmd on gmm4_far at n = 250", "ksd on gmm4_far at n = 250",
                            "mode_tv on gmm4_far"}
     assert not judge({"gmm4_far": content}, ()).faults
-    content["metrics"]["mode_tv"]["own_ruler"] = True  # as a paper defines it, and says so
+    content["metrics"]["mode_tv"]["scale_from_samples"] = True  # a paper's definition, declared
     found = judge({"gmm4_far": content}, ("mode_tv",))
-    assert not found.faults and "1 move as their definition says" in found.lines[2]
+    assert not found.faults
+    assert "1 are estimated from the tested samples, as their" in found.lines[2]
 
 
-def test_every_sort_has_words() -> None:
-    names = [sort.name for sort in SORTS]
+def test_every_kind_has_words() -> None:
+    names = [kind.name for kind in KINDS]
     assert len(set(names)) == len(names) == 11
     assert Tilted(0.6).text == "60 %" and Shift(0.05).text == "0.05 scale"

@@ -1,4 +1,4 @@
-"""Planted defects do what they say, in law and in number."""
+"""Injected defects do what they say, in distribution and in number."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from torch import Tensor
 from bench.core import registry
 from metrics.audit.defect import Defect
 from metrics.audit.defects import (
+    KINDS,
     OUTLIER_DISTANCE,
-    SORTS,
     Duplicates,
     HeavyTails,
     Narrower,
@@ -42,8 +42,8 @@ def exact(name: str, n: int = MANY) -> Tensor:
     return target(name).sample(n, torch.Generator().manual_seed(1))
 
 
-def planted(defect: Defect, name: str, n: int = MANY) -> Tensor:
-    return defect.plant(exact(name, n), target(name), torch.Generator().manual_seed(2))
+def injected(defect: Defect, name: str, n: int = MANY) -> Tensor:
+    return defect.inject(exact(name, n), target(name), torch.Generator().manual_seed(2))
 
 
 def shares(x: Tensor, name: str) -> np.ndarray:
@@ -57,7 +57,7 @@ def test_every_defect_keeps_shape_samples_and_global_stream(name: str) -> None:
     x = exact(name, 500)
     before, state = x.clone(), torch.get_rng_state()
     for defect in defects(target(name)):
-        once, again = (defect.plant(x, target(name), torch.Generator().manual_seed(7))
+        once, again = (defect.inject(x, target(name), torch.Generator().manual_seed(7))
                        for _ in range(2))
         assert once.shape == x.shape and once.dtype == x.dtype and torch.isfinite(once).all()
         assert torch.equal(once, again)
@@ -74,7 +74,7 @@ def test_defects_go_where_they_mean_something() -> None:
     assert sorts["gmm4"] == everywhere | of_modes
     assert sorts["banana"] == everywhere | {"straightened"}
     assert sorts["gaussian"] == sorts["donut"] == everywhere  # a Gaussian's shear is nothing
-    assert all(list(sort.grades) == sorted(sort.grades) for sort in SORTS)
+    assert all(list(sort.grades) == sorted(sort.grades) for sort in KINDS)
 
 
 @pytest.mark.parametrize("name", ["gmm4", "gmm4_skewed", "double_well", "gmm40_fab", "mog2"])
@@ -85,7 +85,7 @@ def test_mode_weights_become_what_the_defect_says(name: str, defect: WeightDefec
     assert 0.5 * np.abs(wanted - old).sum() == pytest.approx(
         defect.total_variation(target(name)), abs=1e-9)
     error = np.sqrt(wanted * (1.0 - wanted) / MANY)
-    assert (np.abs(shares(planted(defect, name), name) - wanted) <= 4.5 * error).all()
+    assert (np.abs(shares(injected(defect, name), name) - wanted) <= 4.5 * error).all()
 
 
 def test_total_variations_by_hand() -> None:
@@ -96,11 +96,11 @@ def test_total_variations_by_hand() -> None:
     gain = 0.13 / 0.94 - 0.1 + 0.39 / 0.94 - 0.3
     assert Tilted(0.3).total_variation(target("gmm4_skewed")) == pytest.approx(gain, abs=1e-5)
     assert ModeDropped(0.5).total_variation(target("gmm4_skewed")) == pytest.approx(0.05, abs=1e-5)
-    assert shares(planted(ModeDropped(1.0), "gmm4_skewed"), "gmm4_skewed")[0] == 0.0
+    assert shares(injected(ModeDropped(1.0), "gmm4_skewed"), "gmm4_skewed")[0] == 0.0
 
 
 def test_reweighted_points_are_exact_inside_their_modes_and_few_are_new() -> None:
-    x, y = exact("gmm4_far"), planted(Tilted(0.6), "gmm4_far")
+    x, y = exact("gmm4_far"), injected(Tilted(0.6), "gmm4_far")
     changed = float((x != y).any(1).double().mean())
     assert changed == pytest.approx(0.3, abs=4 * math.sqrt(0.21 / MANY))
     modes = target("gmm4_far").mode_of(y)
@@ -114,11 +114,11 @@ def test_reweighted_points_are_exact_inside_their_modes_and_few_are_new() -> Non
 @pytest.mark.parametrize("name", ["banana", "gmm40_fab"])
 def test_shift_and_rescale(name: str) -> None:
     x = exact(name).double()
-    moved = planted(Shift(0.3), name).double() - x
+    moved = injected(Shift(0.3), name).double() - x
     length = torch.tensor(0.3 * target(name).scale, dtype=torch.float64)
     assert torch.allclose(moved.norm(dim=1), length, rtol=1e-4)
     for defect, factor in ((Wider(0.2), 1.2), (Narrower(0.2), 0.8)):
-        y = planted(defect, name).double()
+        y = injected(defect, name).double()
         assert torch.allclose(y.mean(0), x.mean(0), atol=1e-3)
         assert torch.allclose(y.std(0), factor * x.std(0), rtol=1e-4)
 
@@ -129,7 +129,7 @@ def test_heavy_tails_have_the_law_of_student() -> None:
     factor = torch.linalg.inv(torch.linalg.cholesky(covariance))
     for strength in HeavyTails.grades:
         nu = round(1.0 / strength)
-        y = planted(HeavyTails(strength), "gaussian").double()
+        y = injected(HeavyTails(strength), "gaussian").double()
         radius = ((y - torch.tensor([-1.0, 1.0])) @ factor.T).norm(dim=1)
         for r in (0.5, 1.0, 4.0):
             p = (1.0 + r * r / (nu - 2.0)) ** (-nu / 2.0)
@@ -138,7 +138,7 @@ def test_heavy_tails_have_the_law_of_student() -> None:
 
 
 def test_heavy_tails_stay_with_their_mode() -> None:
-    x, y = exact("gmm4_far"), planted(HeavyTails(0.1), "gmm4_far")
+    x, y = exact("gmm4_far"), injected(HeavyTails(0.1), "gmm4_far")
     modes = target("gmm4_far").mode_of(x)
     for k in range(4):
         inside = y[modes == k].double()
@@ -146,7 +146,7 @@ def test_heavy_tails_stay_with_their_mode() -> None:
 
 
 def test_outliers_in_share_and_distance() -> None:
-    x, y = exact("banana"), planted(Outliers(0.05), "banana")
+    x, y = exact("banana"), injected(Outliers(0.05), "banana")
     new = (x != y).any(1)
     assert float(new.double().mean()) == pytest.approx(0.05, abs=4 * math.sqrt(0.0475 / MANY))
     distance = (y[new] - x.mean(0)).norm(dim=1)
@@ -158,7 +158,7 @@ def test_outliers_in_share_and_distance() -> None:
 
 @pytest.mark.parametrize("times", [2, 5, 20])
 def test_duplicates_count(times: int) -> None:
-    y = planted(Duplicates(float(times)), "donut", 1000)
+    y = injected(Duplicates(float(times)), "donut", 1000)
     found, counts = torch.unique(y, dim=0, return_counts=True)
     assert len(found) == 1000 // times and (counts == times).all()
     first = {tuple(row) for row in exact("donut", 1000)[: 1000 // times].tolist()}
@@ -169,7 +169,7 @@ def test_duplicates_count(times: int) -> None:
 
 def test_between_lies_between() -> None:
     """Modes of mog2 lie at -+ 2 sqrt(2) along the antidiagonal; moved points at 0 +- sqrt(2)."""
-    x, y = exact("mog2"), planted(Between(0.2), "mog2")
+    x, y = exact("mog2"), injected(Between(0.2), "mog2")
     new = (x != y).any(1)
     assert float(new.double().mean()) == pytest.approx(0.2, abs=4 * math.sqrt(0.16 / MANY))
     along = (y[new] - y[new].flip(1))[:, 0].double() / math.sqrt(2.0)
@@ -182,7 +182,7 @@ def test_between_lies_between() -> None:
 @pytest.mark.parametrize("strength", Straightened.grades)
 def test_straightened_banana_bends_less(strength: float) -> None:
     """The slope of x1 on x0^2 is 1 - strength; at 1 nothing of the correlation is left."""
-    x, y = exact("banana").double(), planted(Straightened(strength), "banana").double()
+    x, y = exact("banana").double(), injected(Straightened(strength), "banana").double()
     assert torch.equal(y[:, 0], x[:, 0])
     assert float(y[:, 1].mean()) == pytest.approx(float(x[:, 1].mean()), abs=1e-3)
     square = x[:, 0] ** 2 - (x[:, 0] ** 2).mean()

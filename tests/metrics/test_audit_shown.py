@@ -21,11 +21,12 @@ GRADES = {"10 %": "TV 0.05", "30 %": "TV 0.15", "60 %": "TV 0.3"}
 def entry(power: dict[str, Any], version: int = 1) -> dict[str, Any]:
     at_n = {n: {"floor": [1000, "0"], "null": [1000, 50, 50, 0.0, 1.0, 0.0],
                 "power": {"tilted": grades}} for n, grades in power.items()}
-    return {"version": version, "title": "KSD^2", "signed": True, "ruler": [9.0, None], "n": at_n}
+    return {"version": version, "title": "KSD^2", "signed": True,
+            "scale_response": [9.0, None], "n": at_n}
 
 
 def content(target: str = "gmm4", digest: str = "abc", **metrics: Any) -> dict[str, Any]:
-    return {"format": 1, "target": target, "digest": digest, "fingerprint": [2.0, 1.0],
+    return {"format": 2, "target": target, "digest": digest, "fingerprint": [2.0, 1.0],
             "level": 0.05, "metrics": metrics, "defects": {
                 "none": {"title": "no defect", "version": 1, "grades": {"0 %": ""}},
                 "tilted": {"title": "tilted weights", "version": 1, "grades": GRADES}}}
@@ -96,7 +97,7 @@ def test_tables_hold_smallest_and_power() -> None:
 
 def test_a_broken_audit_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "gmm4.json").write_text("{")
-    with pytest.raises(ReportError, match="python -m metrics.audit.program --targets gmm4"):
+    with pytest.raises(ReportError, match="python -m bench.maintain audits --targets gmm4"):
         blindness.audits(tmp_path)
     (tmp_path / "gmm4.json").write_text(json.dumps(content() | {"format": 99}))
     with pytest.raises(ReportError, match="audit again"):

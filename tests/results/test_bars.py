@@ -13,8 +13,8 @@ import pytest
 from bench.core.cost import Cost
 from bench.core.errors import ReportError
 from bench.jobs.execute import load_plugged
+from bench.maintain.__main__ import main as maintain
 from bench.suite.suite import read_suite
-from results.acceptance.__main__ import main
 from results.acceptance.criteria import COSTS, Bars, read_bars
 from results.acceptance.tables import headline, table
 from results.acceptance.variants import variants_table
@@ -256,7 +256,7 @@ def shipped_run(tmp_path: Path) -> Path:
 def test_the_command_prints_every_bar_and_a_miss_is_no_error(
         tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = shipped_run(tmp_path)
-    assert main([str(folder), "--format", "markdown"]) == 0
+    assert maintain(["acceptance", str(folder), "--format", "markdown"]) == 0
     said = capsys.readouterr().out
     rows = [line for line in said.splitlines() if line.startswith("|")]
     assert len(rows) == sum(b.target != "gmm50" for b in read_bars().bars) + 2
@@ -265,8 +265,8 @@ def test_the_command_prints_every_bar_and_a_miss_is_no_error(
     assert len(missed) == 1 and "banana" in missed[0] and "1.20 × floor" in missed[0]
     assert sum(REPORTED in row for row in rows) == 4, "gmm32 has no limits"
     assert "1 MISSED, 0 not measured" in said and "the bars are set for drifting_bars" in said
-    assert main([str(folder)]) == 0 and "MISSED" in capsys.readouterr().out
-    assert main([str(folder), "--strict"]) == 1
+    assert maintain(["acceptance", str(folder)]) == 0 and "MISSED" in capsys.readouterr().out
+    assert maintain(["acceptance", str(folder), "--strict"]) == 1
 
 
 def test_the_headline_counts_only_bars_that_have_a_limit(tmp_path: Path) -> None:
@@ -282,11 +282,11 @@ def test_the_headline_counts_only_bars_that_have_a_limit(tmp_path: Path) -> None
 
 
 def test_a_user_is_told_what_is_wrong(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([str(tmp_path / "nothing")]) == 2
+    assert maintain(["acceptance", str(tmp_path / "nothing")]) == 2
     folder = mine([1.0] * 5).write(tmp_path / "run")
-    assert main([str(folder)]) == 2
+    assert maintain(["acceptance", str(folder)]) == 2
     assert "no sampler 'drifting_multiscale'" in capsys.readouterr().err
-    assert main([str(folder), "--sampler", "mine"]) == 0
+    assert maintain(["acceptance", str(folder), "--sampler", "mine"]) == 0
 
 
 def test_a_table_of_variants_counts_seeds_at_the_floor_and_seeds_that_lost_a_mode(

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 
 from bench.core.errors import ReportError
-from results.acceptance.__main__ import main
+from bench.maintain.__main__ import main as maintain
 from results.acceptance.picture import FORMATS, caption, drawing, picture
 from results.comparison.break_even import GRID, case, whole_price
 from results.presentation.palette import colour
@@ -102,7 +102,7 @@ def test_what_cannot_be_drawn_is_told(run: Run, tmp_path: Path,
     with pytest.raises(ReportError, match="no mmd of nobody"):
         drawing(run, "nobody")
     said = ["--sampler", "drifting", "--picture"]
-    assert main([str(run.path), *said, str(tmp_path / "no" / "x.png")]) == 2
+    assert maintain(["acceptance", str(run.path), *said, str(tmp_path / "no" / "x.png")]) == 2
     assert "cannot be written" in capsys.readouterr().err
-    assert main([str(run.path), *said, str(tmp_path / "x.png")]) == 0
+    assert maintain(["acceptance", str(run.path), *said, str(tmp_path / "x.png")]) == 0
     assert (tmp_path / "x.png").exists()

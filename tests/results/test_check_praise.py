@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from bench.core.places import BASELINES
+from bench.maintain.check_calibration import MUTATIONS
 from results.regression.baseline import Cell
 from results.regression.baseline_file import read
-from results.regression.calibration import BASELINES, DRILLS
 from results.regression.formats import as_json, junit, markdown, print_text
 from results.regression.verdicts import Check, check
 from tests.support.check_fake import cell, snapshot
@@ -63,7 +64,7 @@ def test_a_rise_that_fires_is_worse_whatever_else_fell() -> None:
 @pytest.mark.parametrize("seeds", [5, 20, 40])
 def test_langevin_with_too_little_noise_is_not_praised(seeds: int) -> None:
     """Noise scaled by .9: the gate said 'better' of squiggle, by the energies alone."""
-    base, drill = read(BASELINES / "smoke.json"), read(DRILLS / "ula_noise.json.gz")
+    base, drill = read(BASELINES / "smoke.json"), read(MUTATIONS / "ula_noise.json.gz")
     run = replace(drill, cells=tuple(c.at(range(seeds)) for c in drill.cells))
     verdicts = {f.name: f.verdict for f in check(base, run, samplers=("ula",)).findings
                 if f.what == "quality"}

@@ -14,10 +14,10 @@ from bench.commands.parser import main
 from bench.core import registry
 from bench.core.density import Density
 from bench.harness.budget import Budget
-from bench.harness.floors import Floors
 from bench.harness.judge import Judge
 from bench.harness.loop import JobLoop
 from metrics.base import Evidence
+from results.records.floors_file import Floors
 from results.records.schema import Job
 from results.records.store import read
 from samplers.base import LogWeights, Sampler, normal

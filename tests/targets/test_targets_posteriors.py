@@ -16,8 +16,8 @@ from torch import Tensor
 import targets.posteriors.reference_pool
 from bench.core.fingerprint import fingerprint, same
 from bench.core.log_weights import effective_size, normalised
-from bench.maintain.importance import Frame, laplace, student
-from bench.maintain.long_runs import CHAINS
+from bench.maintain.references.importance import Frame, laplace, student
+from bench.maintain.references.long_chains import CHAINS
 from targets.base import Target
 from targets.posteriors.logistic_regression import (
     LogisticPosterior,

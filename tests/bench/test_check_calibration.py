@@ -9,25 +9,26 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from bench.suite.schema import parse, suite_names
-from results.regression.baseline import Snapshot
-from results.regression.baseline_file import read
-from results.regression.calibration import (
+from bench.maintain.check_calibration import (
     BASELINES,
-    FILE,
+    MUTATIONS,
     POOL,
     SIZES,
     false_alarms,
     harm,
     power,
 )
+from bench.suite.schema import parse, suite_names
+from results.regression.baseline import Snapshot
+from results.regression.baseline_file import read
+from results.regression.calibration_tables import CALIBRATION
 from results.regression.scores import Rule
 from tests.results.test_check_judge import cell, rng, snapshot
 
 
 @pytest.fixture(scope="module")
 def pool() -> Snapshot:
-    """Two cells of 120 seeds of one law."""
+    """Two cells of 120 seeds of one distribution."""
     return snapshot(cell(rng(0), range(120), "hmc"), cell(rng(1), range(120), "mala"))
 
 
@@ -57,10 +58,10 @@ def test_power_grows_with_harm_and_seeds(pool: Snapshot) -> None:
     base = snapshot(*[c.of(range(45)) for c in pool.cells])
     caught = {}
     for rise in (0.0, 0.5, 4.0):
-        drill = snapshot(cell(rng(7), range(60), "hmc", rise=rise))
-        caught[rise] = [power(pool, base, drill, k, Rule(), 40) for k in (3, 20)]
-        told = harm(pool, drill, Rule())[0]
-        assert (told["p"] <= 0.001 and told["large"]) == (rise > 0)
+        mutation = snapshot(cell(rng(7), range(60), "hmc", rise=rise))
+        caught[rise] = [power(pool, base, mutation, k, Rule(), 40) for k in (3, 20)]
+        found = harm(pool, mutation, Rule())[0]
+        assert (found["p"] <= 0.001 and found["large"]) == (rise > 0)
     assert caught[0.0] == [0.0, 0.0]
     assert caught[0.5][0] < caught[0.5][1]
     assert caught[4.0] == [1.0, 1.0]
@@ -77,17 +78,17 @@ def test_the_committed_baseline_is_the_pools_first_seeds() -> None:
 
 
 def test_the_committed_calibration_keeps_what_the_check_promises() -> None:
-    found = json.loads(FILE.read_text(encoding="utf-8"))
+    found = json.loads(CALIBRATION.read_text(encoding="utf-8"))
     assert found["pool_commit"] == read(POOL).made["commit"]
     assert found["comparisons"] >= 10_000
     for counts in found["false_alarms"].values():
         rate = stats.binomtest(counts[2], found["comparisons"], 0.01, alternative="greater")
         assert rate.pvalue > 0.001
-    assert {p.name.removesuffix(".json.gz") for p in (BASELINES / "drills").iterdir()} == set(
-        found["drills"])
-    for name, drill in found["drills"].items():
-        if drill["harmful"]:
-            assert max(drill["caught"][str(k)] for k in SIZES) >= 0.9, name
+    assert {p.name.removesuffix(".json.gz") for p in MUTATIONS.iterdir()} == set(
+        found["mutations"])
+    for name, mutation in found["mutations"].items():
+        if mutation["harmful"]:
+            assert max(mutation["caught"][str(k)] for k in SIZES) >= 0.9, name
 
 
 @pytest.mark.parametrize("suite", ["smoke", "nightly"])

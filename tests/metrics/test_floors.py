@@ -1,4 +1,4 @@
-"""The null law: p-values, seeds, and the files that hold it."""
+"""Null distributions: p-values, seeds, and the files that hold them."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ import torch
 
 from bench.core import registry
 from bench.core.fingerprint import fingerprint
+from bench.jobs import floors as committed_floors
+from bench.maintain import floors as program
+from bench.maintain.floors import write_target_floors
 from metrics import floors
 from metrics.base import Metric
 from results.statistics.p_value import p_value
@@ -72,7 +75,7 @@ def test_draws_are_reproducible_and_distinct(gmm4: Target) -> None:
 
 
 def test_file_holds_every_metric_at_the_points_it_uses(tmp_path: Path, gmm4: Target) -> None:
-    path = floors.floors("gmm4", [60, 2100], 10, tmp_path)
+    path = write_target_floors("gmm4", [60, 2100], 10, tmp_path)
     stored = read(path)
     names = applying(gmm4)
     wanted = {f"{n}/60" for n in names} | {f"{n}/2100" for n in names if n != "w2"} | {"w2/2000"}
@@ -88,8 +91,8 @@ def test_file_holds_every_metric_at_the_points_it_uses(tmp_path: Path, gmm4: Tar
 
 
 def test_number_of_processes_does_not_change_numbers(tmp_path: Path) -> None:
-    one = read(floors.floors("banana", [40], 45, tmp_path / "one", jobs=1))
-    two = read(floors.floors("banana", [40], 45, tmp_path / "two", jobs=2))
+    one = read(write_target_floors("banana", [40], 45, tmp_path / "one", jobs=1))
+    two = read(write_target_floors("banana", [40], 45, tmp_path / "two", jobs=2))
     assert one.keys() == two.keys()
     assert all(np.array_equal(one[k], two[k]) for k in one)
 
@@ -97,36 +100,35 @@ def test_number_of_processes_does_not_change_numbers(tmp_path: Path) -> None:
 def test_only_what_is_missing_or_stale_is_computed(tmp_path: Path, gmm4: Target,
                                                    monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[dict[str, int]] = []
-    laws = floors._laws
 
     def spy(target: str, wanted: dict[str, int], n: int, seed: int,
             jobs: int) -> dict[str, np.ndarray]:
         asked.append(wanted)
-        return laws(target, wanted, n, seed, jobs)
+        return floors.draw_floors(target, wanted, n, seed, jobs)
 
-    monkeypatch.setattr(floors, "_laws", spy)
-    path = floors.floors("gmm4", [40], 5, tmp_path)
+    monkeypatch.setattr(program, "draw_floors", spy)
+    path = write_target_floors("gmm4", [40], 5, tmp_path)
     first = read(path)
-    floors.floors("gmm4", [40], 5, tmp_path)
+    write_target_floors("gmm4", [40], 5, tmp_path)
     assert len(asked) == 1
-    monkeypatch.setattr(type(floors._load("metrics", "ksd")), "version", 99)
-    floors.floors("gmm4", [40], 5, tmp_path)
+    monkeypatch.setattr(type(metric("ksd")), "version", 99)
+    write_target_floors("gmm4", [40], 5, tmp_path)
     assert asked[1:] == [{"ksd": 5}]
     again = read(path)
     assert json.loads(str(again["versions"]))["ksd"] == 99
     assert all(np.array_equal(first[k], again[k]) for k in first if k != "versions")
-    monkeypatch.setattr(floors, "fingerprint", lambda target: [1.0, 2.0])
-    floors.floors("gmm4", [40], 5, tmp_path)
+    monkeypatch.setattr(committed_floors, "fingerprint", lambda target: [1.0, 2.0])
+    write_target_floors("gmm4", [40], 5, tmp_path)
     assert sorted(asked[2]) == applying(gmm4)
 
 
 def test_a_metric_off_by_default_is_drawn_where_named_and_kept(tmp_path: Path) -> None:
-    before = read(floors.floors("banana", [40], 20, tmp_path))
-    path = floors.floors("banana", [40], 20, tmp_path, only=["cov_trace", "w2_blocks"])
+    before = read(write_target_floors("banana", [40], 20, tmp_path))
+    path = write_target_floors("banana", [40], 20, tmp_path, only=["cov_trace", "w2_blocks"])
     named = read(path)
     assert set(named) - set(before) == {"cov_trace/40", "w2_blocks/40"}
     assert (len(named["cov_trace/40"]), len(named["w2_blocks/40"])) == (20, 2)
-    floors.floors("banana", [50], 20, tmp_path)
+    write_target_floors("banana", [50], 20, tmp_path)
     after = read(path)
     assert not {"cov_trace/50", "w2_blocks/50"} & set(after)
     assert all(np.array_equal(named[k], after[k]) for k in named)
@@ -134,6 +136,6 @@ def test_a_metric_off_by_default_is_drawn_where_named_and_kept(tmp_path: Path) -
 
 
 def test_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    floors.main(["--targets", "gmm4,banana", "--n", "30", "--draws", "5", "--out", str(tmp_path)])
+    program.main(["--targets", "gmm4,banana", "--n", "30", "--draws", "5", "--out", str(tmp_path)])
     assert sorted(p.name for p in tmp_path.iterdir()) == ["banana.npz", "gmm4.npz"]
     assert "gmm4: 14 floors at n = 30" in capsys.readouterr().out

@@ -1,31 +1,32 @@
-"""How the intervals and tests of a comparison behave, by simulation: ``python -m
-results.comparison.calibration`` prints it and writes calibration.json beside this file.
+"""How often a comparison's intervals hold the truth, and how often its tests err, by simulation.
 
-Coverage: values are a common effect of the seed plus the sampler's own, both of the stated law
-with mean 0 and variance 1; means are 2 and 1, the standard deviation is 0.3 of the mean (15 % of
-the variance is common). Family-wise error: samplers without any difference, judged by the same
-code as a run's; an error is any pair called better or worse, overall or on a target.
+``python -m bench.maintain comparison-calibration`` prints it and writes
+results/data/studies/comparison_calibration.json.
+
+Coverage: values are a common effect of the seed plus the sampler's own, both of the stated
+distribution with mean 0 and variance 1; means are 2 and 1, the standard deviation is 0.3 of the
+mean (15 % of the variance is common). Family-wise error: samplers without any difference, judged
+by the same code as a run's; an error is any pair called better or worse, overall or on a target.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import math
-import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 from scipy import stats
 
-from bench.core.exits import answer
-from bench.core.places import STUDIES
 from bench.core.types import Array
 from results.comparison.judge import Cells, judge
+from results.comparison.studies import CALIBRATION, monte_carlo_error
 from results.statistics.null_distribution import LEVEL
 from results.statistics.paired_values import SeedValues
 
-FILE = STUDIES / "comparison_calibration.json"
 SIZES = (3, 5, 10, 20)
 REPEATS = 40_000
 FAMILIES = {3: 600, 5: 600, 6: 600, 10: 600}
@@ -33,7 +34,8 @@ SAMPLERS, TARGETS = 6, 6
 COMMON = 0.15
 SPREAD = 0.3
 
-Law = Callable[[np.random.Generator, tuple[int, ...]], Array]
+#: Draws of a given shape; mean 0, variance 1.
+Distribution = Callable[[np.random.Generator, tuple[int, ...]], Array]
 
 
 def _lognormal(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
@@ -43,22 +45,17 @@ def _lognormal(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
 
 
 def _two_states(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
-    """A mode kept or lost with equal chance, and little noise: the worst case of t-tests."""
+    """A mode kept or lost with equal probability, and little noise: the worst case of t-tests."""
     noise = 0.01 * rng.standard_normal(shape)
     return np.asarray(2.0 * rng.integers(2, size=shape) - 1.0 + noise)
 
 
-LAWS: dict[str, Law] = {
+DISTRIBUTIONS: dict[str, Distribution] = {
     "normal": lambda rng, shape: rng.standard_normal(shape),
     "skewed (lognormal)": _lognormal,
     "heavy-tailed (t, 3 df)": lambda rng, shape: rng.standard_t(3, shape) / math.sqrt(3.0),
 }
-NULLS: dict[str, Law] = {**LAWS, "two states": _two_states}
-
-
-def error(share: float, repeats: int) -> float:
-    """Monte-Carlo standard error of a share; of one repeat in all where the share is 0 or 1."""
-    return math.sqrt(max(share * (1 - share), 1 / repeats) / repeats)
+NULLS: dict[str, Distribution] = {**DISTRIBUTIONS, "two states": _two_states}
 
 
 def _fieller_holds(a: Array, b: Array, ratio: float) -> Array:
@@ -70,12 +67,12 @@ def _fieller_bounded(b: Array) -> Array:
     return np.asarray(stats.ttest_1samp(b, 0.0, axis=1).pvalue < 0.05)
 
 
-def coverage(law: Law, n: int, repeats: int, seed: int = 1) -> dict[str, float]:
+def coverage(distribution: Distribution, n: int, repeats: int, seed: int = 1) -> dict[str, float]:
     """Shares of 95 % intervals (of mean, difference, ratio) that hold it; of bounded ratios."""
     rng = np.random.default_rng((seed, n))
-    common = law(rng, (repeats, n))
+    common = distribution(rng, (repeats, n))
     a, b = (mean * (1 + SPREAD * (math.sqrt(COMMON) * common
-                                  + math.sqrt(1 - COMMON) * law(rng, (repeats, n))))
+                                  + math.sqrt(1 - COMMON) * distribution(rng, (repeats, n))))
             for mean in (2.0, 1.0))
     return {"mean": float(np.mean(stats.ttest_1samp(b, 1.0, axis=1).pvalue > 0.05)),
             "difference": float(np.mean(stats.ttest_1samp(a - b, 1.0, axis=1).pvalue > 0.05)),
@@ -83,13 +80,13 @@ def coverage(law: Law, n: int, repeats: int, seed: int = 1) -> dict[str, float]:
             "ratio bounded": float(np.mean(_fieller_bounded(b)))}
 
 
-def null_cells(law: Law, rng: np.random.Generator, seeds: int, samplers: int = SAMPLERS,
-               targets: int = TARGETS, failing: float = 0.0) -> Cells:
-    """Cells of samplers without any difference; each seed fails with a chance of its own."""
+def null_cells(distribution: Distribution, rng: np.random.Generator, seeds: int,
+               samplers: int = SAMPLERS, targets: int = TARGETS, failing: float = 0.0) -> Cells:
+    """Cells of samplers without any difference; a seed fails with probability ``failing``."""
     cells = {}
     for t in range(targets):
-        own = law(rng, (samplers, seeds))
-        values = 5 + SPREAD * (math.sqrt(COMMON) * law(rng, (1, seeds))
+        own = distribution(rng, (samplers, seeds))
+        values = 5 + SPREAD * (math.sqrt(COMMON) * distribution(rng, (1, seeds))
                                + math.sqrt(1 - COMMON) * own)
         values[rng.random((samplers, seeds)) < failing] = math.inf
         for s in range(samplers):
@@ -99,7 +96,7 @@ def null_cells(law: Law, rng: np.random.Generator, seeds: int, samplers: int = S
 
 def floor_cells(rng: np.random.Generator, draws: list[Array], seeds: int, shift: float,
                 samplers: int = SAMPLERS) -> Cells:
-    """Cells of samplers that are all ``shift`` floor sds above the floor's law (gamma, shape 2).
+    """Cells of samplers that are all ``shift`` floor sds above the floor (gamma, shape 2).
 
     At a shift of 1, 54 % (3 seeds), 33 % (5) and 8 % (10) of the cells are at the floor: there a
     rule for ties that looks at the values could do most harm.
@@ -142,55 +139,48 @@ def scenarios(seeds: int) -> Mapping[str, Callable[[np.random.Generator], Cells]
     rng = np.random.default_rng(3)
     draws = [np.sort(rng.gamma(2.0, 1.0, 1000) - 2.0) for _ in range(TARGETS)]
     made: dict[str, Callable[[np.random.Generator], Cells]] = {
-        name: lambda rng, law=law: null_cells(law, rng, seeds)  # type: ignore[misc]
-        for name, law in NULLS.items()}
+        name: partial(null_cells, of, seeds=seeds) for name, of in NULLS.items()}
     made["normal, 10 % of seeds fail"] = lambda rng: null_cells(
-        LAWS["normal"], rng, seeds, failing=0.1)
+        DISTRIBUTIONS["normal"], rng, seeds, failing=0.1)
     made["1 sd above the floor"] = lambda rng: floor_cells(rng, draws, seeds, 1.0)
     return made
 
 
 def measure(repeats: int = REPEATS, families: Mapping[int, int] | None = None) -> dict[str, Any]:
-    """All of it, as calibration.json holds it."""
+    """All of it, as the committed file holds it."""
     families = FAMILIES if families is None else families
     return {
         "repeats": repeats, "samplers": SAMPLERS, "targets": TARGETS,
-        "coverage": [{"law": name, "n": n, **coverage(law, n, repeats)}
-                     for name, law in LAWS.items() for n in SIZES],
-        "family": [{"law": name, "seeds": seeds, "repeats": amount, **family(make, amount)}
+        "coverage": [{"distribution": name, "n": n, **coverage(of, n, repeats)}
+                     for name, of in DISTRIBUTIONS.items() for n in SIZES],
+        "family": [{"distribution": name, "seeds": seeds, "repeats": amount,
+                    **family(make, amount)}
                    for seeds, amount in families.items()
                    for name, make in scenarios(seeds).items()]}
-
-
-def read() -> dict[str, Any]:
-    """What was measured and committed."""
-    return dict(json.loads(FILE.read_text(encoding="utf-8")))
 
 
 def lines(found: Mapping[str, Any]) -> list[str]:
     """The measurement as plain text, with Monte-Carlo standard errors in points of per cent."""
     shown = [f"coverage of 95 % intervals, {found['repeats']} repeats (error at most "
-             f"{100 * error(0.75, found['repeats']):.2f} points)",
-             f"{'law':24}{'n':>4}{'mean':>8}{'diff.':>8}{'ratio':>8}{'bounded':>9}"]
-    shown += [f"{r['law']:24}{r['n']:4}{100 * r['mean']:8.1f}{100 * r['difference']:8.1f}"
+             f"{100 * monte_carlo_error(0.75, found['repeats']):.2f} points)",
+             f"{'distribution':24}{'n':>4}{'mean':>8}{'diff.':>8}{'ratio':>8}{'bounded':>9}"]
+    shown += [f"{r['distribution']:24}{r['n']:4}{100 * r['mean']:8.1f}{100 * r['difference']:8.1f}"
               f"{100 * r['ratio']:8.1f}{100 * r['ratio bounded']:9.1f}" for r in found["coverage"]]
     shown += ["", f"family-wise error, {found['samplers']} samplers x {found['targets']} targets, "
               "per cent", f"{'null':28}{'seeds':>6}{'repeats':>8}{'overall':>9}{'target':>9}"
               f"{'either':>9}{'+-':>6}{'Nemenyi':>9}"]
     return shown + [
-        f"{r['law']:28}{r['seeds']:6}{r['repeats']:8}{100 * r['overall']:9.2f}"
+        f"{r['distribution']:28}{r['seeds']:6}{r['repeats']:8}{100 * r['overall']:9.2f}"
         f"{100 * r['on a target']:9.2f}{100 * r['either']:9.2f}"
-        f"{100 * error(r['either'], r['repeats']):6.2f}"
+        f"{100 * monte_carlo_error(r['either'], r['repeats']):6.2f}"
         f"{100 * r['critical difference']:9.2f}" for r in found["family"]]
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print, write."""
+    argparse.ArgumentParser(prog="python -m bench.maintain comparison-calibration",
+                            description=__doc__).parse_args(arguments)
     found = measure()
-    FILE.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    CALIBRATION.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     print("\n".join(lines(found)))
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(answer(main))

@@ -1,10 +1,12 @@
-"""Is there a better 95 % interval of a mean than Student's? By simulation: ``python -m
-results.comparison.interval_study`` prints it and writes intervals.json beside this file.
+"""Is there a better 95 % interval of a mean than Student's? Coverage and width, by simulation.
+
+``python -m bench.maintain interval-study`` prints it and writes
+results/data/studies/comparison_intervals.json.
 
 Values have mean 0. ``one skewed`` is the difference that a comparison meets: one sampler at the
-floor, whose values hardly vary beside the other's, which are lognormal (sigma 1). ``floor`` draws
-from the committed MMD^2 of exact samples, as values of a sampler at the floor have it, and
-``floor, paired`` is the difference of two such.
+floor, whose values hardly vary compared with the other's, which are lognormal (sigma 1).
+``floor`` draws from the committed MMD^2 of exact samples, as values of a sampler at the floor
+have it, and ``floor, paired`` is the difference of two such.
 
 References: Johnson (1978), J. Am. Stat. Assoc. 73 (t with a correction for skewness); Hall (1992),
 J. R. Stat. Soc. B 54 (its monotone cubic); Efron (1981), Can. J. Stat. 9 (bootstrap-t).
@@ -12,23 +14,22 @@ J. R. Stat. Soc. B 54 (its monotone cubic); Efron (1981), Can. J. Stat. 9 (boots
 
 from __future__ import annotations
 
+import argparse
 import json
 import math
-from collections.abc import Callable
-from functools import cache
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from scipy import stats
 
-from bench.core.places import FLOORS, STUDIES
+from bench.core.places import FLOORS
 from bench.core.types import Array
-from results.comparison.calibration import LAWS, Law
+from bench.maintain.comparison_calibration import DISTRIBUTIONS, Distribution
+from results.comparison.studies import INTERVAL_SIZES, INTERVALS, SKEWED
+from results.records.floors_file import Floors
 
-FILE = STUDIES / "comparison_intervals.json"
-SIZES = (6, 10, 20)
 REPEATS, RESAMPLED, RESAMPLES = 40_000, 8_000, 600
-SKEWED = "one skewed, the other at the floor"
 AT_FLOOR = 0.1  # deviation of a sampler at the floor, in those of the skewed one
 
 Ends = tuple[Array, Array]
@@ -86,17 +87,16 @@ WAYS: dict[str, Callable[[Array, np.random.Generator], Ends]] = {
     "t": student, "Johnson": johnson, "Hall": hall, "t and Hall": wider, "bootstrap-t": bootstrap}
 
 
-def laws() -> dict[str, Law]:
+def distributions() -> dict[str, Distribution]:
     """What values of a mean, or differences of pairs, may be distributed as."""
-    with np.load(FLOORS / "gmm4.npz") as data:
-        draws = data["mmd/1000"].astype(np.float64)
+    draws = Floors.read(FLOORS / "gmm4.npz").draws["mmd/1000"]
     floor = (draws - draws.mean()) / draws.std()
-    skewed = LAWS["skewed (lognormal)"]
+    skewed = DISTRIBUTIONS["skewed (lognormal)"]
 
     def of_floor(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
         return np.asarray(floor[rng.integers(len(floor), size=shape)])
 
-    return {**LAWS,
+    return {**DISTRIBUTIONS,
             SKEWED: lambda rng, shape: (
                 skewed(rng, shape) - AT_FLOOR * of_floor(rng, shape)),
             "floor": of_floor,
@@ -104,12 +104,12 @@ def laws() -> dict[str, Law]:
 
 
 def measure(repeats: int = REPEATS, resampled: int = RESAMPLED) -> dict[str, Any]:
-    """Of each law, number of seeds and way: share that hold 0, and mean width over that of t."""
+    """For each distribution, number of seeds and way: coverage, and mean width over that of t."""
     rows = []
-    for name, law in laws().items():
-        for n in SIZES:
+    for name, draw in distributions().items():
+        for n in INTERVAL_SIZES:
             rng = np.random.default_rng((4, n))
-            x = law(rng, (repeats, n))
+            x = draw(rng, (repeats, n))
             found: dict[str, list[float]] = {}
             for way, ends in WAYS.items():
                 used = x[:resampled] if way == "bootstrap-t" else x
@@ -117,33 +117,17 @@ def measure(repeats: int = REPEATS, resampled: int = RESAMPLED) -> dict[str, Any
                 a, b = student(used, rng)
                 found[way] = [float(np.mean((low <= 0) & (high >= 0))),
                               float(np.mean(high - low) / np.mean(b - a))]
-            rows.append({"law": name, "n": n, "ways": found})
+            rows.append({"distribution": name, "n": n, "ways": found})
     return {"repeats": repeats, "resampled": resampled, "rows": rows}
 
 
-def read() -> dict[str, Any]:
-    """What was measured and committed."""
-    return dict(json.loads(FILE.read_text(encoding="utf-8")))
-
-
-@cache
-def caution() -> str:
-    """What stands wherever a 95 % t-interval is shown: how often it holds under a skewed law."""
-    few, more = (next(r for r in read()["rows"] if (r["law"], r["n"]) == (SKEWED, n))
-                 for n in SIZES[:2])
-    return ("Where single seeds lie far off (lognormal values, sigma 1) such an interval holds "
-            f"the truth in {100 * few['ways']['t'][0]:.0f} % of cases at {few['n']} seeds and in "
-            f"{100 * more['ways']['t'][0]:.0f} % at {more['n']}, not in 95 %.")
-
-
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print, write."""
+    argparse.ArgumentParser(prog="python -m bench.maintain interval-study",
+                            description=__doc__).parse_args(arguments)
     found = measure()
-    FILE.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    INTERVALS.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     for row in found["rows"]:
         ways = "  ".join(f"{k} {100 * v[0]:.1f} (x {v[1]:.2f})" for k, v in row["ways"].items())
-        print(f"{row['law']:36}{row['n']:3}  {ways}")
-
-
-if __name__ == "__main__":
-    main()
+        print(f"{row['distribution']:36}{row['n']:3}  {ways}")
+    return 0

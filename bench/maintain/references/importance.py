@@ -1,6 +1,6 @@
-"""Independent weighings of a density with one mode: Laplace, importance and bridge sampling.
+"""Laplace approximation, importance sampling and bridge sampling of a density with one mode.
 
-What ``python -m bench.maintain.references`` sets beside its long runs. Everything is in float64.
+What ``bench.maintain.references`` compares its long chains with. Everything is in float64.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def log_student(frame: Frame, w: Tensor) -> Tensor:
 
 
 def adapted_proposal(target: Target, rng: torch.Generator, rounds: int = 8) -> Frame:
-    """A frame for importance sampling that owes the chains nothing.
+    """A frame for importance sampling that uses no chain.
 
     Laplace's, refitted to the moments of its own weighted draws; while weights are too uneven for
     that (fewer than 40 d effective points), they are raised to a power below 1 that makes them so.

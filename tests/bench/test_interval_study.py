@@ -7,20 +7,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from results.comparison.interval_study import SIZES, SKEWED, WAYS, caution, laws, read
+from bench.maintain.interval_study import WAYS, distributions
 from results.comparison.page import calibration_tables, compare, render
+from results.comparison.studies import INTERVAL_SIZES, SKEWED, interval_caution, intervals
 from results.records.run_folder import load
 from results.report.page import render as report
 from tests.support.report_fake import make
 
 
 def test_the_committed_rows_are_what_the_program_gives() -> None:
-    found = read()
-    assert [(r["law"], r["n"]) for r in found["rows"]] == [(x, n) for x in laws() for n in SIZES]
+    found = intervals()
+    assert [(r["distribution"], r["n"]) for r in found["rows"]] == [
+        (x, n) for x in distributions() for n in INTERVAL_SIZES]
     assert all(list(r["ways"]) == list(WAYS) for r in found["rows"])
-    for law in ("normal", SKEWED, "floor, paired"):
-        x = laws()[law](np.random.default_rng(11), (8000, 10))
-        row = next(r for r in found["rows"] if (r["law"], r["n"]) == (law, 10))
+    for name in ("normal", SKEWED, "floor, paired"):
+        x = distributions()[name](np.random.default_rng(11), (8000, 10))
+        row = next(r for r in found["rows"] if (r["distribution"], r["n"]) == (name, 10))
         for way in ("t", "Johnson", "Hall", "t and Hall"):
             low, high = WAYS[way](x, np.random.default_rng(0))
             held = np.mean((low <= 0) & (high >= 0))
@@ -37,13 +39,13 @@ def test_one_skewed_sampler_beside_one_at_the_floor_is_a_row_of_the_table() -> N
 
 def test_no_other_interval_holds_what_it_says_for_six_or_ten_skewed_seeds() -> None:
     """Why t was kept; the day a way does, this fails and it may be adopted."""
-    held = [v[0] for r in read()["rows"] if r["law"] == SKEWED and r["n"] <= 10
+    held = [v[0] for r in intervals()["rows"] if r["distribution"] == SKEWED and r["n"] <= 10
             for v in r["ways"].values()]
     assert max(held) < 0.93
 
 
 def test_pages_say_it_where_intervals_are_shown(tmp_path: Path) -> None:
     folder = make(tmp_path / "run", ["ula", "hmc"], ["gmm4"], seeds=6, trouble=False)
-    assert "83 % of cases at 6 seeds and in 84 % at 10" in caution()
+    assert "83 % of cases at 6 seeds and in 84 % at 10" in interval_caution()
     for text in (*report(load(folder)), *render(compare([folder]))):
-        assert caution() in text
+        assert interval_caution() in text

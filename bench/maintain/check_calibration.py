@@ -1,25 +1,25 @@
-"""How often the check cries wolf, and what it catches.
+"""How often the regression check gives a false alarm, and which injected bugs it detects.
 
-``python -m results.regression.calibration`` prints it and writes calibration.json beside it.
+``python -m bench.maintain check-calibration`` prints it and writes
+results/data/studies/regression_calibration.json.
 
 *False alarms.* From a pool of real seeds of one code, disjoint sides are drawn without
 replacement: a baseline of 45 seeds, five of them shared with the run by number and so left out of
-its first test, 5 new seeds and 20 fresh ones. An alarm is any cell called worse. Told are the
+its first test, 5 new seeds and 20 fresh ones. An alarm is any cell called worse. Counted are the
 tests alone, the tests with the size that matters, and both again after confirmation, for random
 baselines and for the committed one (whose luck, good or bad, everyone lives with).
 
-*Power.* Runs of the program with a planted mistake (``bench.maintain.mutations``) take the new
-side. A drill is harmful where its 200 seeds against the whole pool are worse by the check's own
-measure with p <= .001. Its chances are corrected as if all tests of the suite took part, as they
+*Power.* Runs of the program with an injected bug (``bench.maintain.mutations``) take the new
+side. A mutation is harmful where its 200 seeds against the whole pool are worse by the check's own
+measure with p <= .001. Its p-values are corrected as if all tests of the suite took part, as they
 do on a machine whose last bits differ; on the baseline's own machine untouched cells are
-identical, and it is caught more easily.
+identical, and it is detected more easily.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import sys
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -29,23 +29,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.core.exits import answer
-from bench.core.places import BASELINES, STUDIES
+from bench.core.places import BASELINES
+from results.presentation.rendering import markdown_table
 from results.regression.baseline import Cell, Snapshot
 from results.regression.baseline_file import read
+from results.regression.calibration_tables import CALIBRATION, HARM, tables
 from results.regression.scores import Outcome, Rule, outcomes, quality_outcome
 from results.regression.trial import ENOUGH
 from results.regression.verdicts import CHECK_SEEDS, FRESH_SEEDS
 from results.statistics.multiple_testing import holm
 
-FILE = STUDIES / "regression_calibration.json"
 POOL = BASELINES / "pool" / "smoke.json.gz"
-DRILLS = BASELINES / "drills"
+MUTATIONS = BASELINES / "mutations"
 COMPARISONS, TRIALS = 10_000, 1_000
 CHUNK = 500  # comparisons of one process at a time
-#: Seeds of a run at which the power of the drills is told.
+#: Seeds of a run at which the power to detect a mutation is estimated.
 SIZES = (3, 5, 10, 20, 40)
-HARM = 0.001
 
 Places = NDArray[np.intp]
 
@@ -85,7 +84,7 @@ def alarms(pool: Snapshot, sides: Sides, rule: Rule, family: int = 0) -> tuple[b
 
 def false_alarms(pool: Snapshot, rule: Rule, repeats: int, size: int,
                  baseline: frozenset[int] | None = None, seed: int = 0) -> list[int]:
-    """Comparisons of a pool with itself that fire, of so many: by stage as ``alarms`` tells them.
+    """Comparisons of a pool with itself that fire, of so many: by stage, as ``alarms`` gives them.
 
     ``baseline``: seeds of a fixed baseline, in place of ``size`` random ones each time.
     """
@@ -110,32 +109,32 @@ def _sides(cells: Sequence[Cell], other: Sequence[Cell], old: Places, mixed: Pla
                  tuple(c.at(fresh) for c in other), shared)
 
 
-def harm(pool: Snapshot, drill: Snapshot, rule: Rule) -> list[dict[str, Any]]:
-    """Each cell of a drill, all its seeds against the whole pool."""
-    told = []
-    for cell in drill.cells:
+def harm(pool: Snapshot, mutation: Snapshot, rule: Rule) -> list[dict[str, Any]]:
+    """Each cell of a mutation, all its seeds against the whole pool."""
+    compared = []
+    for cell in mutation.cells:
         old = pool.by_name[cell.name]
         found = quality_outcome(old, cell, pool.floors_of(old), rule)
         name = old.metrics[found.rose]
-        told.append({"target": cell.target, "p": found.p_worse, "large": found.worse,
+        compared.append({"target": cell.target, "p": found.p_worse, "large": found.worse,
                      "metric": name, "failed": sum(s != "ok" for s in cell.status),
                      "old": float(np.median(old.values[found.rose])),
                      "new": float(np.median(cell.values[cell.metrics.index(name)]))})
-    return told
+    return compared
 
 
-def power(pool: Snapshot, base: Snapshot, drill: Snapshot, size: int, rule: Rule, trials: int,
+def power(pool: Snapshot, base: Snapshot, mutation: Snapshot, size: int, rule: Rule, trials: int,
           seed: int = 0) -> float:
-    """Share of checks of ``size`` seeds, confirmed by fresh ones, that call the drill worse."""
+    """Share of checks of ``size`` seeds, confirmed by fresh ones, that call the mutation worse."""
     rng = np.random.default_rng(seed)
-    olds = [base.by_name[c.name] for c in drill.cells]
+    olds = [base.by_name[c.name] for c in mutation.cells]
     family = 2 * len(pool.cells)
     # Where too few would be left, seeds that the baseline does not have are run (--seeds 45:85).
     shared = size if len(olds[0].seeds) - size >= ENOUGH else 0
     caught = 0
     for _ in range(trials):
-        mixed = rng.permutation(len(drill.cells[0].seeds))
-        sides = _sides(olds, drill.cells, np.arange(len(olds[0].seeds)), mixed, size, shared)
+        mixed = rng.permutation(len(mutation.cells[0].seeds))
+        sides = _sides(olds, mutation.cells, np.arange(len(olds[0].seeds)), mixed, size, shared)
         caught += alarms(pool, sides, rule, family)[2]
     return caught / trials
 
@@ -146,51 +145,46 @@ def _alarm_part(kind: str, repeats: int, seed: int) -> list[int]:
                         base.seeds if kind == "committed" else None, seed)
 
 
-def _drill_part(path: Path, trials: int) -> dict[str, Any]:
-    pool, base, rule, drill = read(POOL), read(BASELINES / "smoke.json"), Rule(), read(path)
-    told = harm(pool, drill, rule)
-    return {"sampler": drill.cells[0].sampler, "seeds": len(drill.cells[0].seeds), "cells": told,
-            "harmful": any(c["p"] <= HARM and c["large"] for c in told),
-            "caught": {str(k): power(pool, base, drill, k, rule, trials) for k in SIZES}}
+def _mutation_part(path: Path, trials: int) -> dict[str, Any]:
+    pool, base, rule, mutation = read(POOL), read(BASELINES / "smoke.json"), Rule(), read(path)
+    cells = harm(pool, mutation, rule)
+    return {"sampler": mutation.cells[0].sampler, "seeds": len(mutation.cells[0].seeds),
+            "cells": cells, "harmful": any(c["p"] <= HARM and c["large"] for c in cells),
+            "caught": {str(k): power(pool, base, mutation, k, rule, trials) for k in SIZES}}
 
 
 def calibrate(comparisons: int = COMPARISONS, trials: int = TRIALS) -> dict[str, Any]:
     """All of it, as plain values; the same whatever the number of processes."""
     pool, base, rule = read(POOL), read(BASELINES / "smoke.json"), Rule()
-    paths = {p.name.removesuffix(".json.gz"): p for p in sorted(DRILLS.glob("*.json.gz"))}
+    paths = {p.name.removesuffix(".json.gz"): p for p in sorted(MUTATIONS.glob("*.json.gz"))}
     sizes = [min(CHUNK, comparisons - i) for i in range(0, comparisons, CHUNK)]
     with ProcessPoolExecutor() as workers:
         parts = {kind: [workers.submit(_alarm_part, kind, n, i) for i, n in enumerate(sizes)]
                  for kind in ("random", "committed")}
-        told = {name: workers.submit(_drill_part, path, trials) for name, path in paths.items()}
+        studied = {name: workers.submit(_mutation_part, path, trials)
+                   for name, path in paths.items()}
         alarm_counts = {kind: np.sum([p.result() for p in found], axis=0).tolist()
                         for kind, found in parts.items()}
-        drills = {name: part.result() for name, part in told.items()}
+        mutations = {name: part.result() for name, part in studied.items()}
     return {
         "suite": pool.suite, "pool_commit": pool.made["commit"], "cells": len(pool.cells),
         "pool_seeds": len(pool.cells[0].seeds), "baseline_seeds": len(base.cells[0].seeds),
         "alpha": rule.alpha, "tolerance": rule.tolerance, "comparisons": comparisons,
         "trials": trials,
         "failed_seeds": sum(s != "ok" for c in pool.cells for s in c.status),
-        "false_alarms": alarm_counts, "drills": drills}
+        "false_alarms": alarm_counts, "mutations": mutations}
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Calibrate, write and print."""
-    from results.presentation.rendering import markdown_table
-    from results.regression.calibration_tables import tables
-
-    parser = argparse.ArgumentParser(description=__doc__,
+    parser = argparse.ArgumentParser(prog="python -m bench.maintain check-calibration",
+                                     description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--comparisons", type=int, default=COMPARISONS)
     parser.add_argument("--trials", type=int, default=TRIALS)
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     found = calibrate(options.comparisons, options.trials)
-    FILE.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    CALIBRATION.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     for table in tables(found):
         print(markdown_table(table))
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(answer(main))

@@ -12,9 +12,10 @@ import torch
 from scipy import stats
 from torch import Tensor
 
-from bench.maintain import long_runs, references
-from bench.maintain.importance import adapted_proposal, bridge, laplace, student
-from bench.maintain.long_runs import Run, run
+from bench.core.errors import UserError
+from bench.maintain.references import checks, long_chains, program
+from bench.maintain.references.importance import adapted_proposal, bridge, laplace, student
+from bench.maintain.references.long_chains import LongChains
 from targets.base import Target
 from targets.posteriors.logistic_regression import LogisticPosterior
 from tests.support.target_cases import generator
@@ -53,13 +54,13 @@ class Small(Target):
 
 
 @cache
-def small_runs(tilt: float = 1.0) -> list[Run]:
-    return [run(Small(tilt), seed, steps=800) for seed in (1, 2)]
+def small_runs(tilt: float = 1.0) -> list[LongChains]:
+    return [long_chains.long_chains(Small(tilt), seed, steps=800) for seed in (1, 2)]
 
 
 def test_runs_find_moments_and_their_errors() -> None:
     _, mean, second = Small().quadrature()
-    value, se = references.averaged(small_runs())
+    value, se = checks.averaged(small_runs())
     truth = torch.cat([mean, second.flatten()])
     z = (value[:6] - truth) / se[:6]
     assert float(z.abs().max()) < limit(6)
@@ -74,31 +75,31 @@ def test_a_wrong_acceptance_moves_the_moments(monkeypatch: pytest.MonkeyPatch) -
         w, log_q = student(*arguments)  # type: ignore[arg-type]
         return w, torch.zeros_like(log_q)
 
-    monkeypatch.setattr(long_runs, "student", silent)
+    monkeypatch.setattr(long_chains, "student", silent)
     _, mean, second = Small().quadrature()
-    value, se = references.averaged([run(Small(), 1, steps=400)])
+    value, se = checks.averaged([long_chains.long_chains(Small(), 1, steps=400)])
     z = (value[:6] - torch.cat([mean, second.flatten()])) / se[:6]
     assert float(z.abs().max()) > limit(6)
 
 
 def test_log_z_by_bridge_and_by_importance() -> None:
     log_z = Small().quadrature()[0]
-    found, se = references.by_bridge(Small(), small_runs(), generator())
+    found, se = checks.by_bridge(Small(), small_runs(), generator())
     assert se < 0.01 and abs(found - log_z) < 4.0 * se
-    *_, weighted, share = references.by_importance(Small(), generator())
-    assert share > 0.5 and abs(weighted - log_z) < 4.0 * (references.DRAWS * share) ** -0.5
+    *_, weighted, share = checks.by_importance(Small(), generator())
+    assert share > 0.5 and abs(weighted - log_z) < 4.0 * (checks.DRAWS * share) ** -0.5
     mine = adapted_proposal(Small(), generator())
     w, _ = student(mine, 20_000, generator(1))
     shifted = float(bridge(Small(), mine, 0.8 * w, generator(2)))  # not points of p
     assert abs(shifted - log_z) > 10.0 * se
 
 
-def pooled(runs: list[Run]) -> Tensor:
-    return torch.cat([r.kept[references.THIN - 1 :: references.THIN].flatten(0, 1) for r in runs])
+def pooled(runs: list[LongChains]) -> Tensor:
+    return torch.cat([r.kept[program.THIN - 1 :: program.THIN].flatten(0, 1) for r in runs])
 
 
-def faults(target: Target, runs: list[Run], pool: Tensor) -> set[str]:
-    found = references.checks(target, runs, pool, generator(3))
+def faults(target: Target, runs: list[LongChains], pool: Tensor) -> set[str]:
+    found = checks.checks(target, runs, pool, generator(3))
     return {what.partition(",")[0] for what, (value, most) in found.items() if not value <= most}
 
 
@@ -123,22 +124,20 @@ def test_a_wrong_pool_is_caught() -> None:
 def test_runs_that_disagree_are_caught() -> None:
     """One run's means moved, as if its chains remembered their start."""
     one, two = small_runs()
-    still = Run(two.means + 0.02 * two.means.std(), two.kept, two.acceptance, two.renewal)
+    moved = two.means + 0.02 * two.means.std()
+    still = LongChains(moved, two.kept, two.acceptance, two.independent)
     assert "run against run" in faults(Small(), [one, still], pooled([one, still]))
 
 
-def test_a_failed_check_writes_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path,
-                                       capsys: pytest.CaptureFixture[str]) -> None:
-    """Exit code 2: 1 is kept for regressions."""
-    nothing = Run(torch.zeros(2, 4, 2 * 61 * 62), torch.zeros(100, 4, 61), 0.8, 0.5)
-    monkeypatch.setattr(references, "run", lambda *_: nothing)
+def test_a_failed_check_writes_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    nothing = LongChains(torch.zeros(2, 4, 2 * 61 * 62), torch.zeros(100, 4, 61), 0.8, 0.5)
+    monkeypatch.setattr(program, "long_chains", lambda *_: nothing)
     for value, written in ((1.2, []), (1.0, ["sonar.npz"])):
         found = {"split R-hat": (value, 1.01)}
-        monkeypatch.setattr(references, "checks", lambda *_, found=found: found)
+        monkeypatch.setattr(program, "checks", lambda *_, found=found: found)
         if value > 1.01:
-            with pytest.raises(SystemExit, match="2"):
-                references.make("sonar", tmp_path)
-            assert "failed a check" in capsys.readouterr().err
+            with pytest.raises(UserError, match="failed a check"):
+                program.make("sonar", tmp_path)
         else:
-            references.make("sonar", tmp_path)
+            program.make("sonar", tmp_path)
         assert [path.name for path in tmp_path.iterdir()] == written

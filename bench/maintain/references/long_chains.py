@@ -1,14 +1,15 @@
-"""Long runs of Hamiltonian chains on a density with one mode, for reference pools; in float64.
+"""Long Hamiltonian chains on a density with one mode, for reference samples; in float64.
 
 The chains move in coordinates z with w = c + z R' in which p is about N(0, I). A pilot in
 Laplace's coordinates (c the mode, R R' the inverse curvature there) gives c and R R' as its mean
 and covariance; then the step is adapted to an acceptance of .85, and both are fixed. Trajectories
 have a uniform number of leapfrog steps, the longest about pi in z, and each chain a step uniform
-within 50 %: else the method of ``samplers/mcmc/hmc.py``, which this room cannot see. After each
+within 50 %: else the method of ``samplers/mcmc/hmc.py``, written here anew so that a reference
+does not rest on the code it judges. After each
 trajectory a point of a multivariate t in the same coordinates is proposed (independence
 Metropolis: accepted with probability min(1, p(w') q(w) / p(w) q(w'))). On the breast cancer data,
 whose curvature varies, trajectories alone left chains in place for hundreds of transitions, and
-the checks refused the run (split R-hat 1.08).
+the checks rejected the run (split R-hat 1.08).
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from bench.maintain.importance import Frame, laplace, log_student, student
+from bench.maintain.references.importance import Frame, laplace, log_student, student
 from targets.base import Target
 
 CHAINS, PILOT = 500, 300
@@ -87,17 +88,18 @@ class Chains:
 
 
 @dataclass(frozen=True)
-class Run:
+class LongChains:
     """Each chain's means over the halves of a run, and points it passed through.
 
     ``means``: (2, chains, k), of the k columns of ``features``. ``kept``: (times, chains, d).
-    ``acceptance`` and ``renewal``: mean probabilities of trajectories and independent proposals.
+    ``acceptance`` and ``independent``: mean acceptance probabilities of trajectories and of
+    independent proposals.
     """
 
     means: Tensor
     kept: Tensor
     acceptance: float
-    renewal: float
+    independent: float
 
 
 def features(target: Target, w: Tensor) -> Tensor:
@@ -107,7 +109,7 @@ def features(target: Target, w: Tensor) -> Tensor:
     return torch.cat([w, outer[0], s, outer[1]], 1)
 
 
-def run(target: Target, seed: int, steps: int) -> Run:
+def long_chains(target: Target, seed: int, steps: int) -> LongChains:
     """A pilot and a run of ``steps`` transitions."""
     rng = torch.Generator().manual_seed(seed)
     z = 1.5 * torch.randn(CHAINS, target.dim, generator=rng, dtype=torch.float64)
@@ -115,13 +117,14 @@ def run(target: Target, seed: int, steps: int) -> Run:
     frame = Frame.of(pilot.flatten(0, 1))
     chains = Chains(target, frame, frame.find(pilot[-1]), rng)
     chains.adapt(PILOT)
-    kept, acceptance, renewal = [], 0.0, 0.0
+    kept, acceptance, independent = [], 0.0, 0.0
     total = torch.zeros(2, CHAINS, 2 * target.dim * (target.dim + 1), dtype=torch.float64)
     for t in range(steps):
         acceptance += chains.transition() / steps
-        renewal += chains.refresh() / steps
+        independent += chains.refresh() / steps
         if (t + 1) % EVERY == 0:
             total[2 * t // steps] += features(target, frame.place(chains.z))
         if (t + 1) % (steps // KEPT) == 0:
             kept.append(frame.place(chains.z))
-    return Run(total / (steps // 2 // EVERY), torch.stack(kept), acceptance, renewal)
+    means = total / (steps // 2 // EVERY)
+    return LongChains(means, torch.stack(kept), acceptance, independent)

@@ -1,0 +1,1 @@
+"""Makes the committed reference samples of targets that have no exact sampler."""
