@@ -33,8 +33,9 @@ class Standing(StrEnum):
 def upper_tail(values: Array | np.float64, null: Array) -> Array:
     """p of each value (of any shape) against sorted draws of the null distribution, (R,)."""
     # Rounding must not decide a tie of metrics that count: draws are kept in float32.
-    slack = 1e-6 * np.abs(values)
-    return np.asarray((1 + len(null) - np.searchsorted(null, values - slack)) / (len(null) + 1))
+    with np.errstate(invalid="ignore"):  # inf - inf is nan, which sorts last as inf does
+        least = values - 1e-6 * np.abs(values)
+    return np.asarray((1 + len(null) - np.searchsorted(null, least)) / (len(null) + 1))
 
 
 def p_value(value: float, draws: Array) -> float:
