@@ -26,6 +26,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TextIO
 
+from bench.core.shadowing import DEPENDENCIES, working_folder
+
 MISTAKE, BUG, STOPPED = 2, 3, 130
 #: What a terminal that cannot show a character shows instead.
 TWINS = str.maketrans({
@@ -35,9 +37,6 @@ TWINS = str.maketrans({
     "─": "-", "━": "-", "│": "|", "\u00a0": " ", "\u202f": " "})
 _RAISED = str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")
 _UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
-#: Packages that a file of the same name in a user's folder could hide.
-DEPENDENCIES = frozenset({"torch", "numpy", "scipy", "ot", "pandas", "seaborn", "matplotlib",
-                          "rich", "jinja2", "pyarrow"})
 
 
 def printable(text: str) -> str:
@@ -107,7 +106,7 @@ def say_error(sentence: str) -> None:
 def hidden() -> str:
     """The file in a folder of the user that hides a package or a module of Python, else ''."""
     folders = {os.path.abspath(p) for p in
-               (*os.environ.get("PYTHONPATH", "").split(os.pathsep), _working_folder()) if p}
+               (*os.environ.get("PYTHONPATH", "").split(os.pathsep), working_folder()) if p}
     for name, module in list(sys.modules.items()):
         file = getattr(module, "__file__", None)
         if file and (name in DEPENDENCIES or name in sys.stdlib_module_names):
@@ -116,13 +115,6 @@ def hidden() -> str:
             if str(path.parent) in folders:
                 return str(path)
     return ""
-
-
-def _working_folder() -> str:
-    try:
-        return os.getcwd()
-    except OSError:  # it was deleted
-        return ""
 
 
 def _kept(error: BaseException) -> str:
