@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from metrics.base import Metric
     from targets.base import Target
 
+HELP = "what the metrics can detect"
 #: Draws of a floor that is made here.
 FLOOR_DRAWS = 200
 
@@ -117,7 +118,7 @@ def load_entry(plugin: str | None, kind: str, name: str) -> Any:  # noqa: ANN401
     return load(kind, name, Path(plugin) if plugin else None)
 
 
-def audit(options: argparse.Namespace) -> int:
+def main(options: argparse.Namespace) -> int:
     """Print powers, smallest defects seen, blind spots and the calibration; 1 where it fails."""
     from results.presentation.console import open_console
 

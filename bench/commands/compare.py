@@ -1,9 +1,10 @@
-"""``compare``: samplers of one or more runs, told apart where they can be."""
+"""``compare``: which samplers of one or more runs are shown to be better."""
 
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
+
+HELP = "which samplers differ significantly"
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -15,16 +16,15 @@ def add_options(parser: argparse.ArgumentParser) -> None:
                         help="folder for comparison.html and comparison.md (default: first DIR)")
 
 
-def compare(options: argparse.Namespace) -> int:
-    """Print the comparison and write its page; raises ReportError or StoreError."""
+def main(options: argparse.Namespace) -> int:
+    """Print the comparison and write its page."""
     from bench.core.exits import printable
-    from results.comparison import page
+    from bench.interface.comparing import compare
     from results.presentation.console import open_console
 
-    folders = [Path(d) for d in options.dir]
-    made = page.compare(folders, options.against, options.metric)
-    paths = page.save(made, Path(options.out or folders[0]))
-    console = open_console()
-    page.print_comparison(made, console)
-    console.print(printable(f"comparison: {paths[0]} and {paths[1]}"), soft_wrap=True)
+    made = compare(*options.dir, against=options.against, metric=options.metric)
+    page = made.report(options.out)
+    made.print_report()
+    open_console().print(printable(f"comparison: {page} and {page.with_suffix('.md')}"),
+                         soft_wrap=True)
     return 0

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
-import shlex
 import time
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-
-from rich.console import Console
 
 from bench.core.cost import Cost
 from bench.core.errors import UserError
@@ -21,7 +18,6 @@ from bench.jobs.progress import Progress
 from bench.jobs.provenance import allowed, changes, provenance
 from bench.jobs.referee_tasks import Apart, referee
 from bench.suite.suite import Suite
-from results.presentation.console import open_console
 from results.records import damage
 from results.records.schema import HEADER_VERSION, Job
 from results.records.store import (
@@ -229,29 +225,20 @@ def default_folder(suite: str) -> Path:
     return Path("runs") / f"{suite}-{time.strftime('%Y%m%d-%H%M%S')}"
 
 
-def run_suite(suite: Suite, folder: Path, workers: int, command: str,
-              allow_changed_code: bool = False, report: bool = True,
-              resume: Path | None = None) -> int:
-    """Run, then show the tables and where the report lies; 0 when every job is accounted for.
+def run_suite(suite: Suite, folder: Path, workers: int, command: str, progress: Progress,
+              allow_changed_code: bool = False) -> None:
+    """Run in ``folder`` what has not been run; every job is accounted for when this returns.
 
-    ``resume`` is the folder that ``--resume`` must name, where it is another.
+    ``command`` is what the header of a new run says that it was made by. A mistake in what was
+    asked is a UserError, and leaves no folder behind that was not there before.
     """
-    console = open_console()
     foreign = {path for path in (folder / "run.json", folder, *folder.parents) if path.exists()}
     try:
-        with Progress(suite, console) as progress:
+        with progress:
             Runner(suite, folder, workers, command, progress, allow_changed_code).go()
-    except KeyboardInterrupt:
-        named = shlex.quote(str(resume or folder))
-        console.print(f"\nstopped; finished jobs are safe. Go on with: python -m bench run "
-                      f"--resume {named}", markup=False, highlight=False, soft_wrap=True)
-        return 130
     except UserError:
         _take_back(folder, foreign)
         raise
-    if report:
-        _report(folder, console)
-    return 0
 
 
 def _take_back(folder: Path, foreign: set[Path]) -> None:
@@ -267,13 +254,3 @@ def _take_back(folder: Path, foreign: set[Path]) -> None:
             return
         with suppress(OSError):  # a user's file lies in it
             path.rmdir()
-
-
-def _report(folder: Path, console: Console) -> None:
-    from results.report.page import write
-    from results.report.terminal import print_report
-
-    html, markdown = write(folder)
-    print_report(folder, console)
-    console.print(f"\nreport: {html}\n        {markdown}", markup=False, highlight=False,
-                  soft_wrap=True)

@@ -296,12 +296,12 @@ def test_too_few_seeds_cannot_be_judged(judged: Callable[..., Said]) -> None:
 
 
 @pytest.mark.parametrize(("words", "said"), [
-    (["--samplers", "mal"], "--samplers mal: not in the baseline; did you mean 'mala'"),
-    (["--targets", "rings"], "--targets rings: not in the baseline; did you mean 'ring'"),
-    (["--alpha", "2"], "--alpha 2"), (["--alpha", "0"], "--alpha 0"),
-    (["--alpha", "nan"], "--alpha nan"), (["--alpha", "some"], "'some'"),
-    (["--tolerance", "-1"], "--tolerance -1"), (["--tolerance", "nan"], "--tolerance nan"),
-    (["--tolerance", "inf"], "--tolerance inf"),
+    (["--samplers", "mal"], "sampler 'mal' is not in the baseline; did you mean 'mala'"),
+    (["--targets", "rings"], "target 'rings' is not in the baseline; did you mean 'ring'"),
+    (["--alpha", "2"], "alpha = 2"), (["--alpha", "0"], "alpha = 0"),
+    (["--alpha", "nan"], "alpha = nan"), (["--alpha", "some"], "'some'"),
+    (["--tolerance", "-1"], "tolerance = -1"), (["--tolerance", "nan"], "tolerance = nan"),
+    (["--tolerance", "inf"], "tolerance = inf"),
     (["--format", "jsn"], "did you mean 'json'"), (["--formt", "json"], "'--format'"),
 ])
 def test_a_mistake_is_one_sentence(judged: Callable[..., Said], words: list[str],
@@ -500,8 +500,8 @@ def test_another_weight_or_bandwidth_cannot_be_compared(
     (["--budget", "4001evals"], "budget = 4000evals, the run would have 4001evals"),
     (["--n", "80"], "n = 100, the run would have 80"),
     (["--dtype", "float64"], "dtype = float32"),
-    (["--alpha", "3"], "--alpha 3"),
-    (["--tolerance", "-1"], "--tolerance -1"),
+    (["--alpha", "3"], "alpha = 3"),
+    (["--tolerance", "-1"], "tolerance = -1"),
     (["--samplers", "mine,svgd"], "svgd"),
     (["--targets", "banana"], "banana"),
 ])

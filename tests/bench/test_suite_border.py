@@ -178,8 +178,8 @@ def test_values_that_are_not_plain_are_no_attributes(tmp_path: Path) -> None:
     (["--budget", ""], "budget ''"), (["--budget", "nan"], "budget 'nan'"),
     (["--budget", "1e400s"], "budget '1e400s'"), (["--budget=-1s"], "budget '-1s'"),
     (["--device", ""], "device ''"), (["--device", "cuda:x"], "device 'cuda:x'"),
-    (["--dtype", ""], "dtype ''"), (["--workers", "0"], "--workers 0"),
-    (["--workers", "-1"], "--workers -1"), (["--workers", "nan"], "--workers"),
+    (["--dtype", ""], "dtype ''"), (["--workers", "0"], "workers = 0"),
+    (["--workers", "-1"], "workers = -1"), (["--workers", "nan"], "--workers"),
     (["--plugin", ""], "plugin file ''"), (["--plugin", "."], "plugin file '.'"),
     (["--reference", "gaussian"], "write TARGET=FILE.npy"),
     (["--reference", "nobody=x.npy"], "no target 'nobody'"),
@@ -197,7 +197,7 @@ def test_a_hostile_option_is_refused_and_nothing_is_left(
 
 def test_an_empty_folder_is_no_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["run", "--suite", str(written(tmp_path)), "--out", ""]) == 2
-    assert "--out '' names no folder" in capsys.readouterr().err
+    assert "out = '' names no folder" in capsys.readouterr().err
     assert main(["run", "--resume", ""]) == 2
     assert main(["run", "--resume", str(tmp_path), "--samplers", "", "--n", "0"]) == 2
     assert "leave out --samplers, --n" in capsys.readouterr().err

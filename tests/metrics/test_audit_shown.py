@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from bench.commands.audit import add_options, audit
+from bench.commands.audit import add_options, main
 from bench.core.errors import ReportError, UserError
 from results.records.run_folder import Run
 from results.records.schema import Measure
@@ -111,7 +111,7 @@ def test_a_broken_audit_is_one_sentence(tmp_path: Path) -> None:
 def ask(*words: str) -> int:
     parser = argparse.ArgumentParser()
     add_options(parser)
-    return audit(parser.parse_args(words))
+    return main(parser.parse_args(words))
 
 
 @pytest.mark.parametrize(("words", "said"), [

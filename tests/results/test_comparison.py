@@ -11,15 +11,14 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from bench.commands.compare import add_options, compare
-from bench.core.errors import ReportError
+from bench.commands.compare import add_options, main
+from bench.core.errors import ReportError, UserError
 from results.comparison import page as comparison_page
 from results.comparison.alignment import gather
 from results.comparison.assembly import comparison_parts
 from results.comparison.judge import HALF, judge, ratio, standing
 from results.records.frames import Scores
 from results.records.run_folder import load
-from results.records.store import StoreError
 from results.statistics.paired_values import PairedValues, SeedValues
 from tests.support.report_fake import make, unsealed
 
@@ -278,12 +277,12 @@ def test_the_command_prints_and_writes_beside_the_first_run(
     add_options(parser)
     given = parser.parse_args([str(folder), str(newer), "--against", "ula", "--out",
                                str(tmp_path / "out")])
-    assert compare(given) == 0
+    assert main(given) == 0
     assert "Against ula" in " ".join(capsys.readouterr().out.split())
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == [
         "comparison.html", "comparison.md"]
     (tmp_path / "file").write_text("")
-    with pytest.raises(ReportError, match="--out"):
-        compare(parser.parse_args([str(folder), "--out", str(tmp_path / "file")]))
-    with pytest.raises(StoreError):
-        compare(parser.parse_args([str(tmp_path / "nowhere")]))
+    with pytest.raises(UserError, match="--out"):
+        main(parser.parse_args([str(folder), "--out", str(tmp_path / "file")]))
+    with pytest.raises(UserError, match="not the folder of a run"):
+        main(parser.parse_args([str(tmp_path / "nowhere")]))

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from bench.commands.listing import print_list
+from bench.commands.parser import main
 from bench.core.places import AUDITS, RUNS
 from bench.jobs.progress import Progress
 from results.acceptance.criteria import read_bars
@@ -97,8 +97,8 @@ def test_the_live_table() -> None:
 
 def test_a_list(monkeypatch: pytest.MonkeyPatch) -> None:
     def show(console: Console) -> None:
-        monkeypatch.setattr("bench.commands.listing.open_console", lambda: console)
-        print_list(None, False, None)
+        monkeypatch.setattr("bench.commands.list.open_console", lambda: console)
+        assert main(["list"]) == 0
 
     whole(show)
 
