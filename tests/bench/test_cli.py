@@ -13,6 +13,7 @@ import pytest
 
 from bench.commands.parser import main
 from bench.core.entry import KINDS
+from bench.core.places import ROOT
 from bench.core.registry import catalogue, default_metrics
 
 
@@ -142,8 +143,9 @@ def test_a_device_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixtur
 def test_clashing_package_names_are_told(tmp_path: Path) -> None:
     (tmp_path / "metrics").mkdir()
     (tmp_path / "metrics" / "__init__.py").write_text("")
-    done = subprocess.run([sys.executable, "-m", "bench", "list"], capture_output=True, text=True,
-                          check=False, cwd="/", env={**os.environ, "PYTHONPATH": f"{tmp_path}:{ROOT}"})
+    done = subprocess.run(
+        [sys.executable, "-m", "bench", "list"], capture_output=True, text=True, check=False,
+        cwd="/", env={**os.environ, "PYTHONPATH": f"{tmp_path}:{ROOT}"})
     assert done.returncode == 2
     assert done.stderr.startswith(f"error: '{tmp_path / 'metrics'}' is found where")
     assert done.stderr.count("\n") == 1
