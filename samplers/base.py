@@ -8,6 +8,7 @@ a random generator: ``step`` is the paper's displayed update, once.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
 import torch
@@ -27,14 +28,18 @@ class Sampler(ABC):
 
     - ``kind``: ``amortised`` (a fresh draw costs only ``draw``), ``continuing`` (a fresh set costs
       the continuation by the autocorrelation time), ``one-shot`` (a fresh set costs the run again)
-      or ``control`` (floor, ceiling, overhead: takes ``steps`` steps and ends).
-    - ``family``: ``mcmc``, ``particles``, ``diffusion``, ``flow``, ``one-step`` or ``control``;
+      or ``baseline`` (floor, ceiling, overhead: takes ``steps`` steps and ends).
+    - ``family``: ``mcmc``, ``particles``, ``diffusion``, ``flow``, ``one-step`` or ``baseline``;
       tables and figures group by it.
     - ``packages``: optional packages it imports; without them it is listed as needing them, and
       its jobs become rows that say so.
     - ``learned``: a network is trained; then the state has ``updates``, the optimiser updates.
     - ``anneals``: ``step`` reads ``progress``, so an intermediate point of a run is not what a
       smaller budget would give.
+    - ``law_settings``: small settings for the conformance kit (``python -m bench test NAME``):
+      ``steps``, ``parameters``, and ``bias`` with its reason in ``why``, as
+      ``bench.conformance.samplers.Settings`` explains.
+    - ``exempt``: laws of the kit that it does not keep, each with the reason.
     - ``update``: the update in words. ``citation``: paper, equations. ``limitations``: what it
       cannot do.
     """
@@ -48,6 +53,8 @@ class Sampler(ABC):
     update: ClassVar[str] = ""
     citation: ClassVar[str] = ""
     limitations: ClassVar[str] = ""
+    law_settings: ClassVar[Mapping[str, Any]] = {}
+    exempt: ClassVar[Mapping[str, str]] = {}
 
     @abstractmethod
     def init(self, target: Density, rng: torch.Generator) -> Any:  # noqa: ANN401

@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 from bench.commands.options import add_plugin
-from bench.conformance.exemptions import EXEMPTIONS
+from bench.core.registry import exemptions
 from bench.interface.listing import LISTED, rows
 from bench.interface.plans import plugin_file
 from results.presentation.console import grid, open_console
@@ -37,7 +37,7 @@ def main(options: argparse.Namespace) -> int:
         console.print(grid(Table(kind, kind, columns, cells)))
     if options.what in (None, "samplers"):
         console.print("exemptions from laws of the conformance kit: " + ("; ".join(
-            f"{sampler}, {law}: {why}" for (sampler, law), why in EXEMPTIONS.items()) or "none"))
+            f"{law}: {why}" for law, why in exemptions(plugin).items()) or "none"))
     return 0
 
 

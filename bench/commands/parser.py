@@ -13,8 +13,8 @@ from bench.core.exits import MISTAKE, say_error
 from results.records.store import StoreError
 
 #: Every command is a module of this name with ``HELP``, ``add_options`` and ``main``.
-COMMANDS = ("run", "list", "show", "report", "compare", "audit", "export", "baseline", "check",
-            "history", "archive")
+COMMANDS = ("run", "list", "show", "report", "compare", "audit", "test", "export", "baseline",
+            "check", "history", "archive")
 
 EPILOG = """examples:
   python -m bench run --suite toy2d
@@ -25,10 +25,11 @@ EPILOG = """examples:
   python -m bench report runs/toy2d-20260101-120000
   python -m bench compare runs/toy2d-20260101-120000 --against hmc
   python -m bench audit --metric ksd
+  python -m bench test hmc
   python -m bench run --suite smoke --check results/data/baselines/smoke.json
 
-exit codes: 0 done, 1 a regression, 2 a mistake or nothing to judge by, 3 a mistake of this
-program, 130 interrupted; from Python: import bench (docs/python.md)
+exit codes: 0 done, 1 a regression or a broken law, 2 a mistake or nothing to judge by, 3 a mistake
+of this program, 130 interrupted; from Python: import bench (docs/python.md)
 """
 
 
@@ -61,7 +62,7 @@ def _terminated(number: int, frame: object) -> NoReturn:
 def main(arguments: Sequence[str]) -> int:
     """Parse and do; returns the exit code.
 
-    0 done, 1 a regression, 2 a mistake of the user or nothing to judge by; what else may end a
+    0 done, 1 a regression or a broken law, 2 a mistake of the user or nothing to judge by; what else may end a
     command is ``bench.core.exits.answer``'s.
     """
     signal.signal(signal.SIGTERM, _terminated)

@@ -76,6 +76,13 @@ def default_metrics(plugin: Path | None = None) -> list[str]:
                   if entry.attributes.get("default", True))
 
 
+def exemptions(plugin: Path | None = None) -> dict[str, str]:
+    """Laws of the conformance kit that entries do not keep: ``"entry: law"`` to the reason."""
+    return {f"{entry.name}: {law}": why for kind in catalogue(plugin).values()
+            for entry in kind.values()
+            for law, why in (entry.attributes.get("exempt") or {}).items()}
+
+
 def check_parameters(entry: Entry, parameters: dict[str, Any]) -> None:
     """Refuse a hyperparameter the class does not have, without importing it."""
     for key in parameters:

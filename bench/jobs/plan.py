@@ -8,9 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bench.conformance.exemptions import EXEMPTIONS
 from bench.core.entry import Entry
-from bench.core.registry import find
+from bench.core.registry import exemptions, find
 from bench.harness.budget import Budget, parse_budget
 from bench.jobs.pool import Task
 from bench.jobs.provenance import provenance
@@ -35,7 +34,7 @@ def header(suite: Suite, command: str) -> dict[str, Any]:
         "metrics": {m.label: {"name": m.name, **_facts(find("metrics", m.name, plugin)),
                               "params": m.params}
                     for m in suite.metrics},
-        "exemptions": {f"{s}: {law}": why for (s, law), why in EXEMPTIONS.items()},
+        "exemptions": exemptions(plugin),
     }
 
 

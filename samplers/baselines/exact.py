@@ -32,6 +32,7 @@ class Exact(Sampler):
     update = "x ~ p"
     citation = "baseline"
     limitations = "run on a target without an exact sampler or reference"
+    law_settings = {"steps": 0}
 
     def init(self, target: Density, rng: torch.Generator) -> None:
         """Nothing is kept."""

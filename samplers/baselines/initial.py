@@ -26,6 +26,9 @@ class Initial(Sampler):
     update = "x ~ N(0, scale^2 I)"
     citation = "baseline"
     limitations = "know the target beyond its declared scale"
+    law_settings = {"steps": 0}
+    exempt = {"recovers_distribution": "a baseline: it draws the initial distribution, which the "
+                                       "kit must refuse"}
 
     def init(self, target: Density, rng: torch.Generator) -> None:
         """Nothing is kept."""

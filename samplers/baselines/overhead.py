@@ -26,6 +26,8 @@ class Overhead(Sampler):
     update = "x <- x"
     citation = "baseline"
     limitations = "do anything"
+    exempt = {"recovers_distribution": "a baseline: it draws the initial distribution, which the "
+                                       "kit must refuse"}
 
     def init(self, target: Density, rng: torch.Generator) -> None:
         """Nothing is kept."""

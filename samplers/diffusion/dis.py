@@ -79,6 +79,10 @@ class DIS(ControlledPaths):
     limitations = ("notice modes that no path reaches: the reverse KL does not see them; draw "
                    "without the target's score, one row a step; have constant weights at "
                    "finitely many steps")
+    law_settings = {
+        "steps": 400, "bias": 0.2, "slow": True,
+        "why": "as dds",
+        "parameters": {"prior": 1.0}}
 
     def __post_init__(self) -> None:
         super().__post_init__()

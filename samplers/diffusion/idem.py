@@ -51,6 +51,12 @@ class IDEM(EnergyMatching):
     limitations = ("find modes that neither the noised buffer nor the K samples reach; S_K with K "
                    "samples is biased where few of them carry weight, and clipping flattens sharp "
                    "targets; a draw costs ``sde_steps`` network passes")
+    law_settings = {
+        "steps": 3000, "bias": 0.1, "slow": True,
+        "why": "150 samples estimate the score with bias",
+        "parameters": {"unit": 2.0, "sigma_min": 0.05, "sde_steps": 100, "mc_samples": 150,
+                       "batch": 128, "clip": 20.0, "width": 64, "embedding": 32, "ema": 0.995,
+                       "learning_rate": 0.0005, "warm_start": "prior", "outer_batch": 1024}}
 
     def __post_init__(self) -> None:
         if self.warm_start not in ("reverse_sde", "prior"):

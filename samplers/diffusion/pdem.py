@@ -34,6 +34,12 @@ class PDEM(EnergyMatching):
     limitations = ("see regions that prior-noised points seldom reach, so it degrades with "
                    "dimension; S_K with K samples is biased where few of them carry weight; a "
                    "draw costs ``sde_steps`` network passes")
+    law_settings = {
+        "steps": 2500, "bias": 0.1, "slow": True,
+        "why": "as idem",
+        "parameters": {"unit": 2.0, "sigma_min": 0.05, "sde_steps": 100, "mc_samples": 150,
+                       "batch": 128, "clip": 20.0, "width": 64, "embedding": 32, "ema": 0.995,
+                       "learning_rate": 0.0005}}
 
     def init(self, target: Density, rng: torch.Generator) -> DemState:
         """An untrained score network."""

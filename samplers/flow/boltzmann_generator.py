@@ -86,6 +86,9 @@ class BoltzmannGenerator(FlowSampler):
     limitations = ("find modes that no chain started near; weigh modes rightly where few points "
                    "of the flow carry all weight; give distinct points there (resampling repeats "
                    "them)")
+    law_settings = {
+        "steps": 700, "slow": True,
+        "parameters": {"layers": 4, "width": 32, "learning_rate": 0.002}}
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -64,6 +64,9 @@ class CoupFlow(FlowSampler):
     citation = "Rezende and Mohamed 2015; Dinh et al. 2017; COUP-FLOW of arXiv 2411.01453"
     limitations = ("find modes that no draw falls into, or weigh modes once no draw falls between "
                    "them; cut modes apart (a flow is continuous: filaments remain)")
+    law_settings = {
+        "steps": 900, "slow": True,
+        "parameters": {"layers": 4, "width": 32, "learning_rate": 0.001}}
 
     def init(self, target: Density, rng: torch.Generator) -> CoupFlowState:
         """The flow untrained: the initial law."""

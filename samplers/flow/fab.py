@@ -104,6 +104,10 @@ class Fab(FlowSampler):
     limitations = ("find modes that annealing from the flow does not reach; cut modes apart (a "
                    "flow is continuous: filaments remain); keep weights even in high dimension "
                    "without many intermediate laws")
+    law_settings = {
+        "steps": 1500, "slow": True,
+        "parameters": {"layers": 4, "width": 32, "learning_rate": 0.001, "buffer_batches": 8,
+                       "least": 1280}}
 
     def __post_init__(self) -> None:
         super().__post_init__()

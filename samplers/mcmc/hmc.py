@@ -105,6 +105,7 @@ class Hmc(AdaptedChains):
     citation = "Duane et al. 1987; Neal 2011, sections 2.3, 3.2 and 4.2; Hoffman and Gelman 2014"
     limitations = ("cross between modes that lie far apart: their weights stay those of the "
                    "start; use one step where curvatures differ by orders of magnitude (funnel)")
+    law_settings = {"steps": 60, "parameters": {"chains": 1500}}
 
     chains: int = 1000
     leapfrog_steps: int = 10

@@ -79,6 +79,7 @@ class Mala(AdaptedChains):
     citation = "Roberts and Tweedie 1996, section 1.4.2; Roberts and Rosenthal 1998, theorem 2"
     limitations = ("cross between modes that lie far apart: their weights stay those of the "
                    "start; use one step where curvatures differ by orders of magnitude (funnel)")
+    law_settings = {"steps": 120, "parameters": {"chains": 4000}}
 
     chains: int = 1000
     acceptance: float = 0.574

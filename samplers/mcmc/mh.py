@@ -76,6 +76,7 @@ class Mh(AdaptedChains):
     limitations = ("cross between modes that lie far apart: their weights stay those of the "
                    "start; move far in high dimension, where it needs of order dim steps; use "
                    "one step where widths differ by orders of magnitude (funnel)")
+    law_settings = {"steps": 200, "parameters": {"chains": 4000}}
 
     chains: int = 1000
     acceptance: float = 0.234

@@ -182,6 +182,7 @@ class Nuts(AdaptedChains):
     citation = "Hoffman and Gelman 2014; Betancourt 2017, appendices A.3.2 and A.4.2"
     limitations = ("cross between modes that lie far apart: their weights stay those of the "
                    "start; use one step where curvatures differ by orders of magnitude (funnel)")
+    law_settings = {"steps": 60, "parameters": {"chains": 1200, "max_depth": 4}}
 
     chains: int = 200
     max_depth: int = 6

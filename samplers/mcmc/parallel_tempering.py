@@ -133,6 +133,9 @@ class ParallelTempering(AdaptedChains):
     limitations = ("find a mode that no copy meets on its way to p: a narrow mode beside a wide "
                    "one gains its mass at beta near 1, where copies cross no longer; be cheap: "
                    "each point costs the whole ladder")
+    law_settings = {
+        "steps": 60,
+        "parameters": {"replicas": 4, "chains": 1500, "leapfrog_steps": 3}}
 
     replicas: int = 10
     chains: int = 100

@@ -60,6 +60,7 @@ class UlaAnnealed(Sampler):
     limitations = ("give more points than chains; forget its step size; weigh modes: the chains "
                    "lag behind the path, and weights are set early, by the path's shape; follow "
                    "the dilation of a steep target without a small dt")
+    law_settings = {"steps": 400, "parameters": {"chains": 4000}}
 
     def __post_init__(self) -> None:
         check_path(self.path)

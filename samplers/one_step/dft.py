@@ -67,6 +67,12 @@ class DFT(Denoising):
     limitations = ("weigh separated modes, to which the Fisher divergence is blind; find modes "
                    "that no sample is near; fit structure finer than sigma x scale: g(z) is "
                    "narrower than the target by the variance sigma^2 that the noise adds")
+    law_settings = {
+        "steps": 12000, "bias": 0.05, "slow": True,
+        "why": "samples are narrower than the target by the noise's variance, sigma x scale = "
+               ".15",
+        "parameters": {"batch": 1024, "width": 64, "layers": 3, "score_updates": 9,
+                       "learning_rate": 0.001, "score_learning_rate": 0.002}}
 
     def __post_init__(self) -> None:
         if self.gradient not in ("full", "partial"):

@@ -100,6 +100,11 @@ class Drifting(Sampler):
                    "misweighted; targets much larger than sigma are learned slowly and with "
                    "collapse; structure finer than sigma is biased by the self-inclusive "
                    "mean-shift")
+    law_settings = {
+        "bias": 0.1, "slow": True,
+        "why": "the mean-shift over a finite batch counts each point itself, which shrinks "
+               "the distribution",
+        "parameters": {"estimator": "second_order", "width": 128}}
 
     def __post_init__(self) -> None:
         if self.estimator not in ("monte_carlo", "second_order"):

@@ -186,6 +186,10 @@ class DriftingMultiscale(Sampler):
     limitations = ("weigh modes where no kernel around m centres covers the target: from about 20 "
                    "dimensions on a few proposals carry all weight; resolve detail finer than the "
                    "2^-7th of the scale; draw tails beyond a Gaussian latent's reach (funnel)")
+    law_settings = {
+        "steps": 700,
+        "parameters": {"codes": 64, "width": 64, "batch": 128, "support": 256, "walkers": 32,
+                       "window": 50}}
 
     def __post_init__(self) -> None:
         for field, allowed in (("bandwidths", SCHEDULES), ("estimator", ESTIMATORS),

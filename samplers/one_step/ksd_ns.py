@@ -58,6 +58,10 @@ class KsdNs(Alone):
     limitations = ("weigh separated modes, to which the discrepancy is all but blind; leave "
                    "points that have gathered where the score vanishes, a saddle between modes "
                    "included; pull in points much farther out than the scale fast")
+    law_settings = {
+        "steps": 2500, "bias": 0.1, "slow": True,
+        "why": "means and variances wander with the noise of batches of 256",
+        "parameters": {"batch": 256, "width": 64, "layers": 3, "learning_rate": 0.0003}}
 
     def __post_init__(self) -> None:
         if self.batch < 2:

@@ -92,6 +92,7 @@ class Ais(Sampler):
                    "particles then carry all weight; move particles between modes once beta has "
                    "parted them; say log Z with an honest error where the weights are "
                    "heavy-tailed")
+    law_settings = {"steps": 150, "parameters": {"particles": 4000}}
 
     particles: int = 2000
     scouts: int = 200

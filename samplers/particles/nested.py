@@ -166,6 +166,7 @@ class Nested(Sampler):
     limitations = ("give as many points as are wanted early in a run; use gradients; find modes "
                    "that no live point is near when the bounds close in; stay exact in high "
                    "dimension, where its walks are short")
+    law_settings = {"steps": 10, "parameters": {"live": 200, "queue": 50, "bootstrap": 0}}
 
     live: int = 500
     queue: int = 100

@@ -71,6 +71,10 @@ class SBTM(ScoreTransport):
     limitations = ("give more points than particles, or independent ones; cross between modes "
                    "that lie far apart, as Langevin cannot; learn a score from few particles, at "
                    "which the implicit loss has no lower bound")
+    law_settings = {
+        "steps": 1850, "slow": True,
+        "parameters": {"particles": 2000, "step_size": 0.02, "start_updates": 200,
+                       "learning_rate": 0.002, "layers": 2, "width": 64}}
 
     def step(self, target: Density, state: TransportState, progress: float,
              rng: torch.Generator) -> TransportState:

@@ -48,6 +48,10 @@ class SBTMAnnealed(ScoreTransport):
     limitations = ("give more points than particles, or independent ones; weigh modes: the "
                    "particles lag behind the path, and weights are set early, by the path's "
                    "shape; follow the dilation of a steep target without a small dt")
+    law_settings = {
+        "steps": 1850, "slow": True,
+        "parameters": {"particles": 2000, "step_size": 0.02, "start_updates": 200,
+                       "learning_rate": 0.002, "layers": 2, "width": 64}}
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -123,6 +123,7 @@ class Smc(Sampler):
     citation = "Del Moral, Doucet, Jasra 2006, section 3.3.2.3; Jasra et al. 2011"
     limitations = ("find modes that no particle of the pilot's path is near; say log Z with an "
                    "honest error before a few rounds are complete")
+    law_settings = {"steps": 120, "parameters": {"particles": 500}}
 
     islands: int = 8
     particles: int = 250

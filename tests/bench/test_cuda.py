@@ -16,7 +16,9 @@ import torch
 from torch import Tensor
 
 from bench.commands.parser import main
-from bench.conformance.exemptions import EXEMPTIONS
+from bench.conformance.distributions import DISTRIBUTIONS
+from bench.conformance.trial import Trial
+from bench.conformance.verdict import verdict
 from bench.core.compilation import compile_cost, compiling, forget
 from bench.core.registry import catalogue, load
 from bench.harness.budget import Budget
@@ -24,8 +26,7 @@ from metrics.base import Evidence, Metric
 from results.records.schema import Job
 from results.records.store import read
 from tests.bench.test_fused import CHAINS, run
-from tests.samplers.test_sampler_laws import SAMPLERS, marked, sampler, setting
-from tests.support.laws import LAWS, Trial, verdict
+from tests.support.sampler_cases import SAMPLERS, case, marked
 from tests.support.target_cases import NAMES
 
 DEVICE = "cuda"
@@ -35,21 +36,21 @@ METRICS = sorted(catalogue()["metrics"])
 
 
 @pytest.mark.parametrize("name", [marked(name) for name in SAMPLERS])
-def test_recovers_law(name: str) -> None:
-    chosen = setting(name)
-    target = LAWS["skewed"].to(DEVICE, torch.float32)
-    x = Trial(sampler(name), target, chosen.steps).run().draw(4000)
+def test_recovers_distribution(name: str) -> None:
+    tried = case(name)
+    target = DISTRIBUTIONS["skewed"].to(DEVICE, torch.float32)
+    x = Trial(tried.sampler, target, tried.settings.steps).run().draw(4000)
     assert x.device.type == DEVICE
-    wrong = verdict(x.cpu(), "skewed", chosen.bias)
-    assert bool(wrong) == ((name, "recovers_law") in EXEMPTIONS), wrong
+    wrong = verdict(x.cpu(), "skewed", tried.settings.bias)
+    assert bool(wrong) == ("recovers_distribution" in tried.sampler.exempt), wrong
 
 
 @pytest.mark.parametrize("name", SAMPLERS)
 def test_the_meter_reads_the_same(name: str) -> None:
     """For samplers whose evaluations do not hang on their random numbers."""
     def rows(device: str, seed: int) -> list[Any]:
-        target = LAWS["skewed"].to(device, torch.float32)
-        ledger = run(sampler(name), target, seed, Budget("steps", 5))[1].ledger
+        target = DISTRIBUTIONS["skewed"].to(device, torch.float32)
+        ledger = run(case(name).sampler, target, seed, Budget("steps", 5))[1].ledger
         return [ledger.cost(phase) for phase in ("train", "draw")]
 
     here = rows("cpu", 0)

@@ -12,10 +12,10 @@ import pytest
 import torch
 from torch import Tensor
 
-import tests.samplers.test_sampler_laws as kit
 from bench.core.log_weights import effective_size, normalised
 from bench.harness.meter import Ledger, MeteredTarget
 from targets.base import Target
+from tests.support import sampler_cases as kit
 
 
 class HalfPlane(Target):

@@ -11,9 +11,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from bench.conformance.plain_state import load, save
 from samplers.transitions.convergence import autocorrelation_time, split_rhat
 from samplers.transitions.history import DEPTH, History, choose
-from tests.support.persist import load, save
 
 
 def counted(steps: int, chains: int = 3) -> History:

@@ -12,6 +12,9 @@ from torch import Tensor
 
 pytest.importorskip("zuko")
 
+from bench.conformance.distributions import DISTRIBUTIONS
+from bench.conformance.trial import Trial
+from bench.conformance.verdict import verdict
 from bench.core.log_weights import log_z_with_error
 from bench.harness.meter import Ledger, MeteredTarget
 from samplers.flow import coupling_layers as flows
@@ -24,7 +27,6 @@ from samplers.flow.flow_ais import Points, random_walk, trajectory
 from samplers.flow.replay_buffer import Buffer
 from targets.base import Target
 from tests.support.law_cases import LOG_Z, WEIGHTS, log_z_case, two_modes
-from tests.support.laws import LAWS, Trial, verdict
 
 Z = 4.0  # how many standard errors are chance
 
@@ -183,7 +185,7 @@ def test_reverse_kl_has_the_gradient_of_the_closed_form(through: bool) -> None:
 
 
 def test_a_gradient_through_log_p_costs_one_score_row_a_point() -> None:
-    target = LAWS["skewed"]
+    target = DISTRIBUTIONS["skewed"]
     ledger = Ledger(target.device)
     metered = MeteredTarget(target, ledger)
     x = torch.randn((40, 2), generator=seeded(5), dtype=torch.float64, requires_grad=True)
@@ -198,7 +200,7 @@ def test_a_gradient_through_log_p_costs_one_score_row_a_point() -> None:
 @pytest.mark.parametrize("sampler", [CoupFlow(layers=2, width=16, batch=64),
                                      BoltzmannGenerator(layers=2, width=16, batch=64, chains=32)])
 def test_cost_of_an_update(sampler: Any) -> None:
-    target = LAWS["skewed"].to("cpu", torch.float32)
+    target = DISTRIBUTIONS["skewed"].to("cpu", torch.float32)
     ledger = Ledger(target.device)
     run = Trial(sampler, MeteredTarget(target, ledger), 10)
     before = ledger.cost("train").score
@@ -215,7 +217,7 @@ def test_cost_of_an_update(sampler: Any) -> None:
 def test_weights_mend_a_flow_that_is_off(reweight: bool) -> None:
     """An untrained flow, N(0, 1.5^2 I): its weighed points follow the target, its own do not."""
     sampler = BoltzmannGenerator(candidates=50, reweight=reweight)
-    run = Trial(sampler, LAWS["skewed"], 0)
+    run = Trial(sampler, DISTRIBUTIONS["skewed"], 0)
     assert bool(verdict(run.draw(2000), "skewed")) != reweight
 
 
@@ -264,7 +266,7 @@ TWINS = ["right", "a ratio forgotten", "the wrong kernel"]
 def test_annealed_weights_are_unbiased(which: str, parameters: dict[str, Any],
                                        monkeypatch: pytest.MonkeyPatch) -> None:
     """E w = integral of p^alpha q^(1 - alpha), by quadrature."""
-    target = LAWS["skewed"]
+    target = DISTRIBUTIONS["skewed"]
     if which == "the wrong kernel":
         for move in (random_walk, trajectory):
             monkeypatch.setattr(fab, move.__name__, partial(of_the_next_law, move))
@@ -283,7 +285,7 @@ def test_annealed_weights_are_unbiased(which: str, parameters: dict[str, Any],
 @pytest.mark.parametrize("c", [0.5, 1.0, 1.5])
 def test_transitions_keep_their_law(c: float) -> None:
     """Points resampled to pi_c by weight keep it: means of functions against the grid."""
-    target, flow = LAWS["skewed"], bent(LAWS["skewed"], 0.1)
+    target, flow = DISTRIBUTIONS["skewed"], bent(DISTRIBUTIONS["skewed"], 0.1)
     points, _ = grid(12.0, 400)
     with torch.no_grad():
         log_pi = (1 - c) * flow.log_prob(points) + c * target.log_prob(points)
@@ -352,7 +354,7 @@ def test_an_update_clips_the_loss_and_corrects_the_buffer(alpha: float) -> None:
     """The second update after an annealing meets weights of a flow that is one update older."""
     sampler = Fab(layers=4, width=16, batch=500, buffer_batches=2, least=500 * 2, buffer=4000,
                   learning_rate=3e-2, alpha=alpha, clip_weight=1.02)
-    run = Trial(sampler, LAWS["skewed"], 3).run()
+    run = Trial(sampler, DISTRIBUTIONS["skewed"], 3).run()
     buffer, at = run.state.buffer, run.state.picks[1]
     assert run.state.updates == 1 and buffer.filled == 1000
     log_w, log_q_old = buffer.log_w.clone(), buffer.log_q.clone()
@@ -379,7 +381,8 @@ def test_the_loss_on_old_weights_has_the_gradient_of_the_new_divergence(adjusted
 
     The twin does not correct. Up to one factor, the ratio of both laws' masses.
     """
-    target, old, new = LAWS["skewed"], bent(LAWS["skewed"], 0.1), bent(LAWS["skewed"], 0.1, seed=1)
+    target = DISTRIBUTIONS["skewed"]
+    old, new = bent(target, 0.1), bent(target, 0.1, seed=1)
     points, area = grid(12.0, 300)
     log_p, log_old = target.log_prob(points), old.log_prob(points).detach()
     log_new = new.log_prob(points)

@@ -10,6 +10,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from bench.conformance.distributions import DISTRIBUTIONS, distribution
+from bench.conformance.trial import Trial
+from bench.conformance.verdict import ksd2, verdict
 from bench.core.registry import load
 from bench.harness.meter import Ledger, MeteredTarget
 from samplers.mcmc.hmc import Hmc, leapfrog
@@ -19,7 +22,6 @@ from samplers.mcmc.nuts import Nuts
 from samplers.mcmc.ula import Ula, UlaState
 from samplers.transitions.metropolis import StepSize, metropolis
 from targets.base import Target
-from tests.support.laws import LAWS, Trial, ksd2, law, verdict
 
 
 class Normal(Target):
@@ -72,9 +74,9 @@ ADAPTED = [Mala(chains=1000), Hmc(chains=500), Nuts(chains=500, max_depth=4)]
 
 
 @pytest.mark.parametrize(("sampler", "eps"), EXACT)
-@pytest.mark.parametrize("where", LAWS)
+@pytest.mark.parametrize("where", DISTRIBUTIONS)
 def test_exact_points_stay_exact_at_a_coarse_step(sampler: Any, eps: float, where: str) -> None:
-    target = law(where)
+    target = distribution(where)
     start = target.sample(8000, torch.Generator().manual_seed(4))
     run = settled(sampler, target, start, eps).run(40)
     acceptance = run.sampler.diagnostics(run.state)["acceptance"]
@@ -83,7 +85,7 @@ def test_exact_points_stay_exact_at_a_coarse_step(sampler: Any, eps: float, wher
 
 
 def test_unadjusted_steps_as_coarse_do_not() -> None:
-    target = law("correlated")
+    target = distribution("correlated")
     run = Trial(Ula(chains=8000, step_size=0.15), target, 40).run()
     assert verdict(run.state.x, "correlated")
 
@@ -91,7 +93,7 @@ def test_unadjusted_steps_as_coarse_do_not() -> None:
 @pytest.mark.parametrize(("sampler", "eps"), EXACT)
 def test_detailed_balance(sampler: Any, eps: float) -> None:
     """(x, y) and (y, x) have one law, where y follows x: E f(x) g(y) = E g(x) f(y)."""
-    target = law("skewed")
+    target = distribution("skewed")
     many = replace(sampler, chains=100_000)
     x = target.sample(100_000, torch.Generator().manual_seed(6))
     y = settled(many, target, x, eps).run(1).state.x
@@ -105,7 +107,7 @@ def test_detailed_balance(sampler: Any, eps: float) -> None:
 
 
 def test_mala_accepts_by_the_density_of_the_langevin_step() -> None:
-    target, rng = LAWS["skewed"], torch.Generator().manual_seed(1)
+    target, rng = DISTRIBUTIONS["skewed"], torch.Generator().manual_seed(1)
     x = target.sample(2000, rng)
     z, u = (f(x.shape[:k], generator=rng, dtype=x.dtype)
             for f, k in ((torch.randn, 2), (torch.rand, 1)))
@@ -164,7 +166,7 @@ def test_ula_variance_is_that_of_its_own_chain() -> None:
 
 def orbit(eps: float, steps: int, x: Tensor, v: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """End of a trajectory on the skewed law, and its change of energy."""
-    target = LAWS["skewed"]
+    target = DISTRIBUTIONS["skewed"]
     y, w, log_p, score = leapfrog(target, x, v, target.score(x), torch.tensor(eps).double(), steps)
     torch.testing.assert_close(score, target.score(y))
     change = (w.square().sum(-1) - v.square().sum(-1)) / 2 - (log_p - target.log_prob(x))
@@ -173,7 +175,7 @@ def orbit(eps: float, steps: int, x: Tensor, v: Tensor) -> tuple[Tensor, Tensor,
 
 def phase_points(n: int) -> tuple[Tensor, Tensor]:
     rng = torch.Generator().manual_seed(8)
-    x = LAWS["skewed"].sample(n, rng)
+    x = DISTRIBUTIONS["skewed"].sample(n, rng)
     return x, torch.randn(x.shape, generator=rng, dtype=x.dtype)
 
 
@@ -219,7 +221,7 @@ def test_step_reaches_the_wanted_acceptance_from_any_declared_scale(sampler: Any
 
 @pytest.mark.parametrize("sampler", ADAPTED)
 def test_step_is_frozen_after_the_warm_up(sampler: Any) -> None:
-    run = Trial(sampler, law("skewed"), 100).run(20)
+    run = Trial(sampler, distribution("skewed"), 100).run(20)
     before = run.sampler.diagnostics(run.state)["step_size"]
     assert run.run(80).sampler.diagnostics(run.state)["step_size"] == before
 

@@ -16,6 +16,9 @@ from torch import Tensor
 
 import samplers.mcmc.nuts as nuts_file
 import samplers.mcmc.parallel_tempering as tempering_file
+from bench.conformance.distributions import DISTRIBUTIONS, distribution
+from bench.conformance.trial import Trial
+from bench.conformance.verdict import verdict
 from bench.harness.meter import Ledger, MeteredTarget
 from samplers.base import Sampler
 from samplers.mcmc.mala import Mala
@@ -27,7 +30,6 @@ from samplers.transitions.history import History
 from targets.base import Target
 from tests.samplers.test_mcmc import Cliff, Quartic, settled
 from tests.support.law_cases import LOG_Z, log_z_case, two_modes
-from tests.support.laws import LAWS, Trial, law, verdict
 
 SE = 4.0  # how many standard errors are chance
 
@@ -122,10 +124,10 @@ def compare_trees(target: Target, x: Tensor, eps: float) -> tuple[list[Tree], li
 
 
 def test_trees_are_those_of_the_recursion() -> None:
-    x = LAWS["skewed"].sample(150, torch.Generator().manual_seed(1))
-    fine, wrong = compare_trees(LAWS["skewed"], x, 0.15)
+    x = DISTRIBUTIONS["skewed"].sample(150, torch.Generator().manual_seed(1))
+    fine, wrong = compare_trees(DISTRIBUTIONS["skewed"], x, 0.15)
     assert not wrong and max(t.depth for t in fine) >= 4
-    coarse, wrong = compare_trees(LAWS["skewed"], x, 0.9)
+    coarse, wrong = compare_trees(DISTRIBUTIONS["skewed"], x, 0.9)
     assert not wrong
     stopped_within = [t for t in fine + coarse if t.leaves > 2**t.depth - 1]
     assert len(stopped_within) > 20
@@ -145,13 +147,13 @@ def equal(energy: Tensor, log_p: Tensor, v: Tensor) -> Tensor:
 
 def test_trees_whose_sub_trees_are_not_asked_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Trail, "turned", never)
-    x = LAWS["skewed"].sample(150, torch.Generator().manual_seed(1))
-    assert compare_trees(LAWS["skewed"], x, 0.15)[1]
+    x = DISTRIBUTIONS["skewed"].sample(150, torch.Generator().manual_seed(1))
+    assert compare_trees(DISTRIBUTIONS["skewed"], x, 0.15)[1]
 
 
 def deviations(seed: int) -> list[float]:
     """From one start, how often each state is chosen less what the recursion says, in se."""
-    target, n = LAWS["skewed"], 40_000
+    target, n = DISTRIBUTIONS["skewed"], 40_000
     x = target.sample(30, torch.Generator().manual_seed(seed))
     start, v, eps, sides = starts(target, x, 0.5)
     trees = [Tree(target, 0.5, float(v[i] @ v[i] / 2 - start[1][i])).run(
@@ -179,19 +181,20 @@ def test_states_are_chosen_with_the_probabilities_of_the_recursion(
     assert any(abs(z) > 2 * SE for z in deviations(seed))
 
 
-@pytest.mark.parametrize("where", LAWS)
+@pytest.mark.parametrize("where", DISTRIBUTIONS)
 @pytest.mark.parametrize(("owner", "name", "twin"), [(Trail, "turned", never),
                                                      (nuts_file, "fall", equal)])
 def test_broken_trees_do_not_keep_the_law(owner: Any, name: str, twin: Any, where: str,
                                           monkeypatch: pytest.MonkeyPatch) -> None:
     """As tests/test_mcmc.py runs the sound sampler, which passes there."""
     monkeypatch.setattr(owner, name, twin)
-    start = law(where).sample(8000, torch.Generator().manual_seed(4))
-    assert verdict(settled(Nuts(chains=8000), law(where), start, 0.7).run(40).state.x, where)
+    start = distribution(where).sample(8000, torch.Generator().manual_seed(4))
+    x = settled(Nuts(chains=8000), distribution(where), start, 0.7).run(40).state.x
+    assert verdict(x, where)
 
 
 def test_divergences_and_depths_are_told() -> None:
-    calm = Trial(Nuts(chains=50), law("skewed"), 60).run()
+    calm = Trial(Nuts(chains=50), distribution("skewed"), 60).run()
     wild = settled(Nuts(chains=50), Quartic(), torch.full((50, 1), 0.8).double(), 1.5).run(20)
     calm, wild = (r.sampler.diagnostics(r.state) for r in (calm, wild))
     assert calm["divergences"] == 0 < wild["divergences"]
@@ -247,7 +250,7 @@ def test_nor_do_chains_without_temperatures() -> None:
 
 def rungs(betas: Tensor) -> tuple[Tensor, Tensor]:
     """Means (k, 2) and covariances (k, 2, 2) on the path from the initial law to a Gaussian."""
-    target: Any = LAWS["correlated"]
+    target: Any = DISTRIBUTIONS["correlated"]
     b = betas.double()[:, None, None]
     covariance = torch.linalg.inv(b * target.precision + (1 - b) * torch.eye(2) / target.scale**2)
     return (b * covariance @ target.precision @ target.mean[:, None])[..., 0], covariance
@@ -258,7 +261,7 @@ def ladder_off_its_laws() -> float:
 
     Moments of order one and two of the whitened copies, at each temperature.
     """
-    target, n = LAWS["correlated"], 6000
+    target, n = DISTRIBUTIONS["correlated"], 6000
     run = Trial(ParallelTempering(replicas=5, chains=n, leapfrog_steps=2), target, 1)
     betas = torch.tensor([0.0, 0.05, 0.2, 0.5, 1.0]).double()
     mean, covariance = rungs(betas)
@@ -308,7 +311,7 @@ def test_warmed_up_temperatures_refuse_alike_and_even_ones_do_not(
 
 
 def test_spacing_is_even_in_the_barrier() -> None:
-    even = Ladder.even(LAWS["skewed"], 6)
+    even = Ladder.even(DISTRIBUTIONS["skewed"], 6)
     rates = torch.tensor([0.9, 0.3, 0.1, 0.4, 0.05]).double()
     betas = Ladder(even.betas, 7 * rates, torch.full_like(rates, 7.0)).respaced().betas
     whole = torch.cumsum(torch.cat([torch.zeros(1).double(), rates]), 0)
@@ -320,7 +323,7 @@ def test_spacing_is_even_in_the_barrier() -> None:
 def round_trips() -> tuple[float, float]:
     """Round trips a step, and what the rates of refusal say of alternating swaps."""
     sampler = ParallelTempering(replicas=8, chains=400, leapfrog_steps=10)
-    run = Trial(sampler, law("correlated"), 400).run()
+    run = Trial(sampler, distribution("correlated"), 400).run()
     rates = run.state.ladder.rates
     found = run.sampler.diagnostics(run.state)
     assert found["barrier"] == pytest.approx(float(rates.sum()))
@@ -359,7 +362,7 @@ def test_tempering_tells_log_z(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_error_of_log_z_is_what_it_says() -> None:
     """Over 30 runs on a Gaussian, whose log Z is log(2 pi) + log det C / 2."""
-    target: Any = LAWS["correlated"]
+    target: Any = DISTRIBUTIONS["correlated"]
     known = math.log(2 * math.pi) + float(torch.linalg.slogdet(target.precision)[1]) / -2
     sampler = ParallelTempering(replicas=5, chains=40, leapfrog_steps=3)
     runs = [log_z(sampler, target, 100, seed) for seed in range(30)]
@@ -369,7 +372,7 @@ def test_the_error_of_log_z_is_what_it_says() -> None:
 
 
 def test_log_z_waits_for_the_frozen_part() -> None:
-    run = Trial(ParallelTempering(), law("skewed"), 100).run(20)
+    run = Trial(ParallelTempering(), distribution("skewed"), 100).run(20)
     assert run.sampler.log_weights(run.target, run.state, 10, None, run.rng) is None
 
 
@@ -383,7 +386,7 @@ def test_copies_that_start_where_p_is_no_number_leave_by_the_reference() -> None
 
 def test_a_step_costs_the_ladder() -> None:
     ledger = Ledger(torch.device("cpu"))
-    metered: Any = MeteredTarget(law("skewed"), ledger)
+    metered: Any = MeteredTarget(distribution("skewed"), ledger)
     run = Trial(ParallelTempering(replicas=4, chains=10, leapfrog_steps=3), metered, 30)
     costs = []
     for _ in range(30):

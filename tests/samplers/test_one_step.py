@@ -17,6 +17,8 @@ import pytest
 import torch
 from torch import Tensor
 
+from bench.conformance.distributions import DISTRIBUTIONS
+from bench.conformance.verdict import ksd2
 from bench.core.errors import UserError
 from bench.core.registry import load
 from bench.harness.meter import Ledger, MeteredTarget
@@ -27,7 +29,6 @@ from samplers.one_step.ksd_ns import square_discrepancy
 from targets.base import Target
 from tests.samplers.test_learned_samplers import Normals, generator, points
 from tests.samplers.test_svgd import naive_field
-from tests.support.laws import LAWS, ksd2
 
 MU, TAU2 = -0.2, 0.5
 THETA = (0.7, 0.8)
@@ -255,7 +256,7 @@ def test_random_probes_estimate_the_divergence_without_bias() -> None:
 @pytest.mark.parametrize("c", [1.0, 2.5])
 def test_discrepancy_is_the_stein_kernel_s_sum(c: float) -> None:
     x = points(30)
-    s = LAWS["skewed"].score(x)
+    s = DISTRIBUTIONS["skewed"].score(x)
     # with y = x / c the kernel is that of width one, and scores are multiplied by c
     found, wanted = float(square_discrepancy(x, s, c)), ksd2(x / c, c * s) / c**2
     assert found == pytest.approx(wanted, rel=1e-9)

@@ -12,6 +12,8 @@ from torch import Tensor
 
 import samplers.particles.annealed_particles as particles
 import samplers.particles.smc as smc
+from bench.conformance.distributions import DISTRIBUTIONS, Correlated, Skewed
+from bench.conformance.trial import Trial
 from bench.core.compilation import compile_cost, compiling, forget
 from bench.core.density import Density
 from bench.core.log_weights import (
@@ -35,7 +37,6 @@ from samplers.particles.annealed_particles import (
 from samplers.particles.smc import Smc, SmcState
 from targets.base import Target
 from tests.support.law_cases import LOG_Z, WEIGHTS, log_z_case, two_modes
-from tests.support.laws import LAWS, Correlated, Skewed, Trial
 
 CORRELATED_LOG_Z = math.log(2 * math.pi * 1.2 * 0.42)
 
@@ -62,7 +63,7 @@ def within(log_weights: LogWeights | None, truth: float) -> bool:
 
 @pytest.mark.parametrize("beta", [0.0, 0.3, 1.0])
 def test_the_bridge_s_score_is_the_gradient_of_its_level(beta: float) -> None:
-    target: Any = LAWS["skewed"]
+    target: Any = DISTRIBUTIONS["skewed"]
     bridge = Bridge(target, torch.tensor(beta, dtype=torch.float64))
     x = target.sample(50, generator(1)).requires_grad_()
     level, score = bridge.log_prob_and_score(x)
@@ -119,7 +120,7 @@ def test_what_is_no_density_weighs_nothing_and_spoils_nothing() -> None:
 @pytest.mark.filterwarnings("default")  # Dynamo trips over deprecations of torch's
 @pytest.mark.parametrize("sampler", [Ais(particles=300), Smc(particles=50)])
 def test_compiled_moves_are_the_moves_as_written(sampler: Sampler) -> None:
-    target = LAWS["skewed"].to("cpu", torch.float64)
+    target = DISTRIBUTIONS["skewed"].to("cpu", torch.float64)
     plain = Trial(sampler, target, 8).run().state
     forget()
     with compiling():
@@ -194,7 +195,7 @@ def test_broken_weights_of_ais_are_seen(bad: Ais, bad_state: bool) -> None:
 
 
 def test_ais_tunes_its_step_on_scouts_alone() -> None:
-    target = LAWS["skewed"]
+    target = DISTRIBUTIONS["skewed"]
     run = Trial(Ais(particles=50), target, 10).run(5)
     lost = run.state.x.clone()
     lost[:50] += 40.0  # where all is refused

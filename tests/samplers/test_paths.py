@@ -10,6 +10,8 @@ import pytest
 import torch
 from torch import Tensor
 
+from bench.conformance.distributions import distribution
+from bench.conformance.trial import Trial
 from bench.core.density import Density
 from bench.core.log_weights import log_z_with_error
 from bench.harness.meter import Ledger, MeteredTarget
@@ -20,7 +22,6 @@ from samplers.diffusion.dis import DIS
 from samplers.diffusion.pis import PIS
 from targets.base import Target
 from tests.support.law_cases import LOG_Z, log_z_case
-from tests.support.laws import Trial, law
 
 SHIFT = 0.7  # log Z of the targets here
 ALL: list[ControlledPaths] = [PIS(), PIS(schedule="constant"), DDS(), DIS()]
@@ -226,7 +227,7 @@ def test_the_way_back_reverses_the_uncontrolled_way(sampler: ControlledPaths) ->
 
 @pytest.mark.parametrize("sampler", [PIS(), DDS(), DIS()], ids=lambda s: s.name)
 def test_rows_charged_are_those_declared(sampler: ControlledPaths) -> None:
-    target, n, steps = law("skewed"), 10, 6
+    target, n, steps = distribution("skewed"), 10, 6
     wanted = {("kl", False): (n, n * (steps + 1), 0),
               # PIS starts from a constant, and so does no path's first score depend on the net
               ("kl", True): (n, n * (steps + 1), n * (steps - 1)),

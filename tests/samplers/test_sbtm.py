@@ -11,6 +11,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from bench.conformance.distributions import DISTRIBUTIONS
+from bench.conformance.trial import Trial
 from bench.core.density import Density
 from samplers.base import normal
 from samplers.mcmc.ula_annealed import UlaAnnealed, UlaAnnealedState
@@ -27,7 +29,6 @@ from samplers.particles.score_transport import (
 from samplers.transitions.annealing import path_score
 from targets.base import Target
 from targets.mixtures.sbtm_analytic import SbtmAnalytic
-from tests.support.laws import LAWS, Trial
 
 START = 1.0 - math.exp(-0.2)  # variance of the start of the paper's analytic case
 DOUBLE = torch.float64
@@ -177,7 +178,7 @@ def with_score_of(target: Target, sampler: Any, x: Tensor, v: float) -> Trial:
 
 
 def test_a_move_is_the_displayed_equation() -> None:
-    target, x = LAWS["skewed"], points(50)
+    target, x = DISTRIBUTIONS["skewed"], points(50)
     run = with_score_of(target, SBTM(particles=50), x, 0.7).run(1)
     dt = 0.01 * target.scale**2
     moved = target.scale * run.state.u
@@ -233,7 +234,7 @@ def test_implicit_and_explicit_score_matching_have_one_gradient() -> None:
 
 
 def test_divergence_is_the_trace_of_the_jacobian() -> None:
-    target = LAWS["skewed"]
+    target = DISTRIBUTIONS["skewed"]
     net = ResidualNet(target, torch.Generator().manual_seed(0), 16, 3)
     u = points(5).requires_grad_()
     s = net(u)
@@ -248,7 +249,7 @@ def test_divergence_is_the_trace_of_the_jacobian() -> None:
 
 
 def test_hutchinson_s_probes_aresigns() -> None:
-    v = SBTM(probes=3).signs(LAWS["skewed"], 500, torch.Generator().manual_seed(0))
+    v = SBTM(probes=3).signs(DISTRIBUTIONS["skewed"], 500, torch.Generator().manual_seed(0))
     assert v is not None and v.shape == (3, 500, 2) and bool((v.abs() == 1).all())
     assert abs(float(v.mean())) < 4 / math.sqrt(v.numel())
 
@@ -269,13 +270,13 @@ def of_path(target: Target, x: Tensor, lam: float, path: str) -> Tensor:
 @pytest.mark.parametrize("path", ["geometric", "dilation"])
 @pytest.mark.parametrize("lam", [0.2, 0.55, 1.0])
 def test_score_of_a_path_is_the_gradient_of_its_density(path: Any, lam: float) -> None:
-    target, x = LAWS["skewed"], points(40)
+    target, x = DISTRIBUTIONS["skewed"], points(40)
     torch.testing.assert_close(path_score(target, x, lam, path), of_path(target, x, lam, path))
     torch.testing.assert_close(path_score(target, x, 1.0, path), target.score(x))
 
 
 def test_the_released_dilation_is_no_score_of_the_dilated_law() -> None:
-    target, x = LAWS["skewed"], points(40)
+    target, x = DISTRIBUTIONS["skewed"], points(40)
     released = path_score(target, x, 0.5, "dilation", chain_rule=False)
     torch.testing.assert_close(released, target.score(2 * x))
     true = of_path(target, x, 0.5, "dilation")
@@ -283,7 +284,7 @@ def test_the_released_dilation_is_no_score_of_the_dilated_law() -> None:
 
 
 def test_paths_start_where_they_should() -> None:
-    target, x = LAWS["skewed"], points(40)
+    target, x = DISTRIBUTIONS["skewed"], points(40)
     torch.testing.assert_close(path_score(target, x, 0.0, "geometric"), -x / target.scale**2)
     torch.testing.assert_close(path_score(target, x, 0.0, "dilation"),
                                of_path(target, x, 0.2, "dilation"))
@@ -297,7 +298,7 @@ def test_an_unknown_path_is_refused() -> None:
 
 @pytest.mark.parametrize("path", ["geometric", "dilation"])
 def test_a_langevin_step_is_the_displayed_equation(path: Any) -> None:
-    target, x = LAWS["skewed"], points(30)
+    target, x = DISTRIBUTIONS["skewed"], points(30)
     sampler = UlaAnnealed(step_size=0.02, path=path)
     state = sampler.step(target, UlaAnnealedState(x), 0.4, torch.Generator().manual_seed(8))
     z = normal(target, (30, 2), torch.Generator().manual_seed(8))

@@ -9,9 +9,11 @@ import pytest
 import torch
 from torch import Tensor
 
+from bench.conformance.distributions import DISTRIBUTIONS, distribution
+from bench.conformance.trial import Trial
+from bench.conformance.verdict import ksd2
 from bench.core.registry import load
 from samplers.particles.svgd import Svgd, stein_field
-from tests.support.laws import LAWS, Trial, ksd2, law
 
 
 def naive_field(x: Tensor, score: Tensor, h2: float) -> Tensor:
@@ -34,7 +36,7 @@ def some_points(n: int) -> Tensor:
 
 def test_field_is_the_sum_it_stands_for() -> None:
     x = some_points(12)
-    score = LAWS["skewed"].score(x)
+    score = DISTRIBUTIONS["skewed"].score(x)
     ours = stein_field(x, score, torch.tensor(0.7).double())
     torch.testing.assert_close(ours, naive_field(x, score, torch.tensor(0.7).double()))
 
@@ -48,7 +50,7 @@ def test_repulsion_moves_no_centre_and_pushes_apart() -> None:
 
 def test_single_precision_is_enough_far_from_the_origin() -> None:
     x = some_points(100) + 50
-    score = LAWS["correlated"].score(x)
+    score = DISTRIBUTIONS["correlated"].score(x)
     h2 = torch.tensor(1.0)
     exact = stein_field(x, score, h2.double())
     rough = stein_field(x.float(), score.float(), h2).double()
@@ -67,33 +69,33 @@ def test_bandwidth_is_the_median_heuristic() -> None:
 
 
 def test_coincident_particles_stay_finite() -> None:
-    run = Trial(Svgd(particles=20), law("skewed"), 5)
+    run = Trial(Svgd(particles=20), distribution("skewed"), 5)
     run.state = replace(run.state, x=torch.ones(20, 2))
     assert bool(torch.isfinite(run.run().state.x).all())
 
 
 def test_steps_are_those_of_the_running_mean_square() -> None:
     """The first step has length eps in every coordinate; later ones follow the recursion."""
-    run = Trial(Svgd(particles=30, median_rows=0), law("skewed"), 4)
+    run = Trial(Svgd(particles=30, median_rows=0), distribution("skewed"), 4)
     squares = None
     for _ in range(4):
         x = run.state.x.double()
         d2 = torch.cdist(x, x).square()
         h2 = float(d2.flatten().median()) / (2 * math.log(31))
-        phi = naive_field(x, LAWS["skewed"].score(x), h2)
+        phi = naive_field(x, DISTRIBUTIONS["skewed"].score(x), h2)
         squares = phi**2 if squares is None else 0.9 * squares + 0.1 * phi**2
         moved = run.run(1).state.x.double() - x
         torch.testing.assert_close(moved, 0.01 * phi / (1e-6 + squares.sqrt()),
                                    atol=2e-5, rtol=1e-3)
-    first = Trial(Svgd(particles=30), law("skewed"), 1)
+    first = Trial(Svgd(particles=30), distribution("skewed"), 1)
     start = first.state.x
     torch.testing.assert_close((first.run().state.x - start).abs(), torch.full((30, 2), 0.01),
                                atol=1e-5, rtol=1e-3)
 
 
 def test_gaussian_fixed_point_has_its_mean_and_nearly_its_variance() -> None:
-    run = Trial(Svgd(particles=100, step_size=0.02), law("correlated"), 600).run()
-    mean, covariance, _ = LAWS["correlated"].cumulants()
+    run = Trial(Svgd(particles=100, step_size=0.02), distribution("correlated"), 600).run()
+    mean, covariance, _ = DISTRIBUTIONS["correlated"].cumulants()
     x = run.state.x.double()
     torch.testing.assert_close(x.mean(0), mean, atol=0.05, rtol=0)
     ratio = x.var(0) / covariance.diagonal()

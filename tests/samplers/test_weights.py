@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from bench.commands.parser import main
+from bench.conformance.distributions import DISTRIBUTIONS
 from bench.core import registry
 from bench.core.density import Density
 from bench.harness.budget import Budget
@@ -21,7 +22,6 @@ from results.records.floors_file import Floors
 from results.records.schema import Job
 from results.records.store import read
 from samplers.base import LogWeights, Sampler, normal
-from tests.support.laws import LAWS
 
 SD, SHIFT, N = 1.3, 0.4, 200_000
 
@@ -37,7 +37,7 @@ def weighed(mass: float = 1.0) -> Evidence:
     z = torch.randn((2, N), generator=rng, dtype=torch.float64)
     x = SHIFT + SD * z[0]
     gap = (x - (x - SHIFT) / SD**2).square()
-    target = LAWS["skewed"].declaring(1.0)
+    target = DISTRIBUTIONS["skewed"].declaring(1.0)
     target.log_z = 2.0
     return Evidence(target, None, log_weights=LogWeights(log_w(x), log_w(z[1]), gap=gap))
 

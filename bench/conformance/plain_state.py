@@ -3,8 +3,8 @@
 ``save`` turns a state into numbers, strings, tensors, lists and dicts, which ``torch.save`` writes
 and ``torch.load(..., weights_only=True)`` reads: nothing saved is ever executed. ``load`` needs a
 template, a state of the same sampler and target fresh from ``init``, for what plain values cannot
-say: the classes, and the networks that optimisers point into. A loaded state continues bit for
-bit as the saved one would have.
+say: the classes, and the networks that optimisers point into. A loaded state continues bitwise as
+the saved one would have.
 """
 
 from __future__ import annotations
@@ -60,3 +60,14 @@ def load(template: Any, saved: Any) -> Any:  # noqa: ANN401
     if isinstance(template, list | tuple) and len(template) == len(saved):
         return type(template)(load(t, v) for t, v in zip(template, saved, strict=True))
     return saved.clone() if isinstance(saved, Tensor) else saved
+
+
+def same(a: Any, b: Any) -> bool:  # noqa: ANN401
+    """Whether two saved states are bitwise equal."""
+    if isinstance(a, Tensor):
+        return isinstance(b, Tensor) and a.dtype == b.dtype and torch.equal(a, b)
+    if isinstance(a, dict):
+        return isinstance(b, dict) and a.keys() == b.keys() and all(same(a[k], b[k]) for k in a)
+    if isinstance(a, list | tuple):
+        return len(a) == len(b) and all(same(x, y) for x, y in zip(a, b, strict=True))
+    return bool(a == b)
