@@ -91,12 +91,13 @@ def verdict(x: Tensor, name: str, bias: float = 0.0) -> list[str]:
     deviation, ceiling = null(name)
     excess = shifted(name, bias)
     wrong = []
-    for key, value in moments(x, name).items():
-        error, allowed = abs(float(value.mean())), bias * (3 if key.startswith("third") else 1)
-        allowed += Z * deviation[key] / math.sqrt(len(x))
+    for key, values in moments(x, name).items():
+        error = abs(float(values.mean()))
+        allowed = (bias * (3 if key.startswith("third") else 1)
+                   + Z * deviation[key] / math.sqrt(len(x)))
         if error > allowed:
             wrong.append(f"{key}: off by {error:.3f}, at most {allowed:.3f} allowed")
     for key, value in distances(x, name).items():
         if value > ceiling[key] + excess[key]:
-            wrong.append(f"{key}: {value:.4f} above {ceiling[key] + excess[key]:.4f}")
+            wrong.append(f"{key}: {value:.4f} is above {ceiling[key] + excess[key]:.4f}")
     return wrong
