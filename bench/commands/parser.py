@@ -62,8 +62,8 @@ def _terminated(number: int, frame: object) -> NoReturn:
 def main(arguments: Sequence[str]) -> int:
     """Parse and do; returns the exit code.
 
-    0 done, 1 a regression or a broken law, 2 a mistake of the user or nothing to judge by; what else may end a
-    command is ``bench.core.exits.answer``'s.
+    0 done, 1 a regression or a broken law, 2 a mistake of the user or nothing to judge by; what
+    else may end a command is ``bench.core.exits.answer``'s.
     """
     signal.signal(signal.SIGTERM, _terminated)
     try:
