@@ -119,14 +119,14 @@ class SuiteRun:
         return f"<run of suite '{self.suite.get('name')}' in '{self.path}': {ended}>"
 
     def _repr_html_(self) -> str:
-        from results.report.overview import glance
-        from results.report.summary import findings, verdict, warnings
+        from results.report.overview import overview
+        from results.report.sentences import findings, verdict, warnings
 
         scores = self.scores
         return notebook.page([
             notebook.sentence(verdict(scores), bold=True),
             *(notebook.sentence(f"! {warning}") for warning in warnings(scores)),
-            notebook.table(glance(scores, primary(scores))),
+            notebook.table(overview(scores, primary(scores))),
             *(notebook.sentence(f"{target}: {said}") for target, said in findings(scores))])
 
 

@@ -26,7 +26,7 @@ from results.records.frames import Scores
 from results.records.run_folder import Run, load
 from results.regression.calibration_tables import tables as check_tables
 from results.report.insensitivity import Audit, audits, blind_sentence, smallest_table
-from results.report.summary import warnings
+from results.report.sentences import warnings
 
 DOCS = ROOT / "docs"
 PAGES = (DOCS / "reading.md", DOCS / "published.md", DOCS / "tracking.md", DOCS / "drifting.md")

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from bench.core.errors import ReportError
 from results.comparison.break_even import GRID, Case, case, whole_price
+from results.presentation.curves import draw_curves
 from results.presentation.drawing import (
     Axes,
     Figure,
@@ -25,7 +26,6 @@ from results.presentation.drawing import (
     drawn,
     salted,
 )
-from results.presentation.figures import draw_curves
 from results.presentation.palette import GREY, colour, marker
 from results.records.frames import Scores
 from results.records.leading import primary

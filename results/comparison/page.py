@@ -14,7 +14,7 @@ from results.comparison import studies
 from results.comparison.alignment import gather
 from results.comparison.assembly import Comparison
 from results.presentation.console import grid
-from results.presentation.rendering import page_and_twin, save_pages
+from results.presentation.rendering import page_and_markdown, save_pages
 from results.presentation.table import MISSING, Cell, Column, Table
 from results.records.frames import Scores
 from results.records.run_folder import load
@@ -91,7 +91,7 @@ def render(made: Comparison) -> tuple[str, str]:
         "friedman": made.friedman(), "warnings": field.warnings, "notes": field.notes,
         "images": made.images(), "tables": made.tables(), "folded": made.folded(),
         "calibration": calibration_tables(), "runs": [_facts(s) for s in field.runs]}
-    return page_and_twin("comparison", shown)
+    return page_and_markdown("comparison", shown)
 
 
 def _facts(scores: Scores) -> tuple[str, str]:

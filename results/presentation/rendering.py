@@ -50,7 +50,7 @@ def _environment(html: bool) -> Environment:
     return made
 
 
-def page_and_twin(name: str, shown: dict[str, Any]) -> tuple[str, str]:
+def page_and_markdown(name: str, shown: dict[str, Any]) -> tuple[str, str]:
     """The self-contained page of ``templates/NAME.html`` and the text of ``NAME.md``."""
     style, script = (Markup((TEMPLATES / file).read_text(encoding="utf-8"))
                      for file in ("report.css", "report.js"))

@@ -18,7 +18,7 @@ def name_cell(run: Run, label: str, target: str = "") -> Cell:
 
     Jobs that did not work (on the target, or on any) are marked here, so that all tables say so.
     """
-    role = {"exact": "floor", "initial": "ceiling", "overhead": "overhead"}.get(
+    role = {"exact": "floor", "initial": "ceiling", "overhead": "harness time"}.get(
         str(run.sampler(label)["name"]), "baseline") if label in run.baselines else ""
     if run.crowded and not role:
         role = FAMILIES[run.family(label)]

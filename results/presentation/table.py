@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from results.records.schema import joined
 
@@ -50,6 +51,7 @@ class Column:
 class Table:
     """A captioned table; ``kinds`` names each row's kind (``floor``, ``muted`` or nothing)."""
 
+    kind: ClassVar[str] = "table"
     key: str
     caption: str
     columns: tuple[Column, ...]

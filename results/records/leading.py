@@ -12,3 +12,7 @@ def primary(scores: Scores) -> str:
     """The metric that ranks: MMD where it was scored, else the first of the run's."""
     order = [m for m in ("mmd", "sliced_w2", "w2", "ksd") if m in scores.metrics]
     return (order + list(scores.metrics) + ["mmd"])[0]
+
+
+#: Metrics that have curves in the report, where a run scored them.
+CURVES = ("mmd", "w2")

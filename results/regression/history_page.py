@@ -13,7 +13,7 @@ from rich.text import Text
 
 from results.presentation.console import grid
 from results.presentation.figures import Image
-from results.presentation.rendering import page_and_twin, save_pages
+from results.presentation.rendering import page_and_markdown, save_pages
 from results.presentation.table import Cell, Column, Table, count, listing, number, plural
 from results.regression.history import Change, Movement, Name, changes
 from results.regression.history_entries import Entry, entries
@@ -170,7 +170,7 @@ def render(made: Made) -> tuple[str, str]:
         "panels": made.images(), "tables": made.tables(), "entries": made.entries_table(),
         "alpha": f"{100 * made.rule.alpha:g} %", "tolerance": f"{100 * made.rule.tolerance:g} %",
         "tests": f"{made.found.tests:,}", "inner": f"{made.found.inner:,}"}
-    return page_and_twin("history", shown)
+    return page_and_markdown("history", shown)
 
 
 def save(made: Made, out: Path) -> tuple[Path, Path]:

@@ -1,4 +1,4 @@
-"""The glance: sampler by target in one table, for whoever reads nothing else."""
+"""The overview: sampler by target in one table, for whoever reads nothing else."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ def share_left(scores: Scores, label: str, target: str, metric: str) -> float | 
     return score.excess / ceilings[0].excess
 
 
-def glance(scores: Scores, metric: str) -> Table:
+def overview(scores: Scores, metric: str) -> Table:
     """Sampler by target: at the floor, or how much of the ceiling's excess is left."""
     run = scores.run
     columns = [Column("sampler", numeric=False), *(Column(t) for t in run.targets)]
     rows = []
     for label in run.ranked:
-        rows.append((name_cell(run, label), *(_glance_cell(scores, label, t, metric)
+        rows.append((name_cell(run, label), *(_overview_cell(scores, label, t, metric)
                                               for t in run.targets)))
-    return Table("glance", f"At a glance: {run.metric(metric)['title']} at the end of the budget",
+    return Table("overview", f"Overview: {run.metric(metric)['title']} at the end of the budget",
                  tuple(columns), tuple(rows), matrix=True)
 
 
-def _glance_cell(scores: Scores, label: str, target: str, metric: str) -> Cell:
+def _overview_cell(scores: Scores, label: str, target: str, metric: str) -> Cell:
     run = scores.run
     score = scores.final(label, target, metric)
     bad, lost = scores.failed(label, target), _remarks(scores, label, target, metric)

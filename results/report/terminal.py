@@ -1,4 +1,4 @@
-"""The report for a terminal: the verdict, the glance, a table a target, ranking, failures."""
+"""The report for a terminal: the verdict, the overview, a table a target, ranking, failures."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from results.presentation.console import grid, shown
 from results.records.frames import Scores
 from results.records.leading import MAIN, primary
 from results.records.run_folder import load
-from results.report.overview import glance
-from results.report.quality import target_metrics, target_table
+from results.report.overview import overview
 from results.report.ranking import ranking_table
-from results.report.reproduction import failures_table, missing_table, notes_table
-from results.report.summary import findings, verdict, warnings
+from results.report.sections.failures import failures_table, missing_table, notes_table
+from results.report.sections.targets import target_metrics, target_table
+from results.report.sentences import findings, verdict, warnings
 
 
 def _sentences(scores: Scores) -> list[RenderableType]:
@@ -24,9 +24,9 @@ def _sentences(scores: Scores) -> list[RenderableType]:
 
 
 def summary(folder: Path) -> RenderableType:
-    """What a run ends with: the verdict, warnings and the glance over all targets."""
+    """What a run ends with: the verdict, warnings and the overview of all targets."""
     scores = Scores(load(Path(folder)))
-    return Group(*_sentences(scores), grid(glance(scores, primary(scores)), below=True),
+    return Group(*_sentences(scores), grid(overview(scores, primary(scores)), below=True),
                  *_findings(scores))
 
 
@@ -41,7 +41,7 @@ def print_report(folder: Path, console: Console) -> None:
     metric = primary(scores)
     for line in _sentences(scores):
         console.print(line)
-    console.print(grid(glance(scores, metric), below=True))
+    console.print(grid(overview(scores, metric), below=True))
     for target in scores.run.targets:
         have = target_metrics(scores, target)
         main = [m for m in have if m in MAIN] or have[:1]

@@ -24,8 +24,8 @@ from results.records.frames import Scores
 from results.records.run_folder import load
 from results.regression.tables import explained
 from results.regression.verdicts import check
-from results.report.page import facts
-from results.report.summary import warnings
+from results.report.sections.summary import facts
+from results.report.sentences import warnings
 from tests.support.check_fake import cell, snapshot
 from tests.support.runs import bench
 

@@ -44,7 +44,7 @@ def test_notes_and_uncharged_rows_survive_the_store(run: Run) -> None:
     assert isinstance(read, Job) and read.notes == ()
 
 
-def test_a_note_stands_once_with_its_seeds_on_page_and_twin(run: Run) -> None:
+def test_a_note_stands_once_with_its_seeds_on_page_and_markdown(run: Run) -> None:
     for text in render(run):
         assert "carry a note" in text and "Notes about jobs" in text
         assert NOTE in text or NOTE.replace("'", "&#39;") in text

@@ -12,7 +12,7 @@ from bench.jobs import referee
 from results.records.run_folder import load
 from results.records.schema import Job, Measure
 from results.records.store import read
-from results.report.page import facts
+from results.report.sections.summary import facts
 from tests.support.runs import finish, numbers
 
 SPY = '''

@@ -26,8 +26,8 @@ from results.records.store import StoreError
 from results.regression.baseline import Snapshot, freeze
 from results.regression.formats import as_json, junit, markdown
 from results.regression.verdicts import check
-from results.report import gallery
 from results.report import page as report
+from results.report.sections import gallery
 from results.report.terminal import print_report
 from tests.support.report_fake import make, unsealed
 

@@ -16,12 +16,12 @@ from results.presentation.table import Table
 from results.records.frames import Scores
 from results.records.run_folder import load
 from results.report.oracle_gap import oracle_table
-from results.report.overview import glance
+from results.report.overview import overview
 from results.report.page import render
-from results.report.quality import target_table
 from results.report.ranking import WEIGHTS, median_places, places, ranking_table, shares
-from results.report.reproduction import failures_table
-from results.report.summary import findings, verdict, warnings
+from results.report.sections.failures import failures_table
+from results.report.sections.targets import target_table
+from results.report.sentences import findings, verdict, warnings
 from results.statistics.metric_result import MetricResult
 from results.statistics.null_distribution import usable
 from results.statistics.p_value import p_value_of_mean, standing
@@ -76,7 +76,7 @@ def test_without_a_floor_at_its_n_there_is_no_excess_and_no_rank(fewer: Scores) 
 
 
 def test_every_place_says_why_and_what_to_do(fewer: Scores) -> None:
-    assert "no floor at n = 4999" in words(glance(fewer, "mmd"), "ula")
+    assert "no floor at n = 4999" in words(overview(fewer, "mmd"), "ula")
     ranking = words(ranking_table(fewer, "mmd"), "ula")
     assert "not ranked no floor at n = 4999: gmm4, banana" in ranking and "no place" in ranking
     table = target_table(fewer, "gmm4", ["mmd"])
@@ -124,7 +124,7 @@ def test_seeds_at_other_numbers_of_points_are_named_and_never_averaged(tmp_path:
     assert score is not None and score.seeds == (0, 2) and max(score.values) < 1
     said = "seed 1 (n = 4990)"
     assert said in words(target_table(found, "gmm4", ["mmd"]), "ula")
-    assert said in words(glance(found, "mmd"), "ula")
+    assert said in words(overview(found, "mmd"), "ula")
     assert any("ula on gmm4: seed 1 (n = 4990)" in w for w in warnings(found))
     table = places(found, "gmm4", "mmd")
     assert table["ula"] == max(table.values()) > table["drifting"]
@@ -138,7 +138,7 @@ def test_seeds_that_no_metric_judged_are_named(tmp_path: Path) -> None:
             if not ('"sort":"measure"' in x and ("ula-gmm4" in x or "hmc-gmm4-2" in x))]
     path.write_text("\n".join(kept) + "\n")
     found = Scores(load(folder))
-    assert "not scored" in words(glance(found, "mmd"), "ula")
+    assert "not scored" in words(overview(found, "mmd"), "ula")
     assert "not scored" in words(target_table(found, "gmm4", ["mmd"]), "ula")
     assert "seed 2 (not scored)" in words(target_table(found, "gmm4", ["mmd"]), "hmc")
     assert any("hmc on gmm4: seed 2 (not scored)" in w for w in warnings(found))
@@ -167,7 +167,7 @@ def test_a_job_far_over_its_budget_is_shown_named_and_not_ranked(spent: Scores) 
     assert all("ula" not in shares(spent, "mmd", w) for w in WEIGHTS)
     assert verdict(spent).startswith("Best at 5s by MMD²: hmc")
     assert any("ula on gmm4 by 951 % and ula on banana by 951 %" in w for w in warnings(spent))
-    assert "over-budget" in words(glance(spent, "mmd"), "ula")
+    assert "over-budget" in words(overview(spent, "mmd"), "ula")
     shown = words(target_table(spent, "gmm4", ["mmd"]), "ula")
     assert "over-budget" in shown and "3 over-budget" in shown and "p " in shown
     assert "over-budget: gmm4, banana" in words(ranking_table(spent, "mmd"), "ula")
@@ -256,7 +256,7 @@ def test_a_run_with_ten_draws_says_so_and_calls_nobody_good(tmp_path: Path) -> N
     page, text = render(found.run)
     body = text.split("Each cell:")[0] + text.split("everywhere.")[1]
     assert "≈ floor" not in body and "cannot be told from exact samples." not in body
-    assert "10 floor draws cannot reject" in words(glance(found, "mmd"), "ula")
+    assert "10 floor draws cannot reject" in words(overview(found, "mmd"), "ula")
 
 
 # ---- no second moments --------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""The page in a real browser, its twin, and the folder it is a pure function of."""
+"""The page in a real browser, its Markdown version, and the folder it is a pure function of."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ import pytest
 from rich.console import Console
 
 from results.records.run_folder import load
-from results.report.page import content, render, write
+from results.report.page import render, write
 from results.report.terminal import print_report, summary
 from tests.support.report_fake import HOSTILE, make
+from tests.support.report_pages import tables
 
 SAMPLERS = ["drifting", "ula", "hmc", "svgd", "dft", "exact", "initial", "overhead"]
 TARGETS = ["gmm4", "banana", "mine"]
@@ -60,7 +61,7 @@ Object.assign(seen, {up, down, left: head.getAttribute("aria-sort"),
 </script>"""
 FILTER = """<script>
 const shown = () => ({
-  rows: [...document.querySelectorAll("#glance tbody tr")].filter((r) => !r.hidden)
+  rows: [...document.querySelectorAll("#overview tbody tr")].filter((r) => !r.hidden)
     .map((r) => r.dataset.sampler),
   pictures: new Set([...document.querySelectorAll("[data-sampler] img")]
     .filter((i) => i.checkVisibility()).map((i) => i.closest("figure").dataset.sampler)).size,
@@ -99,7 +100,7 @@ def page(folder: Path) -> str:
 
 
 @pytest.fixture(scope="module")
-def twin(folder: Path, page: str) -> str:
+def markdown(folder: Path, page: str) -> str:
     return (folder / "report.md").read_text(encoding="utf-8")
 
 
@@ -180,18 +181,18 @@ def test_nothing_but_a_tables_own_box_scrolls_sideways(page: str, tmp_path: Path
     assert found["wide"] == []
 
 
-def test_the_sections_stand_in_order(page: str, twin: str) -> None:
+def test_the_sections_stand_in_order(page: str, markdown: str) -> None:
     assert re.findall(r"<h2><span>(\d)</span>", page) == list("123456789")
-    assert re.findall(r"^## (\d)", twin, flags=re.MULTILINE) == list("123456789")
+    assert re.findall(r"^## (\d)", markdown, flags=re.MULTILINE) == list("123456789")
 
 
-def test_what_others_wrote_stays_text(page: str, twin: str) -> None:
-    assert "<script>window.hacked" not in page and "<script>" not in twin
+def test_what_others_wrote_stays_text(page: str, markdown: str) -> None:
+    assert "<script>window.hacked" not in page and "<script>" not in markdown
     assert html.escape(HOSTILE, quote=False).split(" &amp; ")[0] in page
-    assert r"\| pipe" in twin
+    assert r"\| pipe" in markdown
 
 
-def test_the_same_folder_gives_the_same_bytes(folder: Path, page: str, twin: str,
+def test_the_same_folder_gives_the_same_bytes(folder: Path, page: str, markdown: str,
                                               tmp_path: Path) -> None:
     moved = shutil.copytree(folder, tmp_path / "elsewhere")
     for name in ("report.html", "report.md"):
@@ -201,65 +202,61 @@ def test_the_same_folder_gives_the_same_bytes(folder: Path, page: str, twin: str
     subprocess.run([sys.executable, "-c", code, str(moved)], check=True, timeout=120,
                    env={**os.environ, "PYTHONHASHSEED": "7"})
     assert (moved / "report.html").read_text(encoding="utf-8") == page
-    assert (moved / "report.md").read_text(encoding="utf-8") == twin
+    assert (moved / "report.md").read_text(encoding="utf-8") == markdown
 
 
-def test_the_twin_holds_every_number_of_the_page(folder: Path, twin: str) -> None:
-    shown = content(load(folder))
-    tables = [shown["glance"], *shown["rankings"], *shown["costs"], *shown["breakeven"],
-              *shown["failures"], *(t for part in shown["targets"] for t in part.tables),
-              *(t for group in shown["curves"] for t in group.tables), *shown["compared"],
-              *shown["oracle"]]
-    rows = [line for line in twin.splitlines() if line.startswith("| ")]
-    assert len(rows) >= sum(len(t.rows) for t in tables)
+def test_the_markdown_version_holds_every_number_of_the_page(folder: Path, markdown: str) -> None:
+    shown = tables(load(folder))
+    rows = [line for line in markdown.splitlines() if line.startswith("| ")]
+    assert len(rows) >= sum(len(t.rows) for t in shown)
     flat = " ".join(rows).replace("\\", "")
-    for table in tables:
+    for table in shown:
         for _, _, row in table.lines:
             for cell in row:
                 assert re.sub(r"\s+", " ", cell.text).replace("<", "&lt;").replace(
                     "&", "&amp;").replace("&amp;lt;", "&lt;") in flat
 
 
-def test_every_row_of_a_markdown_table_has_all_its_cells(twin: str) -> None:
+def test_every_row_of_a_markdown_table_has_all_its_cells(markdown: str) -> None:
     block: list[int] = []
-    for line in [*twin.splitlines(), ""]:
+    for line in [*markdown.splitlines(), ""]:
         if line.startswith("|"):
             block.append(len(re.findall(r"(?<!\\)\|", line)))
         else:
             assert len(set(block)) <= 1, block
             block = []
-    assert sum(line.startswith("|") for line in twin.splitlines()) > 100
+    assert sum(line.startswith("|") for line in markdown.splitlines()) > 100
 
 
-def test_each_metrics_blindness_and_floor_draws_are_said(page: str, twin: str) -> None:
-    for text in (html.unescape(re.sub(r"<[^>]+>", "", page)), twin):
+def test_each_metrics_insensitivity_and_floor_draws_are_said(page: str, markdown: str) -> None:
+    for text in (html.unescape(re.sub(r"<[^>]+>", "", page)), markdown):
         assert "it cannot see how mass is split between far modes" in text
         assert "Floor draws: 1000 for MMD²" in text and "200 for W2" in text
         assert "would go unseen" in text and "cannot be told from exact samples" in text
         assert "is exact" not in text
 
 
-def test_damaged_lines_are_reported(page: str, twin: str) -> None:
-    assert "skipped: not JSON" in page and "skipped: not JSON" in twin
+def test_damaged_lines_are_reported(page: str, markdown: str) -> None:
+    assert "skipped: not JSON" in page and "skipped: not JSON" in markdown
 
 
 def test_a_folder_with_nothing_but_failures_still_has_a_report(tmp_path: Path) -> None:
     folder = make(tmp_path / "run", ["dft"], ["gmm4"])
     for name in ("floors", "density", "samples"):
         shutil.rmtree(folder / name)
-    page, twin = render(load(folder))
-    assert "3 unaffordable" in page and "40 updates within the budget" in twin
+    page, markdown = render(load(folder))
+    assert "3 unaffordable" in page and "40 updates within the budget" in markdown
     (folder / "records.jsonl").write_text("")
-    page, twin = render(load(folder))
-    assert "0 of 3" in page and "0 of 3" in twin
+    page, markdown = render(load(folder))
+    assert "0 of 3" in page and "0 of 3" in markdown
 
 
-def test_the_terminal_shows_the_same_verdict(folder: Path, twin: str) -> None:
+def test_the_terminal_shows_the_same_verdict(folder: Path, markdown: str) -> None:
     console = Console(width=160, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
     with console.file:
         print_report(folder, console)
         console.print(summary(folder))
         text = " ".join(console.export_text().split())
-    assert "Best at 5s by MMD²: hmc" in text and "Best at 5s by MMD²: hmc" in twin
+    assert "Best at 5s by MMD²: hmc" in text and "Best at 5s by MMD²: hmc" in markdown
     assert "3 unaffordable" in text and "no answer within" not in text
     assert "<script>window.hacked=1</script>" in text

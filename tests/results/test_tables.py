@@ -15,11 +15,12 @@ from results.records.families import FAMILIES
 from results.records.frames import Scores
 from results.records.run_folder import Run, load
 from results.records.schema import Checkpoint
-from results.report.overview import glance, share_left
-from results.report.quality import target_table
+from results.report.overview import overview, share_left
 from results.report.ranking import WEIGHTS, median_places, places, shares
-from results.report.reproduction import command, failures_table, missing_table
-from results.report.summary import findings, verdict, warnings
+from results.report.sections.failures import failures_table, missing_table
+from results.report.sections.reproduction import command
+from results.report.sections.targets import target_table
+from results.report.sentences import findings, verdict, warnings
 from tests.support.report_fake import make, unsealed
 
 
@@ -37,9 +38,9 @@ def words(table: Table, row: str) -> list[str]:
 def test_a_failed_run_stands_in_every_place_that_compares(scores: Scores) -> None:
     table = target_table(scores, "gmm40_fab", ["mmd", "w2"])
     assert words(table, "hmc").count("timeout") == 2 and "3 timeout" in words(table, "hmc")
-    assert "timeout" in words(glance(scores, "mmd"), "hmc")
+    assert "timeout" in words(overview(scores, "mmd"), "hmc")
     assert "2 ok, 1 diverged" in words(target_table(scores, "banana", ["mmd"]), "svgd")
-    assert "1 of 3 failed" in words(glance(scores, "mmd"), "svgd")
+    assert "1 of 3 failed" in words(overview(scores, "mmd"), "svgd")
     failures = failures_table(scores.run)
     assert failures is not None and len(failures.rows) == 7
     assert "no answer within 60 s" in words(failures, "hmc")
@@ -67,7 +68,7 @@ def test_unaffordable_is_shown_and_has_no_place_there(scores: Scores) -> None:
     assert "dft" not in places(scores, "gmm4", "mmd")
     shown = words(target_table(scores, "gmm4", ["mmd"]), "dft")
     assert "unaffordable" in shown and any(w.startswith("300") for w in shown)
-    assert "unaffordable" in words(glance(scores, "mmd"), "dft")
+    assert "unaffordable" in words(overview(scores, "mmd"), "dft")
     assert median_places(scores, "mmd")["dft"] == 7.0
 
 
@@ -107,7 +108,7 @@ def test_lost_modes_are_counted_in_the_summary(tmp_path: Path) -> None:
                   quality={"drifting": 0.5})
     found = Scores(load(folder))
     assert "Modes missed (of 4, mean over seeds): drifting 1" in dict(findings(found))["gmm4"]
-    assert "misses 1.0 mode" in " ".join(words(glance(found, "mmd"), "drifting"))
+    assert "misses 1.0 mode" in " ".join(words(overview(found, "mmd"), "drifting"))
     assert verdict(found).startswith("Best at 5s by MMD²: hmc")
 
 
@@ -151,7 +152,7 @@ def test_a_number_that_is_none_is_no_success(tmp_path: Path) -> None:
             line["value"] = None
     path.write_text("".join(json.dumps(x) + "\n" for x in lines))
     scores = Scores(load(folder))
-    assert "not finite" in words(glance(scores, "mmd"), "hmc")
+    assert "not finite" in words(overview(scores, "mmd"), "hmc")
     assert any("1 not finite" in w for w in words(target_table(scores, "gmm4", ["mmd"]), "hmc"))
     assert places(scores, "gmm4", "mmd") == {"ula": 1, "hmc": 2}
 

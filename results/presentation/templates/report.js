@@ -66,6 +66,6 @@
     apply();
   }
   window.addEventListener("beforeprint", () => {
-    document.querySelector(".how").open = true;
+    document.querySelector(".how")?.closest("details").setAttribute("open", "");
   });
 })();

@@ -5,11 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from bench.core.types import Array
-from results.comparison.break_even import Case
+from results.comparison.break_even import Case, cases
+from results.presentation.blocks import Block, Paragraph
 from results.presentation.sampler_cells import name_cell
 from results.presentation.table import Cell, Column, Table, duration, points
 from results.records.frames import Scores
 from results.records.prices import EVALUATIONS, SECONDS
+from results.report.section import Section
 
 DECADES: Array = np.array([1e2, 1e3, 1e4, 1e5, 1e6])
 
@@ -65,3 +67,14 @@ BREAKEVEN_NOTES = (
     "Draws of amortised samplers are measured at up to a million points. Rivals are measured for "
     "one run; more points are priced by the steps until their chains are fresh (one-shot: by the "
     "run again). Evaluations count density, score and Hessian-vector rows alike.")
+
+
+def _blocks(scores: Scores) -> list[Block]:
+    found = cases(scores)
+    if not found:
+        return [Paragraph("No amortised sampler of this run left samples on a target with a "
+                          "floor.")]
+    return list(breakeven_tables(scores, found))
+
+
+SECTION = Section("break-even", "Break-even", _blocks)

@@ -15,9 +15,9 @@ from results.records.endings import OVER_BUDGET, OVERSHOOT, UNRANKED, ending, in
 from results.records.frames import Scores
 from results.records.leading import MAIN, primary
 from results.records.run_folder import Run
-from results.report.notes import unfloored
 from results.report.overview import share_left
 from results.report.ranking import competes, judged, median_places
+from results.report.target_notes import unfloored
 from results.statistics.null_distribution import LEVEL, least_draws, usable
 
 GOOD = ("floor", "below")

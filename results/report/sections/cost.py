@@ -1,4 +1,4 @@
-"""What samples cost, as tables: a row a sampler, and a row a sampler and target."""
+"""Cost and ranking: who is better, and what a job cost by sampler, and by sampler and target."""
 
 from __future__ import annotations
 
@@ -7,13 +7,17 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from results.presentation.blocks import Block
 from results.presentation.sampler_cells import name_cell
 from results.presentation.table import Cell, Column, Table, count, duration, number
 from results.records.endings import OVERSHOOT
 from results.records.frames import Scores
+from results.records.leading import CURVES, primary
 from results.records.prices import thousand
 from results.records.run_folder import Run
 from results.records.schema import Job
+from results.report.ranking import judged, ranking_table
+from results.report.section import Section
 
 
 def _median(values: list[float]) -> float | None:
@@ -93,3 +97,13 @@ COST_NOTES = (
     "1,000 fresh points: for amortised samplers a measured draw; for continuing ones the steps "
     "until the chains are fresh (measured autocorrelation) at the run's price a step; for "
     "one-shot ones the run again, in proportion.")
+
+
+def _blocks(scores: Scores) -> list[Block]:
+    metric = primary(scores)
+    return [*(ranking_table(scores, m, folded=m != metric)
+              for m in dict.fromkeys((metric, *CURVES)) if judged(scores, m)),
+            *cost_tables(scores)]
+
+
+SECTION = Section("cost", "Cost and ranking", _blocks)

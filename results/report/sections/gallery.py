@@ -10,12 +10,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from results.presentation.blocks import Block, Figures, Paragraph, Part
 from results.presentation.drawing import Figure, drawn
 from results.presentation.figures import Image
 from results.presentation.palette import GREY, colour
 from results.presentation.table import plural
+from results.records.frames import Scores
 from results.records.run_folder import Run, arrays
 from results.records.schema import Job
+from results.report.section import Section
 
 #: Contours hold these shares of the density's mass within the grid.
 MASSES = (0.99, 0.9, 0.5)
@@ -101,3 +104,18 @@ def rows(run: Run) -> list[tuple[str, list[Image]]]:
         if images:
             found.append((target, images))
     return found
+
+
+def _blocks(scores: Scores) -> list[Block]:
+    found = rows(scores.run)
+    if not found:
+        return [Paragraph("No samples over a density grid are stored in this folder.")]
+    return [Paragraph(ABOUT), *(Part(target, (Figures(tuple(images), "gallery"),))
+                                for target, images in found)]
+
+
+ABOUT = (
+    "Final samples (at most 1,000 points, the first seed that left any) over contours that hold "
+    "50, 90 and 99 % of the density's mass. The first panel, exact, shows exact samples where "
+    "they can be drawn. Points outside the window are counted, not drawn.")
+SECTION = Section("gallery", "Gallery", _blocks)

@@ -1,4 +1,4 @@
-"""Tables of quality, one a target: the floor, every sampler, the controls."""
+"""By target: what is known of each, and its tables: the floor, every sampler, the baselines."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from results.presentation.blocks import Block, Paragraph, Part
 from results.presentation.sampler_cells import failure_word, inactive_words, left_words, name_cell
 from results.presentation.scale import decimals, exponent
 from results.presentation.table import (
@@ -25,7 +26,8 @@ from results.records.endings import OVER_BUDGET, ending
 from results.records.frames import NOT_FINITE, Scores
 from results.records.leading import MAIN
 from results.records.run_folder import Run
-from results.report.notes import notes
+from results.report.section import Section
+from results.report.target_notes import notes
 from results.statistics.metric_result import MetricResult
 from results.statistics.null_distribution import band
 
@@ -118,7 +120,7 @@ def _floor_row(scores: Scores, target: str, metrics: list[str], tail: int) -> tu
 
 
 def target_table(scores: Scores, target: str, metrics: list[str], more: bool = False) -> Table:
-    """A target's rows: the floor, every sampler, the controls; values over seeds."""
+    """A target's rows: the floor, every sampler, the baselines; values over seeds."""
     run = scores.run
     sizes = {m: _usual_n(scores, target, m) for m in metrics}
     columns = [Column("sampler", numeric=False), *(heading(scores, m, sizes[m]) for m in metrics)]
@@ -158,3 +160,29 @@ def _judged_cell(scores: Scores, label: str, target: str, metric: str, n: int | 
         return Cell(NOT_FINITE if lost else "not scored", math.inf,
                     left_words(left) if len(left) > lost else "", "fail")
     return cell
+
+
+def _about(scores: Scores, target: str) -> str:
+    info = scores.run.target(target)
+    known = str(info["reference_note"]) if info["has_reference"] else (
+        "No reference: only reference-free metrics apply and there is no floor. Missed modes and "
+        "a wrong split of mass between them go undetected.")
+    return " ".join(x for x in (str(info["summary"]), known) if x)
+
+
+def _part(scores: Scores, target: str) -> Part:
+    have = target_metrics(scores, target)
+    main = [m for m in have if m in MAIN] or have[:1]
+    more = [m for m in have if m not in main]
+    tables = [target_table(scores, target, main)]
+    tables += [target_table(scores, target, more, more=True)] if more else []
+    about = _about(scores, target)
+    return Part(target, (*([Paragraph(about)] if about else []), *tables),
+                slug("target", target))
+
+
+def _blocks(scores: Scores) -> list[Block]:
+    return [_part(scores, target) for target in scores.run.targets]
+
+
+SECTION = Section("targets", "By target", _blocks)
