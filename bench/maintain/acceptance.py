@@ -10,10 +10,10 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from results.acceptance.criteria import read_bars
-from results.acceptance.picture import picture
+from results.acceptance.criteria import read_criteria
+from results.acceptance.figure import save_figure
+from results.acceptance.judged import JudgedRun, Verdict
 from results.acceptance.tables import headline, table, warnings
-from results.acceptance.verdicts import MISSED, Judge
 from results.presentation.console import grid, open_console
 from results.presentation.rendering import markdown_table
 from results.records.run_folder import load
@@ -40,18 +40,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Raises ReportError or StoreError where the run cannot be judged.
     """
     options = _parser().parse_args(arguments)
-    judge = Judge(load(Path(options.dir)), read_bars(), options.sampler)
+    judged = JudgedRun(load(Path(options.dir)), read_criteria(), options.sampler)
     if options.picture:
-        picture(judge.run, judge.sampler, Path(options.picture))
-    judged = judge.all()
-    first, shown = headline(judge, judged), table(judge, judged)
+        save_figure(judged.run, judged.sampler, Path(options.picture))
+    first, shown = headline(judged), table(judged)
     if options.format == "markdown":
-        print("\n\n".join([first, *warnings(judge), markdown_table(shown)]), end="")
+        print("\n\n".join([first, *warnings(judged), markdown_table(shown)]), end="")
     else:
         console = open_console()
-        for line in (first, *warnings(judge)):
+        for line in (first, *warnings(judged)):
             console.print(line, markup=False, highlight=False)
         console.print(grid(shown, below=True))
         for note in shown.notes:
             console.print(note, style="dim", markup=False, highlight=False)
-    return int(options.strict and any(j.verdict == MISSED for j in judged))
+    return int(options.strict and any(j.verdict == Verdict.MISSED for j in judged.judged))

@@ -12,11 +12,11 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from bench.core.places import ROOT, RUNS
-from results.acceptance.criteria import read_bars
+from results.acceptance.criteria import read_criteria
+from results.acceptance.judged import JudgedRun
 from results.acceptance.tables import headline, table
-from results.acceptance.tables import warnings as bar_warnings
+from results.acceptance.tables import warnings as criteria_warnings
 from results.acceptance.variants import variants_table
-from results.acceptance.verdicts import Judge
 from results.comparison.page import calibration_tables, compare
 from results.presentation.rendering import markdown_table
 from results.presentation.table import plural
@@ -73,11 +73,10 @@ def _rerun(name: str) -> str:
 
 
 def _bars() -> str:
-    """Every bar, and what the committed run reached of it."""
-    judge = Judge(load(RUNS / "drifting_bars"), read_bars())
-    judged = judge.all()
-    return "\n\n".join([_told(judge.run), headline(judge, judged), *bar_warnings(judge),
-                        markdown_table(table(judge, judged))])
+    """Every acceptance criterion, and what the committed run reached of it."""
+    judged = JudgedRun(load(RUNS / "drifting_bars"), read_criteria())
+    return "\n\n".join([_told(judged.run), headline(judged), *criteria_warnings(judged),
+                        markdown_table(table(judged))])
 
 
 def _variants(name: str, caption: str) -> str:

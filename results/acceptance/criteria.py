@@ -1,14 +1,15 @@
-"""Bars as data: ``results/data/acceptance/*.toml``.
+"""Acceptance criteria as data: ``results/data/acceptance/*.toml``.
 
     title, suite                   what they are, and the suite whose run they are read from
-    sampler, against               who must reach them, and the rival of ``no_worse``
-    n, seeds                       points a value, and how many seeds a bar wants
+    sampler, against               who must meet them, and ``no_worse`` than whom
+    n, seeds                       points a value, and how many seeds a criterion wants
     notes = ["...", ...]           how the words were read
-    [[bars]]                       targets: labels of the suite; statistic: one of ``STATISTICS``;
-                                   text: the bar in words; metric: for those that judge samples;
-                                   optional: limit = "<= 0.02" or ">= 4" (absent: reported only)
+    [[criteria]]                   targets: labels of the suite; statistic: one of ``STATISTICS``;
+                                   text: the criterion in words; metric: of those that judge
+                                   samples; optional: limit = "<= 0.02" or ">= 4" (absent:
+                                   reported only)
 
-A target's bars are read together, in the order of its first.
+A target's criteria are read together, in the order of its first.
 """
 
 from __future__ import annotations
@@ -30,18 +31,18 @@ STATISTICS = {
     "max": "<=",  # the worst seed
     "mean_over_floor": "<=",  # mean over seeds, in units of the floor's mean
     "signed_mean": "<=",  # modulus of the mean over seeds of the signed value, parts[0]
-    "at_floor": ">=",  # seeds whose own p is above the floor's level
+    "at_floor": ">=",  # seeds that do not differ significantly from exact samples
     "no_worse": "",  # than the rival: failed seeds first, then the excess over the floor
     "seconds": "<=",  # CPU seconds of training and one draw, the worst seed
-    "evaluations": "<=",  # rows of every kind of training and one draw, the worst seed
+    "evaluations": "<=",  # of every kind, of training and one draw, the worst seed
 }
 #: Those that read a job's cost, and so no metric.
 COSTS = ("seconds", "evaluations")
 
 
 @dataclass(frozen=True)
-class Bar:
-    """One bar on one target; ``limit`` None is reported without a verdict."""
+class Criterion:
+    """One criterion on one target; ``limit`` None is reported without a verdict."""
 
     target: str
     metric: str  # "" for a cost
@@ -51,13 +52,13 @@ class Bar:
 
     @property
     def binding(self) -> bool:
-        """Whether it can be reached or missed at all."""
+        """Whether it can be met or missed at all."""
         return self.limit is not None or self.statistic == "no_worse"
 
 
 @dataclass(frozen=True)
-class Bars:
-    """A file of bars, those of a target together, in the order of their first."""
+class Criteria:
+    """A file of criteria, those of a target together, in the order of their first."""
 
     title: str
     suite: str
@@ -66,26 +67,26 @@ class Bars:
     n: int
     seeds: int
     notes: tuple[str, ...]
-    bars: tuple[Bar, ...]
+    criteria: tuple[Criterion, ...]
 
 
-def read_bars(path: Path = ACCEPTANCE / "drifting_bars.toml") -> Bars:
+def read_criteria(path: Path = ACCEPTANCE / "drifting_bars.toml") -> Criteria:
     """Read and check one file; ReportError names the file, the place and what is wrong there."""
     try:
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
         raise ReportError(f"{path.name}: not readable as TOML ({error})") from None
     top = Fields(path.name, raw)
-    found = [bar for part in top.parts("bars") for bar in _bars(part)]
-    order = list(dict.fromkeys(bar.target for bar in found))
-    found.sort(key=lambda bar: order.index(bar.target))
-    made = Bars(top.text("title"), top.text("suite"), top.text("sampler"), top.text("against"),
+    found = [criterion for part in top.parts("criteria") for criterion in _criteria(part)]
+    order = list(dict.fromkeys(c.target for c in found))
+    found.sort(key=lambda c: order.index(c.target))
+    made = Criteria(top.text("title"), top.text("suite"), top.text("sampler"), top.text("against"),
                 top.whole("n"), top.whole("seeds"), top.texts("notes"), tuple(found))
     top.done()
     return made
 
 
-def _bars(part: Fields) -> list[Bar]:
+def _criteria(part: Fields) -> list[Criterion]:
     statistic = part.text("statistic")
     if statistic not in STATISTICS:
         part.fail(f"no statistic '{statistic}'; there are: {', '.join(STATISTICS)}")
@@ -96,7 +97,7 @@ def _bars(part: Fields) -> list[Bar]:
         part.fail("'targets' is empty: name at least one")
     text, limit = part.text("text"), _limit(part, statistic)
     part.done()
-    return [Bar(target, metric, statistic, limit, text) for target in targets]
+    return [Criterion(target, metric, statistic, limit, text) for target in targets]
 
 
 def _limit(part: Fields, statistic: str) -> float | None:

@@ -1,4 +1,4 @@
-"""What a run holds for a bar: a value a seed, the seeds that failed, and the floor's draws."""
+"""What a run holds for a criterion: a value a seed, seeds that failed, and the floor's draws."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from results.statistics.paired_values import SeedValues
 
 
 @dataclass(frozen=True)
-class Seen:
+class Observed:
     """Values by seed: a metric's, its signed ones (``parts[0]``) for ``signed_mean``, or costs.
 
     ``failed`` says by seed how jobs ended that left no value: they count against their sampler.
@@ -42,18 +42,18 @@ class Seen:
         return np.array(list(self.values.values()), dtype=np.float64)
 
     @property
-    def ps(self) -> Array:
-        """Each seed's own p against the floor, (S,); empty without one that can tell."""
+    def p_values(self) -> Array:
+        """Each seed's own p-value, (S,); empty without a floor that can reject any."""
         draws = usable(self.draws)
         return np.array([] if draws is None else [p_value(v, draws) for v in self.array])
 
-    def cell(self, n: int) -> SeedValues:
+    def seed_values(self, n: int) -> SeedValues:
         """As a comparison of samplers wants it: failed seeds are infinitely bad."""
         values = {**self.values, **dict.fromkeys(self.failed, math.inf)}
         return SeedValues(n, dict(sorted(values.items())), self.draws)
 
 
-class Reader:
+class RunReader:
     """Final values of a run at ``n`` points, by sampler, target and metric."""
 
     def __init__(self, run: Run, n: int) -> None:
@@ -61,7 +61,7 @@ class Reader:
         self._found: dict[tuple[str, str], Measure] = {
             (m.key, m.metric): m for m in run.current if m.stage == "final" and m.n == n}
 
-    def metric(self, label: str, target: str, metric: str, signed: bool = False) -> Seen:
+    def metric(self, label: str, target: str, metric: str, signed: bool = False) -> Observed:
         """Values of a metric; a value that is no number counts as a failed seed."""
         values: dict[int, float] = {}
         failed: dict[int, str] = {}
@@ -75,17 +75,17 @@ class Reader:
                     failed[job.seed] = "not finite"
                 else:
                     values[job.seed] = value
-        return Seen(values, failed, self.run.draws.get((target, metric, self.n)),
+        return Observed(values, failed, self.run.draws.get((target, metric, self.n)),
                     self._budgets(label, target))
 
-    def cost(self, label: str, target: str, unit: str) -> Seen:
+    def cost(self, label: str, target: str, unit: str) -> Observed:
         """What training and one draw cost; seconds only where they are those of a CPU."""
         assert unit in COSTS
         jobs = [j for j in self.run.of(label, target)
                 if unit != "seconds" or j.device.startswith("cpu")]
-        return Seen({j.seed: amount(j.train + j.draw, unit) for j in jobs if ending(j) == "ok"},
-                    {j.seed: ending(j) for j in jobs if ending(j) != "ok"}, None,
-                    self._budgets(label, target))
+        spent = {j.seed: amount(j.train + j.draw, unit) for j in jobs if ending(j) == "ok"}
+        failed = {j.seed: ending(j) for j in jobs if ending(j) != "ok"}
+        return Observed(spent, failed, None, self._budgets(label, target))
 
     def _budgets(self, label: str, target: str) -> frozenset[tuple[float, str]]:
         return frozenset((j.budget, j.currency) for j in self.run.of(label, target))

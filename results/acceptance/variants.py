@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from results.acceptance.observed import Reader
+from results.acceptance.observed import RunReader
 from results.presentation.table import MISSING, Cell, Column, Table, number
 from results.records.run_folder import Run
 from results.statistics.null_distribution import LEVEL
@@ -18,7 +18,7 @@ COLUMNS = (("mmd", "MMD² × 10⁴", 1e4, 1, False), ("mode_tv", "TV", 1.0, 3, F
 
 def variants_table(run: Run, caption: str) -> Table:
     """Means over seeds; MMD²: how many are as exact samples; TV: how many lost a mode."""
-    reader = Reader(run, int(run.suite["n"]))
+    reader = RunReader(run, int(run.suite["n"]))
     columns = [Column("variant", numeric=False)]
     for target in run.targets:
         columns += [Column(f"{target}: {title}" if i == 0 else title)
@@ -30,23 +30,23 @@ def variants_table(run: Run, caption: str) -> Table:
                  sortable=False)
 
 
-def _cell(reader: Reader, label: str, target: str, metric: str, title: str, factor: float,
+def _cell(reader: RunReader, label: str, target: str, metric: str, title: str, factor: float,
           decimals: int, signed: bool) -> Cell:
-    seen = reader.metric(label, target, metric, signed)
-    if not seen.values:
-        return Cell(", ".join(dict.fromkeys(seen.failed.values())) or MISSING, math.inf)
-    mean = float(seen.array.mean()) * factor
+    observed = reader.metric(label, target, metric, signed)
+    if not observed.values:
+        return Cell(", ".join(dict.fromkeys(observed.failed.values())) or MISSING, math.inf)
+    mean = float(observed.array.mean()) * factor
     text = f"{mean:{'+' if signed else ''}.{decimals}f}" if abs(mean) < 1000 else number(mean)
-    notes = [f"{len(seen.failed)} failed"] if seen.failed else []
-    if metric == "mmd" and len(seen.ps):
-        notes.insert(0, str(int((seen.ps > LEVEL).sum())))
+    notes = [f"{len(observed.failed)} failed"] if observed.failed else []
+    if metric == "mmd" and len(observed.p_values):
+        notes.insert(0, str(int((observed.p_values > LEVEL).sum())))
     if metric == "mode_tv":
         lost = int((reader.metric(label, target, "missing_modes").array > 0).sum())
         notes += [f"{lost} lost a mode"] if lost else []
     return Cell(text + (f" ({', '.join(notes)})" if notes else ""), mean)
 
 
-def _seconds(reader: Reader, label: str) -> Cell:
+def _seconds(reader: RunReader, label: str) -> Cell:
     """CPU seconds of training and one draw: the mean over targets and seeds."""
     found = np.concatenate([reader.cost(label, t, "seconds").array for t in reader.run.targets])
     return Cell(f"{found.mean():.0f}", float(found.mean())) if len(found) else Cell(MISSING)

@@ -20,9 +20,9 @@ from rich.console import Console
 from bench.commands.parser import main
 from bench.core.places import AUDITS, RUNS
 from bench.jobs.progress import Progress
-from results.acceptance.criteria import read_bars
+from results.acceptance.criteria import read_criteria
+from results.acceptance.judged import JudgedRun
 from results.acceptance.tables import table
-from results.acceptance.verdicts import Judge
 from results.comparison import page
 from results.presentation.console import grid
 from results.presentation.table import Cell, Column, Table
@@ -164,9 +164,9 @@ def test_a_history(tmp_path: Path) -> None:
     whole(lambda console: console.print(grid(made.entries_table())))
 
 
-def test_bars() -> None:
-    judge = Judge(load(RUNS / "drifting_bars"), read_bars())
-    shown = table(judge, judge.all())
+def test_acceptance_criteria() -> None:
+    judged = JudgedRun(load(RUNS / "drifting_bars"), read_criteria())
+    shown = table(judged)
     whole(lambda console: console.print(grid(shown, below=True)))
 
 

@@ -1,10 +1,11 @@
-"""One picture of a run: quality against total cost, and what n points cost, target by target.
+"""One figure of a run: quality against total cost, and what n points cost, target by target.
 
-Two panels a target. Above: quality against the cost of training and draw at every look, each seed
-and the median, with the floor as a band and the ceiling dotted. Below: total cost of n fresh
-points. Rivals that are no worse than the sampler are drawn solid, from their first look that is as
-good as its end; worse ones dotted, their whole run. Where the sampler becomes the cheapest of the
-solid lines is its break-even, marked and written above (results/report/break_even.py).
+Two panels a target. Above: quality against the cost of training and draw at every checkpoint,
+each seed and the median, with the floor as a band and the ceiling dotted. Below: total cost of n
+fresh points. Rivals that are no worse than the sampler are drawn solid, from their first
+checkpoint that is as good as its end; worse ones dotted, their whole run. Where the sampler
+becomes the cheapest of the solid lines is its break-even, marked and written above
+(``results.comparison.break_even``).
 """
 
 from __future__ import annotations
@@ -38,19 +39,19 @@ WIDTH, HEIGHT = 2.9, 4.5
 FORMATS = (".png", ".svg", ".pdf")
 
 
-def picture(run: Run, sampler: str, path: Path) -> None:
-    """Write the drawing to a file; ReportError for an unknown kind of file."""
+def save_figure(run: Run, sampler: str, path: Path) -> None:
+    """Write the figure to a file; ReportError for an unknown kind of file."""
     if path.suffix not in FORMATS:
-        raise ReportError(f"a picture ends in {', '.join(FORMATS)}, not '{path.name}'")
+        raise ReportError(f"a figure ends in {', '.join(FORMATS)}, not '{path.name}'")
     if not path.parent.is_dir():
         raise ReportError(f"'{path}' cannot be written: there is no folder '{path.parent}'")
-    with drawn(), salted("bars"):
+    with drawn(), salted("acceptance"):
         undated = {"Date": None} if path.suffix == ".svg" else None
-        drawing(run, sampler).savefig(path, dpi=100, facecolor="white", metadata=undated)
+        figure_of(run, sampler).savefig(path, dpi=100, facecolor="white", metadata=undated)
 
 
-def drawing(run: Run, sampler: str) -> Figure:
-    """The sampler beside all others of the run; ReportError where nothing can be drawn."""
+def figure_of(run: Run, sampler: str) -> Figure:
+    """The sampler and all others of the run; ReportError where nothing can be drawn."""
     scores = Scores(run)
     metric = primary(scores)
     shown = [t for t in run.targets if scores.curve(sampler, t, metric)]

@@ -1,4 +1,4 @@
-"""The picture of a run: the lines are the prices that the break-even is made from."""
+"""The figure of a run: the lines are the prices that the break-even is made from."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from matplotlib.colors import to_hex
 
 from bench.core.errors import ReportError
 from bench.maintain.__main__ import main as maintain
-from results.acceptance.picture import FORMATS, caption, drawing, picture
+from results.acceptance.figure import FORMATS, caption, figure_of, save_figure
 from results.comparison.break_even import GRID, case, whole_price
 from results.presentation.palette import colour
 from results.records.frames import Scores
@@ -31,7 +31,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 def panels(run: Run) -> dict[str, tuple[Axes, Axes]]:
     """Quality above, prices below, by target."""
-    shown = [a for a in drawing(run, "drifting").axes if a.axison]
+    shown = [a for a in figure_of(run, "drifting").axes if a.axison]
     half = len(shown) // 2
     return {above.get_title(): (above, below)
             for above, below in zip(shown[:half], shown[half:], strict=True)}
@@ -89,7 +89,7 @@ def test_every_look_of_every_sampler_is_above(run: Run) -> None:
 def test_a_file_is_written_twice_the_same(run: Run, tmp_path: Path, suffix: str) -> None:
     written = []
     for name in ("a", "b"):
-        picture(run, "drifting", tmp_path / f"{name}{suffix}")
+        save_figure(run, "drifting", tmp_path / f"{name}{suffix}")
         written.append((tmp_path / f"{name}{suffix}").read_bytes())
     assert len(written[0]) > 10_000
     assert suffix == ".pdf" or written[0] == written[1]  # a PDF holds its date
@@ -98,9 +98,9 @@ def test_a_file_is_written_twice_the_same(run: Run, tmp_path: Path, suffix: str)
 def test_what_cannot_be_drawn_is_told(run: Run, tmp_path: Path,
                                       capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(ReportError, match=r"\.png, \.svg, \.pdf, not 'x\.doc'"):
-        picture(run, "drifting", tmp_path / "x.doc")
+        save_figure(run, "drifting", tmp_path / "x.doc")
     with pytest.raises(ReportError, match="no mmd of nobody"):
-        drawing(run, "nobody")
+        figure_of(run, "nobody")
     said = ["--sampler", "drifting", "--picture"]
     assert maintain(["acceptance", str(run.path), *said, str(tmp_path / "no" / "x.png")]) == 2
     assert "cannot be written" in capsys.readouterr().err
