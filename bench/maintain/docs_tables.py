@@ -72,7 +72,7 @@ def _rerun(name: str) -> str:
     return "\n\n".join([_told(scores.run), *unfinished, *published_sentences(scores), *tables])
 
 
-def _bars() -> str:
+def _acceptance() -> str:
     """Every acceptance criterion, and what the committed run reached of it."""
     judged = JudgedRun(load(RUNS / "drifting_bars"), read_criteria())
     return "\n\n".join([_told(judged.run), headline(judged), *criteria_warnings(judged),
@@ -96,7 +96,7 @@ def _family(name: str) -> str:
 GENERATED: dict[str, Callable[[], str]] = {
     **{path.name: partial(_rerun, path.name) for path in sorted(RUNS.glob("*"))},
     **{name: partial(_family, name) for name in ("drifting_family", "drifting_family_seconds")},
-    "power": _power, "comparison": _comparison, "check": _check, "bars": _bars,
+    "power": _power, "comparison": _comparison, "check": _check, "acceptance": _acceptance,
     "walkers": partial(_variants, "drifting_walkers", "Walkers that start anew")}
 
 
