@@ -36,8 +36,6 @@ KNOWN: set[tuple[str, str]] = {
 }
 KNOWN_CIRCLES: list[list[str]] = [
     ["bench.suite.labels", "bench.suite.schema"],
-    ["results.regression.calibration", "results.regression.calibration_tables"],
-    ["targets.mixtures.cell_masses", "targets.mixtures.gaussian_mixture"],
 ]
 
 

@@ -48,9 +48,10 @@ class BentMixture(Mixture):
         d1 = a1 - 2.0 * self._bends * z0 * a0  # how z1 moves; z0 moves by a0
         return self._pulls([a0 - 2.0 * self._bends * (a0 * z1 + z0 * d1), d1])
 
-    def _placed(self, z: Tensor, k: Tensor | int) -> Tensor:
+    def placed(self, z: Tensor, k: Tensor | int) -> Tensor:
+        """Standard normal z to points of bent component k, one for all or one each: (n, d)."""
         z0, z1 = z[:, 0], z[:, 1]
-        return super()._placed(torch.stack([z0, z1 + self._bends[k, 0] * (z0 * z0 - 1.0)], 1), k)
+        return super().placed(torch.stack([z0, z1 + self._bends[k, 0] * (z0 * z0 - 1.0)], 1), k)
 
     def _covariance_factors(self) -> Tensor:
         second = (1.0 + 2.0 * self._bends**2).sqrt()
@@ -60,6 +61,6 @@ class BentMixture(Mixture):
         """The box around each component's contour that holds all but e^-8 = 3e-4 of it."""
         angle = torch.arange(360, device=self.device, dtype=self.dtype) * (math.pi / 180.0)
         ring = 4.0 * torch.stack([angle.cos(), angle.sin()], 1)
-        x = torch.cat([self._placed(ring, k) for k in range(len(self._bends))])
+        x = torch.cat([self.placed(ring, k) for k in range(len(self._bends))])
         (left, bottom), (right, top) = x.amin(0).tolist(), x.amax(0).tolist()
         return (left, right, bottom, top)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -14,13 +13,12 @@ from torch import Tensor
 from bench.core.types import Array
 from targets.base import Target, Tempered, Truth
 from targets.mixtures.cell_masses import mode_masses, power_cells, tempered_log_masses
+from targets.numerics.component_sums import Peaks, exponentials, products
 from targets.numerics.raw_moments import raw_moments
 from targets.numerics.rejection_sampling import accepted
 
 Factors = NDArray[np.floating]  # as numpy types what it factorises
 
-#: exp of less than about -87 is 40-60 times slower in float32; exp(-80) = 1.8e-35 adds nothing.
-_FLOOR = -80.0
 #: The least acceptance rate at which a tempered mixture is still sampled by rejection.
 _LEAST_ACCEPTANCE = 1e-3
 
@@ -91,7 +89,7 @@ class Mixture(Target):
 
     def _whitened(self, gaps: Sequence[Tensor]) -> list[Tensor]:
         """W_k times a vector given by coordinates, (K, n) or (n,): a list of (K, n)."""
-        return [_products([(w, gaps[i]) for w, i in zip(whiten, columns, strict=True)])
+        return [products([(w, gaps[i]) for w, i in zip(whiten, columns, strict=True)])
                 for whiten, columns in zip(self._whiten, self._columns, strict=True)]
 
     def _pulls(self, u: list[Tensor]) -> list[Tensor]:
@@ -100,7 +98,7 @@ class Mixture(Target):
         for t, whiten, columns in zip(u, self._whiten, self._columns, strict=True):
             for w, i in zip(whiten, columns, strict=True):
                 parts[i].append((w, t))
-        return [_products(pairs) for pairs in parts]
+        return [products(pairs) for pairs in parts]
 
     def _standard(self, x: Tensor) -> list[Tensor]:
         """z, standard normal under the component: a list over coordinates of (K, n)."""
@@ -119,17 +117,17 @@ class Mixture(Target):
         return self._terms(self._standard(x))
 
     def _terms(self, z: list[Tensor]) -> Tensor:
-        return torch.sub(self._offsets, _products([(t, t) for t in z]), alpha=0.5)
+        return torch.sub(self._offsets, products([(t, t) for t in z]), alpha=0.5)
 
     def _shares(self, x: Tensor) -> tuple[Peaks, Tensor, list[Tensor]]:
         """What log p is made of, responsibilities (K, n), and gradients of |z|^2 / 2 by x."""
         z = self._standard(x)
-        peaks, parts = _exponentials(self._terms(z))
+        peaks, parts = exponentials(self._terms(z))
         return peaks, parts / peaks.total, self._pulls(self._slopes(z))
 
     def log_prob(self, x: Tensor) -> Tensor:
         """Normalised log-density: (n, d) -> (n,)."""
-        return _exponentials(self.components(x))[0].log_sum()
+        return exponentials(self.components(x))[0].log_sum()
 
     def log_prob_and_score(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Both from the same responsibilities r_k: score = -sum_k r_k S_k^-1 (x - m_k)."""
@@ -145,11 +143,11 @@ class Mixture(Target):
         """Hessian times v: Cov_r(S_k^-1 (x - m_k)) v - sum_k r_k S_k^-1 v, (n, d) each."""
         _, share, pulls = self._shares(x)
         centred = [pull - (share * pull).sum(0) for pull in pulls]
-        along = share * _products(list(zip(centred, v.T.contiguous().unbind(), strict=True)))
+        along = share * products(list(zip(centred, v.T.contiguous().unbind(), strict=True)))
         return torch.stack([(along * c - share * s).sum(0)
                             for c, s in zip(centred, self._stiffness(x, v), strict=True)], 1)
 
-    # ---- judging face --------------------------------------------------------------------------
+    # ---- judging interface ---------------------------------------------------------------------
 
     def sample(self, n: int, rng: torch.Generator) -> Tensor:
         """n independent points, shape (n, d)."""
@@ -159,18 +157,28 @@ class Mixture(Target):
         """Points of sum_k weights_k N(m_k, stretch^2 S_k)."""
         chosen = torch.multinomial(weights, n, replacement=True, generator=rng)
         z = torch.randn(n, self.dim, generator=rng, device=self.device, dtype=self.dtype)
-        return self._placed(stretch * z, chosen)
+        return self.placed(stretch * z, chosen)
 
-    def _placed(self, z: Tensor, k: Tensor | int) -> Tensor:
+    def placed(self, z: Tensor, k: Tensor | int) -> Tensor:
         """Standard normal z to points of component k, one for all or one each: (n, d).
 
         Coordinate by coordinate over what is not zero, which a diagonal covariance keeps linear
         in d.
         """
-        moved = [_products([(self._spread[k, i, j], z[:, j]) for j in row])
+        moved = [products([(self._spread[k, i, j], z[:, j]) for j in row])
                  for i, row in enumerate(self._filled)]
         return torch.stack([centre[k, 0] + move for centre, move in
                             zip(self._centres, moved, strict=True)], 1)
+
+    @property
+    def weights(self) -> Tensor:
+        """w_k, shape (K,)."""
+        return self._weights
+
+    @property
+    def peaks(self) -> Tensor:
+        """The largest log-density of each component, w_k included, shape (K,)."""
+        return self._offsets[:, 0]
 
     @property
     def means(self) -> Tensor:
@@ -187,7 +195,7 @@ class Mixture(Target):
 
     def mode_distance(self, x: Tensor) -> Tensor:
         """min_k |z_k|, z_k standard normal under component k: (n, d) -> (n,)."""
-        return _products([(z, z) for z in self._standard(x)]).amin(0).sqrt()
+        return products([(z, z) for z in self._standard(x)]).amin(0).sqrt()
 
     def truths(self) -> tuple[Truth, ...]:
         """Exact raw moments."""
@@ -269,35 +277,9 @@ class TemperedMixture(Tempered):
         return raw_moments(self._first, self._second)
 
 
-class Peaks(NamedTuple):
-    """log sum_k exp(t_k) kept as the largest t_k and sum_k exp(t_k - largest), (n,) each."""
-
-    top: Tensor
-    total: Tensor
-
-    def log_sum(self) -> Tensor:
-        """log sum_k exp(t_k), (n,)."""
-        return self.top + self.total.log()
-
-
-def _exponentials(terms: Tensor) -> tuple[Peaks, Tensor]:
-    """Of terms (K, n): their log-sum-exp, and exp(t_k - largest), (K, n)."""
-    top = terms.detach().amax(0)
-    parts = (terms - top).clamp_(min=_FLOOR).exp_()
-    return Peaks(top, parts.sum(0)), parts
-
-
 def _mean_pull(share: Tensor, pulls: list[Tensor]) -> Tensor:
     """-sum_k r_k S_k^-1 (x - m_k), (n, d)."""
     return torch.stack([(share * pull).sum(0) for pull in pulls], 1).neg()
-
-
-def _products(pairs: list[tuple[Tensor, Tensor]]) -> Tensor:
-    """a b + c d + ..., the sum of products."""
-    total = pairs[0][0] * pairs[0][1]
-    for a, b in pairs[1:]:
-        total = torch.addcmul(total, a, b)
-    return total
 
 
 def _column(values: Factors) -> Tensor:

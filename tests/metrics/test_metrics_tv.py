@@ -50,7 +50,7 @@ def exact_masses(target: Mixture) -> np.ndarray:
     spread = target._spread[:, 0, 0].numpy()
     along = [np.diff(norm.cdf((edge[:, None] - target.means[:, i].numpy()) / spread), axis=0)
              for i, edge in enumerate(edges(target))]
-    weights = target._weights.numpy()
+    weights = target.weights.numpy()
     cells = ((along[0] * weights).sum(1) if target.dim == 1
              else np.einsum("k,ik,jk->ij", weights, *along).ravel())
     return np.append(cells, 1.0 - cells.sum())

@@ -69,9 +69,9 @@ def test_moments_and_scale_of_bends_by_gauss_hermite(seed: int) -> None:
     """Points are quadratic in z, so that the rule is exact."""
     target = bends(seed)
     z, mass = normal_plane(8)
-    x = torch.stack([target._placed(torch.from_numpy(z), k)
-                     for k in range(len(target._weights))]).numpy()
-    both = target._weights.numpy()[:, None] * mass
+    x = torch.stack([target.placed(torch.from_numpy(z), k)
+                     for k in range(len(target.weights))]).numpy()
+    both = target.weights.numpy()[:, None] * mass
     first, second = np.einsum("km,kmi->i", both, x), np.einsum("km,kmi,kmj->ij", both, x, x)
     value = {t.name: t.value for t in target.truths()}
     np.testing.assert_allclose([value["x0"], value["x1"]], first, atol=1e-11 * target.scale)
@@ -96,7 +96,7 @@ def test_seeds_of_bends_are_many_and_none_is_judged() -> None:
     judged = [fingerprint(made(name)) for name in NAMES if name != "random_bends"]
     for i, one in enumerate(prints):
         assert not any(same(one, other) for other in prints[:i] + judged)
-    counts = {len(bends(seed)._weights) for seed in range(30)}
+    counts = {len(bends(seed).weights) for seed in range(30)}
     assert counts == set(range(1, 7))
 
 
@@ -118,7 +118,7 @@ def test_a_seed_of_bends_means_the_same_mixture_everywhere() -> None:
     {"dim": 5, "modes": 12, "separation": 2.5, "weight_ratio": 0.5}])
 def test_gmm_nd_is_what_it_says(parameters: dict[str, Any]) -> None:
     target = GmmNd(**parameters)
-    centres, weights = target.means, target._weights
+    centres, weights = target.means, target.weights
     assert math.isclose(float(torch.pdist(centres).min()), target.separation, rel_tol=1e-12)
     torch.testing.assert_close(weights @ centres, torch.zeros(target.dim, dtype=torch.float64),
                                rtol=0, atol=1e-11)
@@ -132,7 +132,7 @@ def test_gmm_nd_is_what_it_says(parameters: dict[str, Any]) -> None:
 def test_gmm_nd_is_what_torch_says_it_is() -> None:
     target = GmmNd(dim=7, modes=4)
     law = torch.distributions.MixtureSameFamily(
-        torch.distributions.Categorical(target._weights),
+        torch.distributions.Categorical(target.weights),
         torch.distributions.Independent(torch.distributions.Normal(target.means, 1.0), 1))
     x = target.scale * torch.randn(200, 7, generator=generator(), dtype=torch.float64)
     torch.testing.assert_close(target.log_prob(x), law.log_prob(x))
@@ -143,7 +143,7 @@ def test_component_weights_stand_for_mode_masses_at_separation_six(separation: f
                                                                    within: bool) -> None:
     """Points cross over between cells; at 6 the net flow is under 4e-5, at 2 far more."""
     target, n, rng = GmmNd(separation=separation), 200_000, generator(3)
-    home = torch.multinomial(target._weights, n, replacement=True, generator=rng)
+    home = torch.multinomial(target.weights, n, replacement=True, generator=rng)
     z = torch.randn(n, target.dim, generator=rng, dtype=torch.float64)
     seen = target.mode_of(target.means[home] + z)
     one_hot = torch.nn.functional.one_hot
