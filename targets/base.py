@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import FunctionType
 from typing import Any, ClassVar, Self
@@ -52,6 +52,10 @@ class Target(ABC):
 
     name: ClassVar[str]
     citation: ClassVar[str] = "user-defined"
+    #: How the conformance kit tries it (``bench.conformance.targets.Settings``).
+    law_settings: ClassVar[Mapping[str, Any]] = {}
+    #: Laws of the kit that it does not keep, each with the reason.
+    exempt: ClassVar[Mapping[str, str]] = {}
     dim: int
     scale: float
 

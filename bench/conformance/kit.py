@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.conformance import samplers
+from bench.conformance import samplers, targets
 from bench.conformance.law import Law, Outcome
 from bench.core.registry import load
 
@@ -29,7 +29,12 @@ def _sampler(name: str, plugin: Path | None, seed: int) -> samplers.SamplerCase:
     return samplers.SamplerCase(made, settings, seed)
 
 
-KITS = {"samplers": Kit(samplers.LAWS, _sampler)}
+def _target(name: str, plugin: Path | None, seed: int) -> targets.TargetCase:
+    target = load("targets", name, plugin)
+    return targets.TargetCase(target, targets.read_settings(type(target)))
+
+
+KITS = {"samplers": Kit(samplers.LAWS, _sampler), "targets": Kit(targets.LAWS, _target)}
 
 
 def examine(kind: str, name: str, plugin: Path | None = None, seed: int = 0) -> Iterator[Outcome]:

@@ -34,6 +34,11 @@ class Funnel(TemperedFamily):
 
     name = "funnel"
     citation = "Denoising Fisher Training, Table 1; louissharrock/Coin-SVGD distributions.py"
+    law_settings = {"heavy": ("x0^2", "x0*x1"), "shown": 0.9}
+    exempt = {
+        "exact_points_fill_cells": "its neck is too narrow for an even grid; tests/targets holds "
+                                   "it to the law in coordinates that straighten it",
+        "log_z_and_truths_by_quadrature": "as for the cells"}
 
     dim = 2
     scale = 5.0

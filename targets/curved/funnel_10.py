@@ -35,6 +35,8 @@ class Funnel10(Target):
 
     name = "funnel_10"
     citation = "Neal (2003), Slice sampling; arXiv 2111.15141; arXiv 2406.07423"
+    law_settings = {"heavy": ("x1^2", "x2^2", "x3^2", "x4^2", "x5^2", "x6^2", "x7^2", "x8^2",
+                              "x9^2"), "shown": 0.9}
 
     dim = 10
     scale = 3.0

@@ -35,6 +35,8 @@ class RandomBends(BentMixture):
 
     name = "random_bends"
     citation = "ours: for tuning only"
+    #: A bend squares a normal, so its tails are long and its arms thin.
+    law_settings = {"reach": 1.2, "side": 2400}
 
     seed: int = 0
 

@@ -42,6 +42,7 @@ class StudentMix50(StudentMixture):
 
     name = "student_mix_50"
     citation = "arXiv 2406.07423 (Beyond ELBOs), MoS; variational_sampling_methods"
+    law_settings = {"points": 20_000}
 
     dim: int = 50
 

@@ -12,6 +12,7 @@ from scipy.integrate import quad
 from scipy.stats import binom, norm
 from torch import Tensor
 
+from bench.conformance.quadrature import chi_square_z
 from bench.core.errors import UserError
 from bench.core.registry import load
 from metrics.base import Evidence, Metric
@@ -21,7 +22,7 @@ from metrics.densities.tv_grid import TvGrid
 from metrics.floors import null_draws
 from targets.base import Target
 from targets.mixtures.gaussian_mixture import Mixture
-from tests.support.target_cases import NAMES, chi_square_z, generator, made, points
+from tests.support.target_cases import NAMES, generator, made, points
 
 torch.set_num_threads(1)
 GRIDDED = [name for name in NAMES if TvGrid().applies(made(name))]

@@ -25,10 +25,11 @@ from torch.distributions import (
     StudentT,
 )
 
+from bench.conformance.quadrature import z_score
 from bench.core.errors import UserError
 from bench.core.registry import load
 from targets.base import Target
-from tests.support.target_cases import generator, made, z_score
+from tests.support.target_cases import generator, made
 
 
 def mixture(parts: Distribution) -> MixtureSameFamily:
