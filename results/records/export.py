@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 
 import pandas as pd
@@ -18,14 +19,17 @@ def export(folder: Path, path: Path) -> int:
     """Write a run's measures to ``path`` by its suffix; returns the number of rows.
 
     Jobs without a measure keep one row, so that failures are not lost. CSV writes missing values
-    as empty fields; JSON is a list of objects. Raises ReportError for another suffix or a path
-    that cannot be written.
+    as empty fields; JSON is a list of objects; Parquet needs pyarrow (the ``arrow`` extra). Raises
+    ReportError for another suffix, a missing pyarrow or a path that cannot be written.
     """
     path = Path(path)
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
         raise ReportError(f"cannot export to '{path.name}': name a file that ends in "
                           f"{', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}")
+    if suffix == ".parquet" and find_spec("pyarrow") is None:
+        raise ReportError("writing .parquet needs pyarrow: pip install 'sampler-bench[arrow]', or "
+                          "name a .csv or .json file")
     frame = measures(load(Path(folder)))
     if not path.parent.is_dir():
         raise ReportError(f"cannot write '{path}': there is no folder '{path.parent}'; choose "

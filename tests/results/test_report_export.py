@@ -60,6 +60,14 @@ def test_another_suffix_is_refused_with_advice(folder: Path, tmp_path: Path) -> 
         export(folder, tmp_path / "out.xlsx")
 
 
+def test_parquet_without_pyarrow_is_one_sentence_that_names_the_extra(
+        folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("results.records.export.find_spec", lambda name: None)
+    with pytest.raises(ReportError, match=r"needs pyarrow: pip install 'sampler-bench\[arrow\]'"):
+        export(folder, tmp_path / "out.parquet")
+    assert export(folder, tmp_path / "out.csv")
+
+
 def test_a_path_that_cannot_be_written_is_said_in_a_sentence(folder: Path,
                                                              tmp_path: Path) -> None:
     with pytest.raises(ReportError, match="cannot write"):
