@@ -13,8 +13,8 @@ from bench.core.errors import ReportError, UserError, nearest
 from bench.interface import notebook
 from bench.interface.errors import one_sentence
 from bench.interface.suites import SuiteRun, execute, folder_of, planned_by
-from bench.jobs.plan import suite_facts
 from bench.suite.schema import parse_seeds
+from bench.suite.serialised import to_facts
 from bench.suite.suite import Suite
 from results.presentation.console import open_console
 from results.records.run_folder import load
@@ -160,7 +160,7 @@ def check_comparable(suite: Suite, baseline: Path, samplers: Sequence[str],
                           f"'{suite.name}'")
     _chosen(samplers, {c.sampler for c in base.cells}, "sampler")
     _chosen(targets, {c.target for c in base.cells}, "target")
-    facts = suite_facts(suite)
+    facts = to_facts(suite)
     for key in SETTINGS:
         if base.settings.get(key) != (have := json.loads(json.dumps(facts[key]))):
             raise ReportError(f"the baseline was made with {key} = {base.settings.get(key)}, the "

@@ -51,7 +51,7 @@ def plugin_file(path: str | Path | None) -> Path | None:
 
 def new_folder(out: str | Path | None, suite: str) -> Path:
     """The folder of a new run: empty or not there yet; ``runs/SUITE-DATE-TIME`` by default."""
-    from bench.jobs.suite_run import default_folder
+    from bench.jobs.complete import default_folder
 
     if out == "":
         raise UserError("out = '' names no folder; write one, or leave it out")

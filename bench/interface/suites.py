@@ -193,7 +193,7 @@ def resume(folder: str | Path, *, workers: int | None = None, allow_changed_code
 
 def planned_by(folder: Path) -> Suite:
     """The suite that a run's folder was begun with."""
-    from bench.suite.suite import from_facts
+    from bench.suite.serialised import from_facts
 
     return from_facts(read_header(folder)["suite"])
 
@@ -201,11 +201,11 @@ def planned_by(folder: Path) -> Suite:
 def execute(suite: Suite, folder: Path, workers: int, command: str,
             allow_changed_code: bool = False, progress: bool = True) -> None:
     """Run what is missing in a folder; what the command line and the interface both do."""
+    from bench.jobs.complete import complete_run
     from bench.jobs.progress import Progress
-    from bench.jobs.suite_run import run_suite
 
     console = open_console() if progress else Console(quiet=True)
-    run_suite(suite, folder, workers, command, Progress(suite, console), allow_changed_code)
+    complete_run(suite, folder, workers, command, Progress(suite, console), allow_changed_code)
 
 
 def command_of(asked: Mapping[str, object]) -> str:

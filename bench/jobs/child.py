@@ -19,10 +19,14 @@ import signal
 import sys
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING
 
 from bench.harness.processes import end_all
 from bench.jobs.channel import Line
+
+if TYPE_CHECKING:
+    from bench.jobs.execute import Tell
+    from bench.jobs.spec import DoJobs, JobSpec
 
 DEATH_SIGNAL, ADOPT = 1, 36  # PR_SET_PDEATHSIG and PR_SET_CHILD_SUBREAPER of Linux
 #: How a copy ends that has done its seed; whatever else it ends with, it has not.
@@ -38,7 +42,7 @@ def main() -> int:
     """Do the task; 0 when every job left a record, 2 for a mistake of the user or a full disk."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the run decides when to stop
     line = Line(int(sys.argv[1]))
-    task = line.task()
+    told = line.task()
     _set(ADOPT, 1)  # processes whose own parent has ended come to us, whatever session they made
     watcher, worker = os.getpid(), os.fork()
     if worker:
@@ -50,7 +54,7 @@ def main() -> int:
     _set(ADOPT, 1)  # and first to the worker, whose clock counts what they use
     line.belongs_here()
     try:
-        return _work(task, line)
+        return _work(told, line)
     finally:
         if not line.is_here():  # a copy that a sampler forked and never ended
             os._exit(1)
@@ -108,39 +112,54 @@ def _ended(worker: int) -> int | None:
     return os.waitstatus_to_exitcode(status) if pid else None
 
 
-def _work(task: dict[str, Any], line: Line) -> int:
+def _work(told: bytes, line: Line) -> int:
     from bench.core.errors import UserError
-    from bench.harness.attribution import Ended
-    from bench.jobs.execute import run_job, steady_torch
+    from bench.harness import attribution
+    from bench.jobs.execute import steady_torch
+    from bench.jobs.messages import Done, Event, Prepared, Stopped, event_line, read_task
     from bench.jobs.prepare import prepare_target
-    from bench.jobs.referee import judge, play
+    from bench.jobs.spec import PrepareTargets
     from results.records.store import StoreError
 
-    def tell(event: dict[str, Any]) -> None:
+    def tell(event: Event) -> None:
         try:
-            line.tell(event)
+            line.tell(event_line(event))
         except OSError as error:
-            raise Ended("failed", "the line to the run was closed by code that ran in this "
-                        f"process ({error.strerror}); leave alone descriptors that are not "
-                        "yours") from None
+            raise attribution.Ended(
+                "failed", "the line to the run was closed by code that ran in this process "
+                f"({error.strerror}); leave alone descriptors that are not yours") from None
 
+    work = read_task(told)
     try:
-        steady_torch(task["common"]["threads"])
-        if task["task"] == "prepare":
-            for spec in task["targets"]:
-                facts = prepare_target({"common": task["common"], "target": spec})
-                tell({"event": "target", "label": spec["label"], "facts": facts})
+        if isinstance(work, PrepareTargets):
+            steady_torch(work.settings.threads)
+            for spec in work.targets:
+                facts = prepare_target(spec, work.samplers, work.settings)
+                tell(Prepared(spec.label, facts))
         else:
-            does = {"jobs": run_job, "play": play, "judge": judge}[task["task"]]
-            for seed in task["seeds"]:
-                if not task["copied"]:
-                    does(task, seed, tell)
-                elif (code := _in_a_copy(partial(does, task, seed, tell), line)) != COMPLETE:
+            steady_torch(work.jobs[0].settings.threads)
+            for job in work.jobs:
+                does = partial(_job, work, job, tell)
+                if not work.copied:
+                    does()
+                elif (code := _in_a_copy(does, line)) != COMPLETE:
                     return _likewise(code)
     except (UserError, StoreError) as error:
-        sort = "store" if isinstance(error, StoreError) else "user"
-        tell({"event": "error", "sort": sort, "message": str(error)})
+        tell(Stopped("store" if isinstance(error, StoreError) else "user", str(error)))
         return 2
-    tell({"event": "done"})
+    tell(Done())
     return 0
 
+
+def _job(work: DoJobs, job: JobSpec, tell: Tell) -> None:
+    """One job, on the side that the task says."""
+    from bench.jobs import referee
+    from bench.jobs.execute import execute
+
+    if work.side == "sampler":
+        referee.play(job, work.log_weights, tell)
+    elif work.side == "judge":
+        assert work.played is not None
+        referee.judge(job, work.played, tell)
+    else:
+        execute(job, tell)

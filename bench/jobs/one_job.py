@@ -28,9 +28,10 @@ from bench.harness.judge import Judge
 from bench.harness.loop import FRACTIONS, CheckpointView, JobLoop, probe
 from bench.harness.scoring import OnCheckpoint, Scorer
 from bench.harness.validation import hyperparameters
+from bench.jobs.spec import job_key
 from metrics.base import Metric
 from results.records.floors_file import Floors
-from results.records.schema import Checkpoint, Job, Measure, joined
+from results.records.schema import Checkpoint, Job, Measure
 from samplers.base import Sampler
 from targets.base import Target
 
@@ -73,7 +74,7 @@ def execute_job(sampler: Sampler, target: Target, metrics: Mapping[str, Metric],
     """
     name, label = target_name or target.name, label or sampler.name
     n_curve = min(n_curve, n)
-    asked = Job(joined(label, name, f"s{seed}"), sampler.name, label, name, seed, sampler.kind,
+    asked = Job(job_key(label, name, seed), sampler.name, label, name, seed, sampler.kind,
                 status="ok", learned=sampler.learned, anneals=sampler.anneals,
                 params=hyperparameters(sampler),
                 target_params={**hyperparameters(target), "scale": scale},

@@ -7,7 +7,6 @@ outlives the parent, nor a child: not what a sampler started either.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import selectors
 import signal
@@ -19,11 +18,12 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from bench.harness.processes import exceeds
-from bench.jobs.channel import understood
 from bench.jobs.machine import memory
+from bench.jobs.messages import Done, Ended, Event, Started, Stopped, read_event, task_line
+from bench.jobs.spec import Task
 
 #: Seconds a child has to go when it has done all, or was told to.
 GRACE = 10.0
@@ -33,15 +33,6 @@ START_UP = 120.0
 #: A child imports from where we do; ``python -m`` would look in the working folder first, where a
 #: user's torch.py may lie.
 CHILD = "import sys; sys.path[:] = {!a}; from bench.jobs.child import main; sys.exit(main())"
-
-
-@dataclass
-class Task:
-    """Something for a child to do. ``wall_limit`` holds anew after each job that starts."""
-
-    name: str
-    spec: dict[str, Any]
-    wall_limit: float
 
 
 @dataclass(frozen=True)
@@ -71,7 +62,7 @@ class _Child:
     error: tuple[str, str] | None = None
 
 
-class Pool:
+class ProcessPool:
     """``slots`` children at a time; ``on_event`` hears what they tell, ``on_end`` how they end."""
 
     def __init__(self, slots: int, threads: int, logs: Path) -> None:
@@ -83,8 +74,8 @@ class Pool:
         self._children: list[_Child] = []
         self._selector = selectors.DefaultSelector()
 
-    def run(self, tasks: Iterable[Task], on_event: Callable[[Task, dict[str, Any]], None],
-            on_end: Callable[[End], list[Task]], on_tick: Callable[[], None]) -> None:
+    def complete(self, tasks: Iterable[Task], on_event: Callable[[Task, Event], None],
+                 on_end: Callable[[End], list[Task]], on_tick: Callable[[], None]) -> None:
         """Do all tasks; ``on_end`` may return more. On the way out every child is killed."""
         waiting = deque(tasks)
         try:
@@ -114,24 +105,24 @@ class Pool:
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self._environment,
                 pass_fds=[theirs.fileno()], start_new_session=True)
         with contextlib.suppress(OSError):  # then it is dead, and its exit code says how
-            ours.sendall(json.dumps(task.spec).encode() + b"\n")
+            ours.sendall(task_line(task.work))
         ours.setblocking(False)
         child = _Child(task, process, ours, log, log.tell(),
                        time.monotonic() + max(task.wall_limit, START_UP))
         self._selector.register(ours, selectors.EVENT_READ, child)
         self._children.append(child)
 
-    def _listen(self, on_event: Callable[[Task, dict[str, Any]], None]) -> None:
+    def _listen(self, on_event: Callable[[Task, Event], None]) -> None:
         for key, _ in self._selector.select(timeout=0.1):
             self._drain(key.data, on_event)
 
-    def _drain(self, child: _Child, on_event: Callable[[Task, dict[str, Any]], None]) -> None:
+    def _drain(self, child: _Child, on_event: Callable[[Task, Event], None]) -> None:
         with contextlib.suppress(OSError):  # nothing is there, or nobody any more
             while chunk := child.line.recv(65536):
                 child.buffer += chunk
         *lines, child.buffer = child.buffer.split(b"\n")
         for line in lines:
-            event = understood(line)
+            event = read_event(line)
             if event is None:
                 child.log.write(b"ignored, since it is no event: " + line[:200] + b"\n")
                 child.log.flush()
@@ -139,15 +130,15 @@ class Pool:
             self._note(child, event)
             on_event(child.task, event)
 
-    def _note(self, child: _Child, event: dict[str, Any]) -> None:
-        if event["event"] == "start":
-            child.current = event["key"]
+    def _note(self, child: _Child, event: Event) -> None:
+        if isinstance(event, Started):
+            child.current = event.key
             child.deadline = time.monotonic() + child.task.wall_limit
-        elif event["event"] == "end":
+        elif isinstance(event, Ended):
             child.current = ""
-        elif event["event"] == "error":
-            child.error = (f"{event['sort']}-error", event["message"])
-        elif event["event"] == "done":  # what keeps it from ending now is nobody's job
+        elif isinstance(event, Stopped):
+            child.error = (f"{event.cause}-error", event.message)
+        elif isinstance(event, Done):  # what keeps it from ending now is nobody's job
             child.deadline = time.monotonic() + GRACE
 
     def _police(self, child: _Child) -> None:

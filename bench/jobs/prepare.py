@@ -7,8 +7,8 @@ and the floors of each metric at the run's numbers of points (``bench.jobs.floor
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,14 +17,11 @@ import torch
 from bench.core.errors import MissingPackage, UserError
 from bench.core.fingerprint import digest, fingerprint
 from bench.harness.validation import held_points
-from bench.jobs.execute import (
-    check_compiler,
-    check_device,
-    load_plugged,
-    make_metrics,
-    make_target,
-)
+from bench.jobs.execute import check_compiler, check_device
 from bench.jobs.floors import find_floors
+from bench.jobs.instances import make_metrics, make_sampler, make_target
+from bench.jobs.spec import RunSettings
+from bench.suite.specs import SamplerSpec, TargetSpec
 from metrics.base import Metric
 from metrics.fingerprint import fingerprint as behaviour
 from results.records.arrays import save_arrays
@@ -36,24 +33,26 @@ from targets.verification import agreement, contract
 GRID = 160
 
 
-def prepare_target(spec: dict[str, Any]) -> dict[str, Any]:
-    """Write a target's floors and density grid into the run's folder; returns its facts."""
-    common, label = spec["common"], spec["target"]["label"]
-    folder = Path(common["folder"])
-    check_device(common["device"])
-    if common["compile"]:
-        check_compiler(common["device"])
-    target = make_target(spec["target"], {**common, "device": "cpu"})
-    _check_contract(target, spec["target"]["name"])
-    metrics = make_metrics(common)
-    note = _check_reference(target, common) if isinstance(target, Referenced) else ""
+def prepare_target(spec: TargetSpec, samplers: Iterable[SamplerSpec],
+                   settings: RunSettings) -> dict[str, Any]:
+    """Write a target's floors and density grid into the run's folder; returns its facts.
+
+    Always on the CPU. The facts become part of the run's header.
+    """
+    check_device(settings.device)
+    if settings.compile:
+        check_compiler(settings.device)
+    target = make_target(spec, settings, "cpu")
+    _check_contract(target, spec.name)
+    metrics = make_metrics(settings)
+    note = _check_reference(target, settings.n) if isinstance(target, Referenced) else ""
     if target.dim == 2:
-        save_arrays(folder / "density" / f"{label}.npz", density_grid(target))
+        save_arrays(settings.folder / "density" / f"{spec.label}.npz", density_grid(target))
     floors = Floors()
     if target.has_reference:
-        floors = find_floors(target, spec["target"]["name"], metrics, _sizes(common),
-                             common["floor_draws"], common["compile"])
-        floors.save(folder / "floors" / f"{label}.npz")
+        floors = find_floors(target, spec.name, metrics, _sizes(samplers, settings),
+                             settings.floor_draws, settings.compile)
+        floors.save(settings.folder / "floors" / f"{spec.label}.npz")
     facts = _facts(target, metrics, floors)
     notes = [facts["reference_note"], note, *_failing(target, metrics)]
     return {**facts, "reference_note": "; ".join(filter(None, notes))}
@@ -65,14 +64,14 @@ def _failing(target: Target, metrics: dict[str, Metric]) -> list[str]:
             if not ("score" in m.needs and not target.has_score) and (why := m.fails_on(target))]
 
 
-def _sizes(common: dict[str, Any]) -> set[int]:
+def _sizes(samplers: Iterable[SamplerSpec], settings: RunSettings) -> set[int]:
     """All numbers of points that are going to be judged: some samplers hold fewer than asked."""
-    offered = (common["n_curve"], common["n"])
+    offered = (settings.n_curve, settings.n)
     sizes = set(offered)
-    for spec in common["samplers"]:
+    for spec in samplers:
         with suppress(MissingPackage):  # its jobs will say so
-            sampler = load_plugged("samplers", spec, common)
-            sizes |= {held_points(sampler, n, spec["label"]) for n in offered}
+            sampler = make_sampler(spec, settings)
+            sizes |= {held_points(sampler, n, spec.label) for n in offered}
     return sizes
 
 
@@ -93,18 +92,18 @@ def _check_contract(target: Target, name: str) -> None:
         raise UserError(f"target '{name}' breaks the contract: {error}") from error
 
 
-def _check_reference(target: Referenced, common: dict[str, Any]) -> str:
+def _check_reference(target: Referenced, n: int) -> str:
     """A reference named by the user must be long enough and agree with the target.
 
     Blocks of different seeds are drawn from one pool: ten times the points keep them apart.
     Returns what a reader must know of it.
     """
-    least = agreement.ENOUGH * common["n"]
+    least = agreement.ENOUGH * n
     if len(target.pool) < least:
-        raise UserError(f"a reference for {common['n']} points must hold at least {least} rows, "
+        raise UserError(f"a reference for {n} points must hold at least {least} rows, "
                         f"not {len(target.pool)}; run longer, or judge fewer points with --n")
     try:
-        return agreement.check(target, common["n"])
+        return agreement.check(target, n)
     except agreement.Disagreement as error:
         raise UserError(str(error)) from None
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import statistics
 import time
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
-from bench.jobs.pool import Task
+from bench.jobs.messages import Event, Reached, Started
+from bench.jobs.spec import Task
 from bench.suite.suite import Suite
 from results.presentation.console import grid, is_live, shown
 from results.presentation.table import Cell, Column, Table
@@ -54,15 +55,14 @@ class Progress:
         again = f", {done} of them done before" if done else ""
         self.say(f"{total} jobs{again}, {slots} at a time")
 
-    def event(self, task: Task, event: dict[str, Any]) -> None:
+    def event(self, task: Task, event: Event) -> None:
         """What a child tells of its current job."""
-        key = event.get("key", "")
-        if event["event"] == "start":
+        if isinstance(event, Started):
             self._running[task.name] = 0.0
-        elif event["event"] == "look":
-            self._running[task.name] = event["progress"]
-            if SHOWN in event["values"]:
-                self._values[key] = event["values"][SHOWN]
+        elif isinstance(event, Reached):
+            self._running[task.name] = event.progress
+            if SHOWN in event.values:
+                self._values[event.key] = event.values[SHOWN]
 
     def ended(self, task: Task) -> None:
         """A child has ended."""

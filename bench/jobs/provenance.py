@@ -128,7 +128,7 @@ def _flat(head: dict[str, Any]) -> dict[str, str]:
 
 def _inputs(suite: Suite) -> tuple[dict[str, str], set[str]]:
     """Digests of the user's files by what they are, and the packages that they import."""
-    plugin = Path(suite.plugin) if suite.plugin else None
+    plugin = suite.plugin
     inputs: dict[str, str] = {}
     packages: set[str] = set()
     sources: dict[Path, list[Path]] = {}

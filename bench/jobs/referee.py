@@ -4,7 +4,7 @@
 (``targets.sampling_only``), and a folder that lives only until the job is judged; it is told
 neither the run's folder nor a reference. What each checkpoint shows is written there. ``judge``
 reads it in another process, which has the run's folder, and makes the records. The numbers are
-those of ``bench.jobs.execute.run_job``; metrics that want a sampler's log-weights at exact points
+those of ``bench.jobs.execute.execute``; metrics that want a sampler's log-weights at exact points
 have none, since there are no exact points where the sampler is.
 """
 
@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -22,16 +21,12 @@ from torch import Tensor
 
 from bench.core.cost import Cost
 from bench.harness.loop import CheckpointView
-from bench.jobs.execute import (
-    Tell,
-    leave,
-    make_scorer,
-    make_target,
-    not_the_samplers,
-    sample,
-)
+from bench.jobs.execute import Tell, leave, make_scorer, not_the_samplers, sample
+from bench.jobs.instances import make_target
+from bench.jobs.messages import Ended, Reached, Started
 from bench.jobs.one_job import finished
 from bench.jobs.referee_tasks import END
+from bench.jobs.spec import JobSpec
 from results.records.arrays import read_arrays, save_arrays
 from results.records.schema import Job, dump, parse
 from results.records.store import StoreError, save
@@ -42,46 +37,44 @@ from targets.sampling_only import sampling_only
 META = "meta"
 
 
-def play(spec: dict[str, Any], seed: int, tell: Tell) -> None:
+def play(spec: JobSpec, log_weights: bool, tell: Tell) -> None:
     """Run one seed of a sampler on a density, and leave what its checkpoints showed."""
-    common, key = spec["common"], spec["keys"][str(seed)]
-    folder = Path(common["folder"]) / key
-    tell({"event": "start", "key": key})
+    settings, folder = spec.settings, spec.settings.folder / spec.key
+    tell(Started(spec.key))
 
     def keep(checkpoint: CheckpointView) -> None:
-        weighings = {n: checkpoint.log_weights(n, None) for n in _sizes(checkpoint, common)} \
-            if common["weighed"] else {}
-        save_arrays(folder / f"{checkpoint.index}.npz", _packed(checkpoint, weighings))
-        tell({"event": "look", "key": key, "progress": checkpoint.progress,
-              "steps": checkpoint.steps, "spent": dataclasses.asdict(checkpoint.spent),
-              "values": {}})
+        said = {n: checkpoint.log_weights(n, None) for n in _sizes(checkpoint, settings.n_curve)} \
+            if log_weights else {}
+        save_arrays(folder / f"{checkpoint.index}.npz", _packed(checkpoint, said))
+        tell(Reached(spec.key, checkpoint.progress, checkpoint.steps, checkpoint.spent))
 
-    with not_the_samplers(key):
-        target = _density(json.dumps([spec["target"], common]))
-        job = sample(spec, seed, target, keep, common["weighed"])
+    with not_the_samplers(spec.key):
+        job = sample(spec, _density(spec), keep, log_weights)
         save(folder / END, dump(job).encode())
-    tell({"event": "end", "key": key, "status": job.status})
+    tell(Ended(spec.key, job.status))
 
 
-@cache
-def _density(told: str) -> Target:
-    """The density of this process's task, made once: its classes cannot make another."""
-    target, common = json.loads(told)
-    return sampling_only(make_target(target, common))
+#: The density of this process's task, made once: its classes cannot make another.
+_made: list[Target] = []
 
 
-def judge(spec: dict[str, Any], seed: int, tell: Tell) -> None:
+def _density(spec: JobSpec) -> Target:
+    if not _made:
+        _made.append(sampling_only(make_target(spec.target, spec.settings)))
+    return _made[0]
+
+
+def judge(spec: JobSpec, played: Path, tell: Tell) -> None:
     """Make the records of a job that was played, and submit them to the run's folder."""
-    common, key = spec["common"], spec["keys"][str(seed)]
-    played = Path(spec["played"]) / key
-    tell({"event": "start", "key": key})
-    with not_the_samplers(key):
-        target = make_target(spec["target"], common)
-        scorer = make_scorer(spec, seed, target, tell)
-        for path in sorted(played.glob("*.npz"), key=lambda path: int(path.stem)):
+    left = played / spec.key
+    tell(Started(spec.key))
+    with not_the_samplers(spec.key):
+        target = make_target(spec.target, spec.settings)
+        scorer = make_scorer(spec, target, tell)
+        for path in sorted(left.glob("*.npz"), key=lambda path: int(path.stem)):
             scorer.see(_unpacked(read_arrays(path), target.device))
-        leave(Path(common["folder"]), finished(_job(played / END), scorer, target), scorer)
-    tell({"event": "end", "key": key, "status": "judged"})
+        leave(spec.settings.folder, finished(_job(left / END), scorer, target), scorer)
+    tell(Ended(spec.key, "judged"))
 
 
 def _job(path: Path) -> Job:
@@ -91,21 +84,21 @@ def _job(path: Path) -> Job:
     return record
 
 
-def _sizes(checkpoint: CheckpointView, common: dict[str, Any]) -> set[int]:
+def _sizes(checkpoint: CheckpointView, n_curve: int) -> set[int]:
     """The numbers of points at which the judge asks: the curve's, and at last the table's."""
-    curve = min(common["n_curve"], len(checkpoint.points))
+    curve = min(n_curve, len(checkpoint.points))
     return {curve, len(checkpoint.points)} if checkpoint.final else {curve}
 
 
 def _packed(checkpoint: CheckpointView,
-            weighings: dict[int, LogWeights | None]) -> dict[str, np.ndarray]:
+            said: dict[int, LogWeights | None]) -> dict[str, np.ndarray]:
     arrays: dict[str, np.ndarray] = {"points": checkpoint.points.cpu().numpy()}
     estimates: dict[str, Any] = {}
-    for n, said in weighings.items():
-        if said is not None:
-            estimates[str(n)] = said.log_z
+    for n, weights in said.items():
+        if weights is not None:
+            estimates[str(n)] = weights.log_z
             arrays |= {f"{part}/{n}": value.cpu().numpy() for part in ("at_draws", "gap")
-                       if (value := getattr(said, part)) is not None}
+                       if (value := getattr(weights, part)) is not None}
     meta = {"index": checkpoint.index, "progress": checkpoint.progress, "steps": checkpoint.steps,
             "spent": dataclasses.asdict(checkpoint.spent),
             "draw": dataclasses.asdict(checkpoint.draw),

@@ -10,10 +10,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-from bench.jobs.plan import weighs
-from bench.jobs.pool import Task
+from bench.core.registry import find
+from bench.jobs.spec import JobSpec, RunSettings, Task
 
 #: What a job leaves when it has ended: its record as far as the sampler's side knows it.
 END = "job.json"
@@ -31,27 +30,32 @@ class Apart:
 
         Baselines stay whole: ``exact`` is there to draw from the target itself.
         """
-        if task.spec["sampler"]["kind"] == "baseline":
+        if task.jobs[0].declared.kind == "baseline":
             return task
         self._whole[task.name] = task
-        place = self._folder / f"{len(self._whole)}"
-        place.mkdir()
-        common = task.spec["common"]
-        told: dict[str, Any] = {**common, "folder": str(place), "metrics": [], "references": {},
-                                "samplers": [], "weighed": weighs(common)}
-        return replace(task, spec={**task.spec, "task": "play", "common": told})
+        folder = self._folder / f"{len(self._whole)}"
+        folder.mkdir()
+        settings = task.jobs[0].settings
+        told = replace(settings, folder=folder, metrics=(), references={})
+        return task.of(tuple(replace(job, settings=told) for job in task.jobs), side="sampler",
+                       log_weights=ask_for_log_weights(settings))
 
-    def played(self, task: Task) -> list[int]:
-        """The seeds of a sampler's half that came to an end, well or not."""
-        place = Path(task.spec["common"]["folder"])
-        return [s for s in task.spec["seeds"]
-                if (place / task.spec["keys"][str(s)] / END).exists()]
+    def played(self, task: Task) -> list[JobSpec]:
+        """The jobs of a sampler's half that came to an end, well or not."""
+        return [job for job in task.jobs if (job.settings.folder / job.key / END).exists()]
 
-    def judging(self, task: Task, seeds: list[int]) -> Task:
-        """The judge's half for those seeds."""
-        whole = self._whole[task.name].spec
-        return replace(task, name=f"{task.name}--judge", spec={
-            **whole, "task": "judge", "seeds": seeds, "played": task.spec["common"]["folder"]})
+    def judging(self, task: Task, played: list[JobSpec]) -> Task:
+        """The judge's half for those jobs."""
+        whole, keys = self._whole[task.name], {job.key for job in played}
+        jobs = tuple(job for job in whole.jobs if job.key in keys)
+        return replace(whole.of(jobs, side="judge", played=played[0].settings.folder),
+                       name=f"{task.name}--judge")
+
+
+def ask_for_log_weights(settings: RunSettings) -> bool:
+    """Whether some metric of a run asks samplers for log-weights."""
+    return any("weights" in (find("metrics", m.name, settings.plugin).attributes.get("needs")
+                             or ()) for m in settings.metrics)
 
 
 @contextmanager

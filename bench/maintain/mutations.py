@@ -129,7 +129,7 @@ def run_mutation(mutation: Mutation, seeds: str, out: Path) -> int:
         mutation.inject(root)
         suite = root / f"{mutation.suite}.toml"
         text = suite_names()[mutation.suite].read_text(encoding="utf-8")
-        suite.write_text("controls = []\n" + text, encoding="utf-8")
+        suite.write_text("baselines = []\n" + text, encoding="utf-8")
         command = [sys.executable, "-m", "bench", "run", "--suite", str(suite), "--samplers",
                    mutation.sampler, "--seeds", seeds, "--out", str(out.resolve()), "--no-report"]
         code = subprocess.run(command, cwd=root, check=False).returncode

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
 
 from bench.core.entry import Entry
 from bench.core.errors import UserError, nearest
@@ -23,12 +23,26 @@ def check_declared(entry: Entry) -> None:
                         f"{what} = one of {', '.join(known)}, as a plain literal in its class")
 
 
-def undeclared(sampler: object, listed: dict[str, Any]) -> str:
+@dataclass(frozen=True)
+class Declared:
+    """What a sampler's file declares of it (``samplers.base.Sampler`` says what it means)."""
+
+    kind: str
+    learned: bool
+    anneals: bool
+
+    @classmethod
+    def of(cls, entry: Entry) -> Declared:
+        """What an entry of the registry declares."""
+        said = entry.attributes
+        return cls(said.get("kind", ""), bool(said.get("learned")), bool(said.get("anneals")))
+
+
+def undeclared(sampler: object, name: str, declared: Declared) -> str:
     """The sentence that says how a sampler differs from what its file says, or nothing."""
-    for what in ("name", "kind", "learned", "anneals"):
+    for what, listed in (("name", name), *vars(declared).items()):
         found = getattr(sampler, what, None)
-        if found != listed[what]:
+        if found != listed:
             return (f"the sampler says {what} = {found!r} when it runs, and its file says "
-                    f"{listed[what]!r}; write {what} as a plain literal in its class and leave it "
-                    "so")
+                    f"{listed!r}; write {what} as a plain literal in its class and leave it so")
     return ""

@@ -6,13 +6,10 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from bench.core.errors import UserError
 from bench.core.registry import catalogue
-
-if TYPE_CHECKING:
-    from bench.suite.schema import Spec
+from bench.suite.specs import ItemSpec
 
 LABEL = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*")
 #: So long may a label be: two of them, a seed and a suffix make the name of a file.
@@ -21,7 +18,7 @@ LONGEST = 80
 RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE | re.ASCII)
 
 
-def check_labels(kind: str, specs: Sequence[Spec], plugin: Path | None) -> None:
+def check_labels(kind: str, specs: Sequence[ItemSpec], plugin: Path | None) -> None:
     """Refuse labels that cannot name files, that differ by case alone or mean something else."""
     seen: dict[str, str] = {}
     for spec in specs:

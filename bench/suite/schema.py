@@ -12,36 +12,25 @@ import re
 import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from bench.core.errors import UserError, nearest, unknown
 from bench.core.places import PUBLISHED, SUITES
 from bench.core.registry import check_parameters, find
 from bench.harness.budget import Budget, parse_budget
 from bench.suite.labels import check_labels
+from bench.suite.specs import ItemSpec
 from bench.suite.values import HIGHEST_SEED, MOST_CHECKPOINTS, MOST_SEEDS, plain, positive, whole
 
-
-@dataclass(frozen=True)
-class Spec:
-    """A registered name with its label in the suite and its hyperparameters."""
-
-    name: str
-    label: str
-    params: dict[str, Any] = field(default_factory=dict)
-    temperature: float = 1.0
-    scale: float | None = None
-    budget: str = ""
-
+Item = TypeVar("Item", bound=ItemSpec)
 
 #: What a suite file may say: key -> (type, what is expected).
 KEYS: dict[str, tuple[type | tuple[type, ...], str]] = {
     "description": (str, "a sentence"),
     "targets": (list, "a list of names or {name, label, params, temperature, scale}"),
     "samplers": (list, "a list of names or {name, label, params, budget}"),
-    "controls": (list, "a list of control samplers"),
+    "baselines": (list, "a list of baseline samplers"),
     "metrics": (list, "a list of names or {name, label, params}"),
     "seeds": ((int, str), "a number of seeds, or \"first:last\" (last excluded)"),
     "budget": (str, "a budget such as \"5s\" or \"2e6evals\""),
@@ -59,6 +48,9 @@ KEYS: dict[str, tuple[type | tuple[type, ...], str]] = {
     "ladder_cap": ((int, float), "seconds a timed draw of the break-even table may take"),
     "floor_draws": (int, "draws of a floor that is not committed"),
 }
+
+#: Keys of earlier versions, and what they are called now.
+RENAMED = {"controls": "baselines"}
 
 
 def suite_names() -> dict[str, Path]:
@@ -121,6 +113,9 @@ def find_file(name: str) -> Path:
 def check_keys(path: Path, raw: dict[str, Any]) -> None:
     """Refuse unknown keys, wrong types and missing ones."""
     for key, value in raw.items():
+        if key in RENAMED:
+            raise UserError(f"{where(path, key)}: '{key}' is now called '{RENAMED[key]}'; rename "
+                            "it in the suite")
         if key not in KEYS:
             raise UserError(f"{where(path, key)}: unknown key '{key}'{nearest(key, KEYS)} "
                             f"(known: {', '.join(KEYS)})")
@@ -139,15 +134,10 @@ def check_keys(path: Path, raw: dict[str, Any]) -> None:
 _EXTRA = {"targets": {"temperature", "scale"}, "samplers": {"budget"}}
 
 
-def _kind_of(key: str) -> str:
-    return "samplers" if key == "controls" else key
-
-
-def _read_item(key: str, item: Any, plugin: Path | None) -> Spec:  # noqa: ANN401
+def _read_item(cls: type[Item], key: str, item: Any, plugin: Path | None) -> Item:  # noqa: ANN401
     """One item of a list; what is wrong with it is said without its place in the file."""
-    kind = _kind_of(key)
     raw = {"name": item} if isinstance(item, str) else item
-    extra = _EXTRA.get(kind, set())
+    extra = _EXTRA.get(cls.registry, set())
     allowed = {"name", "label", "params"} | extra
     if not isinstance(raw, dict) or not isinstance(raw.get("name"), str) or set(raw) - allowed:
         raise UserError(f"an item of '{key}' must be a name or a table with "
@@ -155,7 +145,7 @@ def _read_item(key: str, item: Any, plugin: Path | None) -> Spec:  # noqa: ANN40
     name, params = raw["name"], raw.get("params", {})
     if not isinstance(params, dict):
         raise UserError(f"params of '{name}' must be a table {{key = value}}, not {params!r}")
-    check_parameters(find(kind, name, plugin), params)
+    check_parameters(find(cls.registry, name, plugin), params)
     plain(params, "params")
     for word in ("temperature", "scale"):
         if word in raw and (wrong := positive(raw[word])):
@@ -168,8 +158,8 @@ def _read_item(key: str, item: Any, plugin: Path | None) -> Spec:  # noqa: ANN40
             parse_budget(raw["budget"])
         except UserError as error:
             raise UserError(f"'{raw.get('label', name)}': {error}") from None
-    return Spec(name, raw["label"] if "label" in raw else name, params,
-                **{k: raw[k] for k in extra & raw.keys()})
+    return cls(name, raw["label"] if "label" in raw else name, params,
+               **{k: raw[k] for k in extra & raw.keys()})
 
 
 def read_fractions(path: Path, count: int | list[float], budget: Budget) -> tuple[float, ...]:
@@ -188,11 +178,12 @@ def read_fractions(path: Path, count: int | list[float], budget: Budget) -> tupl
         return tuple(c / count[-1] for c in count)
 
 
-def read_specs(path: Path, key: str, items: list[Any], plugin: Path | None) -> tuple[Spec, ...]:
-    """The items of a list of samplers, targets, controls or metrics, each checked."""
+def read_items(cls: type[Item], path: Path, key: str, items: list[Any],
+               plugin: Path | None) -> tuple[Item, ...]:
+    """The items of a list of samplers, targets, baselines or metrics, each checked."""
     with at(path, key):
-        specs = tuple(_read_item(key, item, plugin) for item in items)
-        check_labels(_kind_of(key), specs, plugin)
+        specs = tuple(_read_item(cls, key, item, plugin) for item in items)
+        check_labels(cls.registry, specs, plugin)
     return specs
 
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from bench.core.errors import UserError, unknown
 from bench.core.places import PRESETS
@@ -18,19 +18,22 @@ from bench.core.registry import catalogue, check_parameters, default_metrics, fi
 from bench.harness.budget import Budget, parse_budget
 from bench.suite.labels import check_labels
 from bench.suite.schema import (
-    Spec,
     at,
     check_keys,
     find_file,
     parse,
     parse_seeds,
     read_fractions,
+    read_items,
     read_published,
-    read_specs,
 )
+from bench.suite.specs import MetricSpec, SamplerSpec, TargetSpec
 from bench.suite.values import MOST_DRAWS, MOST_POINTS, plain, positive, whole, words
 
+Item = TypeVar("Item", TargetSpec, SamplerSpec)
 DTYPES = ("float32", "float64")
+#: The baseline samplers of a suite that names none: floor, ceiling and overhead.
+BASELINES = ["exact", "initial", "overhead"]
 #: What a preset says of itself, beside a table for each sampler.
 ABOUT = ("description", "chosen_on")
 
@@ -41,9 +44,9 @@ class Suite:
 
     name: str
     description: str
-    targets: tuple[Spec, ...]
-    samplers: tuple[Spec, ...]
-    metrics: tuple[Spec, ...]
+    targets: tuple[TargetSpec, ...]
+    samplers: tuple[SamplerSpec, ...]
+    metrics: tuple[MetricSpec, ...]
     seeds: tuple[int, ...]
     budget: Budget
     n: int = 5000
@@ -59,7 +62,7 @@ class Suite:
     ladder_cap: float = 0.25
     floor_draws: int = 200
     published: tuple[str, ...] = ()
-    plugin: str = ""
+    plugin: Path | None = None  # a file with samplers, targets or metrics of the user's
     references: dict[str, str] = field(default_factory=dict)
     check: dict[str, Any] = field(default_factory=dict)  # options of a check that follows the run
 
@@ -82,8 +85,8 @@ def _check_preset(table: dict[str, Any], plugin: Path | None) -> None:
                             f"sampler's parameters, not {params!r}")
 
 
-def _with_preset(path: Path, samplers: tuple[Spec, ...], preset: str | dict[str, Any],
-                 plugin: Path | None) -> tuple[tuple[Spec, ...], str, str]:
+def _with_preset(path: Path, samplers: tuple[SamplerSpec, ...], preset: str | dict[str, Any],
+                 plugin: Path | None) -> tuple[tuple[SamplerSpec, ...], str, str]:
     """Samplers with the preset's hyperparameters under their own; the preset's name and note."""
     with at(path, "preset"):
         table = read_preset(preset) if isinstance(preset, str) else preset
@@ -98,38 +101,44 @@ def read_suite(name: str, plugin: Path | None = None, only_samplers: str | None 
                only_targets: str | None = None) -> Suite:
     """The suite of that name or file, with everything checked and resolved.
 
-    ``only_samplers`` and ``only_targets`` are comma-separated labels or names; controls stay.
+    ``only_samplers`` and ``only_targets`` are comma-separated labels or names; baselines stay.
     """
     path = find_file(name)
     raw = parse(path)
     check_keys(path, raw)
     catalogue(plugin)  # first of all: what is wrong with a plugin is no mistake in the suite
-    samplers = _choose("samplers", read_specs(path, "samplers", raw["samplers"], plugin),
-                       only_samplers, plugin)
-    named = raw.get("controls", ["exact", "initial", "overhead"])
-    controls = read_specs(path, "controls", named, plugin)
-    controls = tuple(c for c in controls if c.label not in {s.label for s in samplers})
-    check_labels("samplers", controls + samplers, plugin)
-    samplers, preset, note = _with_preset(path, samplers, raw.get("preset", {}), plugin)
-    metrics = raw.get("metrics", default_metrics(plugin))
+    samplers, preset, note = _samplers(path, raw, plugin, only_samplers)
+    targets = read_items(TargetSpec, path, "targets", raw["targets"], plugin)
+    metrics = read_items(MetricSpec, path, "metrics",
+                         raw.get("metrics", default_metrics(plugin)), plugin)
     with at(path, "seeds"):
         seeds = parse_seeds(raw.get("seeds", 5))
     with at(path, "budget"):
         budget = parse_budget(raw["budget"])
-    plain = {k: raw[k] for k in ("n", "n_curve", "device", "dtype", "compile", "referee",
-                                 "wall_limit", "ladder_cap", "floor_draws") if k in raw}
-    fractions = read_fractions(path, raw.get("checkpoints", 5), budget)
+    as_written = {k: raw[k] for k in ("n", "n_curve", "device", "dtype", "compile", "referee",
+                                      "wall_limit", "ladder_cap", "floor_draws") if k in raw}
     suite = Suite(path.stem, raw.get("description", ""),
-                  _choose("targets", read_specs(path, "targets", raw["targets"], plugin),
-                          only_targets, plugin), controls + samplers,
-                  read_specs(path, "metrics", metrics, plugin), seeds, budget,
-                  preset=preset if raw.get("preset") else "", preset_note=note,
-                  fractions=fractions, published=read_published(path, raw),
-                  plugin=str(plugin or ""), **plain)
+                  _choose(TargetSpec, targets, only_targets, plugin), samplers, metrics, seeds,
+                  budget, preset=preset, preset_note=note,
+                  fractions=read_fractions(path, raw.get("checkpoints", 5), budget),
+                  published=read_published(path, raw), plugin=plugin, **as_written)
     for key, fault in _faults(suite):
         with at(path, key):
             raise UserError(fault)
     return suite
+
+
+def _samplers(path: Path, raw: dict[str, Any], plugin: Path | None,
+              only: str | None) -> tuple[tuple[SamplerSpec, ...], str, str]:
+    """Baselines, then samplers with their preset's parameters; the preset's name and note."""
+    named = read_items(SamplerSpec, path, "samplers", raw["samplers"], plugin)
+    samplers = _choose(SamplerSpec, named, only, plugin)
+    baselines = read_items(SamplerSpec, path, "baselines", raw.get("baselines", BASELINES), plugin)
+    asked = {s.label for s in samplers}
+    baselines = tuple(b for b in baselines if b.label not in asked)
+    check_labels("samplers", baselines + samplers, plugin)
+    samplers, preset, note = _with_preset(path, samplers, raw.get("preset", {}), plugin)
+    return baselines + samplers, preset if raw.get("preset") else "", note
 
 
 def check_suite(suite: Suite) -> Suite:
@@ -156,40 +165,16 @@ def _faults(suite: Suite) -> Iterator[tuple[str, str]]:
             yield key, f"{key} {wrong}"
 
 
-def _choose(kind: str, have: tuple[Spec, ...], wanted: str | None,
-            plugin: Path | None) -> tuple[Spec, ...]:
+def _choose(cls: type[Item], have: tuple[Item, ...], wanted: str | None,
+            plugin: Path | None) -> tuple[Item, ...]:
     """The items named on the command line; names outside the suite are added to it."""
     if wanted is None:
         return have
     by_label = {spec.label: spec for spec in have}
-    chosen: dict[str, Spec] = {}
-    for label in words(wanted, f"--{kind}"):
+    chosen: dict[str, Item] = {}
+    for label in words(wanted, f"--{cls.registry}"):
         if label not in by_label:
-            find(kind, label, plugin)
-        chosen[label] = by_label.get(label, Spec(label, label))
-    check_labels(kind, list(chosen.values()), plugin)
+            find(cls.registry, label, plugin)
+        chosen[label] = by_label.get(label, cls(label, label))
+    check_labels(cls.registry, list(chosen.values()), plugin)
     return tuple(chosen.values())
-
-
-def from_facts(facts: dict[str, Any]) -> Suite:
-    """The suite of a run's header, so that a run can be resumed without its suite file."""
-    try:
-        return _from_facts(facts)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise UserError(f"the header of the run does not say what was asked ({_said(error)}); "
-                        "restore its run.json or run anew") from None
-
-
-def _said(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}"
-
-
-def _from_facts(facts: dict[str, Any]) -> Suite:
-    items = {kind: tuple(Spec(**spec) for spec in specs)
-             for kind, specs in facts["items"].items()}
-    plain: dict[str, Any] = {f.name: facts[f.name] for f in fields(Suite)
-                             if f.name in facts
-                             and f.name not in ("seeds", "budget", "fractions", "published")}
-    return Suite(**{**plain, **items}, seeds=tuple(facts["seed_list"]),
-                 budget=Budget(facts["currency"], facts["amount"]),
-                 fractions=tuple(facts["fractions"]), published=tuple(facts["published"]))

@@ -20,7 +20,7 @@ from bench.core.entry import Entry
 from bench.core.errors import UserError
 from bench.core.registry import catalogue, load
 from bench.harness import validation as border
-from bench.suite.declarations import FAMILIES, KINDS, check_declared, undeclared
+from bench.suite.declarations import FAMILIES, KINDS, Declared, check_declared, undeclared
 from samplers.base import Family, Kind, LogWeights
 from tests.support.hostile import Fair, State, play, spoilt
 
@@ -209,7 +209,8 @@ def test_an_unknown_kind_or_family_refuses_the_run(attributes: Any, said: str) -
 
 
 def test_what_a_sampler_says_when_it_runs_is_what_its_file_says() -> None:
-    listed = {"name": "fair", "kind": "continuing", "learned": False, "anneals": False}
-    assert undeclared(Fair(), listed) == ""
-    for what, value in (("kind", "amortised"), ("name", "exact"), ("learned", True)):
-        assert f"{what} = " in undeclared(Fair(), {**listed, what: value})
+    assert undeclared(Fair(), "fair", Declared("continuing", False, False)) == ""
+    for what, name, declared in (("kind", "fair", Declared("amortised", False, False)),
+                                 ("name", "exact", Declared("continuing", False, False)),
+                                 ("learned", "fair", Declared("continuing", True, False))):
+        assert f"{what} = " in undeclared(Fair(), name, declared)

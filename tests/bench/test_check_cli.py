@@ -369,7 +369,7 @@ def test_what_is_no_baseline_or_no_run(tmp_path: Path, base: Path, say: Say,
 SUITE = """
 targets = ["uneven"]
 samplers = [{name = "mine", params = {chains = 50, step_size = 0.1}}]
-controls = []
+baselines = []
 metrics = ["mean_error", "cov_error", "near"]
 seeds = 45
 budget = "4000evals"

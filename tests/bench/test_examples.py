@@ -45,7 +45,7 @@ class Plain(Target):
 SUITE = """
 targets = ["ring", {name = "rate", params = {shape = 5.0}}, "plain"]
 samplers = ["tamed", "mh"]
-controls = []
+baselines = []
 metrics = ["mmd", "ksd", "energy_w1"]
 seeds = 1
 budget = "4000evals"

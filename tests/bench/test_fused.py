@@ -191,7 +191,7 @@ def test_compiled_metrics_agree(name: str, n: int, backend: str) -> None:
 SUITE = """
 targets = ["gaussian"]
 samplers = ["hmc", "mala", "ula", "svgd"]
-controls = []
+baselines = []
 seeds = 2
 budget = "6e4evals"
 n = 200

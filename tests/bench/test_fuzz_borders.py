@@ -32,12 +32,12 @@ from bench.core.exits import printable
 from bench.core.plugins import imported_entries
 from bench.harness.attribution import Ended
 from bench.harness.validation import number, plain, points
-from bench.jobs.channel import understood
-from bench.jobs.plan import job_key
-from bench.jobs.pool import Pool, Task
+from bench.jobs.messages import Reached, read_event
+from bench.jobs.pool import ProcessPool
 from bench.jobs.progress import Progress
+from bench.jobs.spec import Task, job_key
 from bench.suite.labels import check_labels
-from bench.suite.schema import Spec
+from bench.suite.specs import SamplerSpec
 from bench.suite.suite import read_suite
 from results.presentation.console import grid, open_console
 from results.presentation.rendering import markdown_table
@@ -196,7 +196,7 @@ def test_labels(times: int, tally: Counter[str]) -> None:
 
     def check(label: str) -> str:
         try:
-            check_labels("samplers", [Spec("mala", label, {})], None)
+            check_labels("samplers", [SamplerSpec("mala", label)], None)
         except UserError as error:
             return refused(error)
         name = job_key(label, label, 0)
@@ -229,7 +229,7 @@ VALUES = (st.integers(-2**70, 2**70).map(str) | st.floats().map(str) | TEXT.map(
                              '"0:1000000000"',
                              '[{name = 3}]', '""', "[1, 'a']", '"1e999s"', '"-5s"']))
 KEYS = st.sampled_from(["description", "targets", "samplers", "metrics", "seeds", "budget", "n",
-                        "n_curve", "checkpoints", "floor_draws", "preset", "controls", "device",
+                        "n_curve", "checkpoints", "floor_draws", "preset", "baselines", "device",
                         "dtype", "wall_limit", "compile", "nonsense", "published"])
 
 
@@ -378,39 +378,41 @@ def test_event_lines(times: int, tally: Counter[str]) -> None:
     """Any line on the channel of events: understood and shown, or no event; never a traceback."""
     suite: Any = SimpleNamespace(name="s", samplers=[], targets=[])
     live = Progress(suite, Console(file=io.StringIO()))
-    task = Task("ula--gmm4", {}, 1.0)
-    pool = Pool(1, 1, Path())
+    work: Any = None
+    task = Task("ula--gmm4", work, 1.0)
+    pool = ProcessPool(1, 1, Path())
     child: Any = SimpleNamespace(task=task, current="", deadline=0.0, error=None)
 
     def check(line: bytes) -> str:
-        event = understood(line)
+        event = read_event(line)
         if event is None:
             return "ignored"
         live.ended(task)
         pool._note(child, event)
         live.event(task, event)
         live._line()
-        if event["event"] == "look":
-            Cost(**event["spent"])
+        if isinstance(event, Reached):
+            assert event.spent + Cost() == event.spent
         return "understood"
 
     inner = st.none() | st.booleans() | st.integers() | st.floats() | TEXT | st.lists(
         st.floats(), max_size=2) | st.dictionaries(TEXT, st.floats() | TEXT, max_size=2)
-    fields = st.sampled_from(["event", "key", "progress", "values", "spent", "steps",
+    fields = st.sampled_from(["is", "key", "progress", "values", "spent", "steps",
                               "status", "label", "facts",
-                              "sort", "message"])
+                              "cause", "message"])
     full = {"key": "k", "progress": 0.5, "steps": 3, "spent": {"score": 5},
             "values": {"w2": 1.0}, "status": "ok", "label": "l",
-            "facts": {}, "sort": "user", "message": "m"}
-    names = st.sampled_from(["start", "look", "end", "target", "error", "done", "nonsense"])
-    events = st.builds(lambda name, rest: json.dumps({**full, **rest, "event": name}).encode(),
+            "facts": {}, "cause": "user", "message": "m"}
+    names = st.sampled_from(["started", "reached", "ended", "prepared", "stopped", "done",
+                             "nonsense"])
+    events = st.builds(lambda name, rest: json.dumps({**full, **rest, "is": name}).encode(),
                        names, st.dictionaries(fields, inner, max_size=2))
-    checkpoint = {"event": "look", "key": "k", "progress": 0.5, "steps": 3, "spent": {"score": 5},
+    checkpoint = {"is": "reached", "key": "k", "progress": 0.5, "steps": 3, "spent": {"score": 5},
             "values": {"w2": 1.0}}
     huge = {**checkpoint, "values": {"w2": 10**400}}
-    good = st.sampled_from([huge, {"event": "start", "key": "k"}, {"event": "done"},
+    good = st.sampled_from([huge, {"is": "started", "key": "k"}, {"is": "done"},
                             checkpoint, {**checkpoint, "progress": 10**400},
-                            {"event": "error", "sort": "user", "message": "m"}])
+                            {"is": "stopped", "cause": "user", "message": "m"}])
     damaged = good.flatmap(lambda event: mutated(json.dumps(event).encode()))
     raw = st.binary(max_size=30) | TEXT.map(lambda t: t.encode("utf-8", "surrogatepass"))
     fuzz(events | damaged | raw | st.just(b"[" * 100_000), check, tally, 400 * times)

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from bench.core.seeds import global_stream
 from bench.jobs.plan import job_tasks, prepare_tasks
+from bench.jobs.spec import DoJobs
 from bench.suite.suite import read_suite
 from tests.support.hostile import Fair, State, play, spoilt
 
@@ -128,7 +129,7 @@ class Own(Sampler):
 SUITE = """
 targets = ["gaussian", "mog2", "mine"]
 samplers = ["own", "ula"]
-controls = []
+baselines = []
 metrics = ["ksd"]
 seeds = 3
 budget = "2000evals"
@@ -149,14 +150,14 @@ def suite(tmp_path: Path) -> Path:
 def test_users_code_has_a_process_a_seed(suite: Path) -> None:
     """A module's own generator or cache would otherwise leak from seed to seed."""
     read = read_suite(str(suite), suite.with_name("own.py"))
-    copied = {t.name for t in job_tasks(read, suite.parent, 1, set()) if t.spec["copied"]}
+    copied = {t.name for t in job_tasks(read, suite.parent, 1, set())
+              if isinstance(t.work, DoJobs) and t.work.copied}
     assert copied == {"own--gaussian", "own--mog2", "ula--mine", "own--mine"}, "ours share one"
-    left = {t.name: t.spec["seeds"]
+    left = {t.name: [job.seed for job in t.jobs]
             for t in job_tasks(read, suite.parent, 1, {"own--gaussian--s1"})}
     assert left["own--gaussian"] == [0, 2] and left["ula--gaussian"] == [0, 1, 2]
-    deals = [[t["label"] for t in task.spec["targets"]]
-             for task in prepare_tasks(read, suite.parent, 1)]
-    assert deals == [["gaussian", "mog2"], ["mine"]]
+    deals = [task.targets for task in prepare_tasks(read, suite.parent, 1)]
+    assert deals == [("gaussian", "mog2"), ("mine",)]
 
 
 @pytest.mark.slow

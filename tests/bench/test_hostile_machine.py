@@ -241,7 +241,7 @@ def test_files_of_the_working_folder_hide_nothing(tmp_path: Path, run: Path) -> 
 SUITE = """
 targets = ["gaussian"]
 samplers = ["ula"]
-controls = []
+baselines = []
 metrics = ["mean_error"]
 seeds = 2
 budget = "2000evals"

@@ -35,7 +35,7 @@ class Early(Late):
 SUITE = """
 targets = ["gaussian"]
 samplers = ["late", "early"]
-controls = []
+baselines = []
 metrics = ["ksd"]
 seeds = 1
 budget = "5000evals"

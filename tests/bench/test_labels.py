@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from bench.core import registry
 from bench.core.errors import UserError
 from bench.jobs.floors import find_floors
-from bench.jobs.plan import job_key, job_tasks
+from bench.jobs.plan import job_tasks
+from bench.jobs.spec import job_key
 from bench.suite.labels import LONGEST
 from bench.suite.suite import read_suite
 from results.presentation.table import slug
@@ -31,7 +32,7 @@ GOOD = 'targets = ["gaussian"]\nsamplers = ["mala"]\nbudget = "1s"\n'
 RUN = """
 targets = [{name = "gaussian", label = "b--c"}, {name = "gaussian", label = "c"}]
 samplers = [{name = "initial", label = "a"}, {name = "initial", label = "a--b"}]
-controls = []
+baselines = []
 metrics = ["w2", {name = "w2", label = "w2_50", params = {cap = 50}}]
 seeds = 1
 budget = "2000evals"
@@ -116,9 +117,9 @@ def test_committed_floors_serve_the_defaults_alone() -> None:
 @pytest.mark.parametrize("bad", [
     ".", "..", ".hidden", "a b", "a[b]", "a/b", "", "x" * (LONGEST + 1), "a\\nb", "nul", "COM1.x",
     "é", "a+b"])
-@pytest.mark.parametrize("kind", ["samplers", "targets", "metrics", "controls"])
+@pytest.mark.parametrize("kind", ["samplers", "targets", "metrics", "baselines"])
 def test_a_label_that_cannot_name_a_file_is_refused(tmp_path: Path, kind: str, bad: str) -> None:
-    name = {"samplers": "mala", "targets": "gmm4", "metrics": "mmd", "controls": "initial"}[kind]
+    name = {"samplers": "mala", "targets": "gmm4", "metrics": "mmd", "baselines": "initial"}[kind]
     text = f'budget = "1s"\n{kind} = [{{name = "{name}", label = "{bad}"}}]\n'
     text += "".join(f'{key} = ["{value}"]\n' for key, value in
                     (("targets", "gaussian"), ("samplers", "hmc")) if key != kind)

@@ -85,7 +85,7 @@ def test_an_unknown_mutation_is_one_sentence(tmp_path: Path,
 @pytest.mark.slow
 def test_a_mutation_runs_with_the_suites_settings_and_other_numbers(tmp_path: Path) -> None:
     suite = tmp_path / "smoke.toml"
-    suite.write_text("controls = []\n" + suite_names()["smoke"].read_text())
+    suite.write_text("baselines = []\n" + suite_names()["smoke"].read_text())
     done = subprocess.run([sys.executable, "-m", "bench", "run", "--suite", str(suite),
                            "--samplers", "ula", "--seeds", "1", "--out", str(tmp_path / "plain"),
                            "--no-report"], capture_output=True, text=True, check=False)

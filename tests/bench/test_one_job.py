@@ -19,7 +19,7 @@ from tests.support.runs import finish
 SUITE = """
 targets = ["gmm4"]
 samplers = ["mala"]
-controls = []
+baselines = []
 metrics = ["mmd", "ksd"]
 seeds = "3:4"
 n = 200

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.jobs.channel import understood
+from bench.jobs.messages import read_event
 from results.records.schema import Job
 from results.records.store import read, read_header
 from tests import support
@@ -25,7 +25,7 @@ SUITE = """
 targets = ["dots"]
 samplers = ["talks", "forkpool", "falls", "leaves", "closes", "asks", "lingers",
             "hangs_among_helpers"]
-controls = []
+baselines = []
 metrics = ["ksd"]
 seeds = 1
 budget = "1000evals"
@@ -102,7 +102,7 @@ def test_a_job_whose_sampler_forks_is_recorded_once(place: Path, jobs: dict[str,
 
 def test_what_is_printed_goes_to_the_log(place: Path) -> None:
     said = next((place / "run" / "log").glob("talks*")).read_bytes()
-    assert b'{"event": "start"}\n' in said and b"\xff\x00 half a line" in said
+    assert b'{"is": "started"}\n' in said and b"\xff\x00 half a line" in said
 
 
 def test_a_target_that_prints_has_its_facts(place: Path) -> None:
@@ -115,7 +115,7 @@ def test_helpers_end_with_their_job(place: Path, jobs: dict[str, Job]) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_helpers_end_with_the_run(tmp_path: Path, number: signal.Signals) -> None:
-    suite = SUITE.replace(SUITE[SUITE.index("samplers"):SUITE.index("controls")],
+    suite = SUITE.replace(SUITE[SUITE.index("samplers"):SUITE.index("baselines")],
                           'samplers = ["hangs_among_helpers"]\n')
     run = start(tmp_path, suite=suite.replace("wall_limit = 8", "wall_limit = 100"))
     until = time.monotonic() + 60
@@ -139,7 +139,7 @@ def test_a_target_that_ends_the_process_is_one_sentence(tmp_path: Path) -> None:
 
 def test_a_full_disk_met_by_a_child_stops_the_run(tmp_path: Path) -> None:
     """The child's own write fails: before, the seeds were failed for good, and exit code was 0."""
-    suite = SUITE.replace(SUITE[SUITE.index("samplers"):SUITE.index("controls")],
+    suite = SUITE.replace(SUITE[SUITE.index("samplers"):SUITE.index("baselines")],
                           'samplers = ["fills_disk"]\n').replace("dots", "gaussian")
     (tmp_path / "mark").write_text("")
     run = start(tmp_path, suite=suite)
@@ -156,10 +156,12 @@ def test_a_full_disk_met_by_a_child_stops_the_run(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("line", [
     b"", b".", b"[]", b"3", b"null", b"[" * 100_000, b"\xff\xfe",
-    b'{"event": "start"}', b'{"event": []}', b'{"event": "look"}',
-    b'{"event": "start", "key": 3}', b'{"event": "other", "key": "k"}',
-    b'{"event": "look", "key": "k", "progress": "a", "values": {}}',
-    b'{"event": "look", "key": "k", "progress": 0.5, "steps": 1, "spent": {"x": 1}, "values": {}}',
-    b'{"event": "look", "key": "k", "progress": 0.5, "values": {"w2": "x"}}'])
+    b'{"is": "started"}', b'{"is": []}', b'{"is": "reached"}', b'{"key": "k"}',
+    b'{"is": "started", "key": 3}', b'{"is": "other", "key": "k"}',
+    b'{"is": "stopped", "cause": "nobody", "message": "m"}',
+    b'{"is": "reached", "key": "k", "progress": "a", "steps": 1, "spent": {}, "values": {}}',
+    b'{"is": "reached", "key": "k", "progress": 0.5, "steps": true, "spent": {}, "values": {}}',
+    b'{"is": "reached", "key": "k", "progress": 0.5, "steps": 1, "spent": {"score": "x"}}',
+    b'{"is": "reached", "key": "k", "progress": 0.5, "steps": 1, "values": {"w2": "x"}}'])
 def test_what_is_no_event_is_ignored(line: bytes) -> None:
-    assert understood(line) is None
+    assert read_event(line) is None

@@ -9,6 +9,8 @@ import pytest
 
 from bench.core.errors import UserError
 from bench.jobs import referee
+from bench.jobs.plan import job_tasks
+from bench.suite.suite import read_suite
 from results.records.run_folder import load
 from results.records.schema import Job, Measure
 from results.records.store import read
@@ -64,13 +66,14 @@ class Spy(Sampler):
 
 def _frames(frame):
     while frame is not None:
-        yield {k: v for k, v in frame.f_locals.items() if isinstance(v, (dict, str, Path))}
+        yield {k: v for k, v in frame.f_locals.items() if isinstance(v, (dict, str, Path))
+               or hasattr(v, "__dataclass_fields__")}
         frame = frame.f_back
 '''
 SUITE = '''
 targets = ["gmm4"]
 samplers = ["ula", "coupling_flow"]
-controls = ["exact"]
+baselines = ["exact"]
 metrics = ["mmd", "ksd", "elbo", "eubo"]
 seeds = 2
 budget = "9000evals"
@@ -82,7 +85,7 @@ floor_draws = 25
 SPYING = '''
 targets = ["gmm4"]
 samplers = ["spy"]
-controls = ["exact"]
+baselines = ["exact"]
 metrics = ["mmd"]
 seeds = 1
 budget = "2000evals"
@@ -159,9 +162,8 @@ def test_a_fault_of_the_benchmark_is_no_sampler_s(half: Callable[..., None], bro
         raise RuntimeError("a slip")
 
     monkeypatch.setattr(referee, broken, fails)
-    monkeypatch.setattr(referee, "_density", lambda told: None)
-    monkeypatch.setattr(referee, "make_target", lambda spec, common: None)
-    spec = {"common": {"folder": str(tmp_path), "weighed": False, "metrics": []}, "target": {},
-            "keys": {"0": "mine--gmm4--s0"}, "played": str(tmp_path)}
-    with pytest.raises(UserError, match="the benchmark itself failed at mine--gmm4--s0"):
-        half(spec, 0, lambda event: None)
+    (tmp_path / "suite.toml").write_text(SUITE)
+    suite = read_suite(str(tmp_path / "suite.toml"))
+    (task,) = [t for t in job_tasks(suite, tmp_path, 1, set()) if t.name == "ula--gmm4"]
+    with pytest.raises(UserError, match="the benchmark itself failed at ula--gmm4--s0"):
+        half(task.jobs[0], tmp_path if half is referee.judge else False, lambda event: None)

@@ -14,7 +14,7 @@ from tests.support.runs import bench, finish, numbers, run_with_kills
 SUITE = """
 targets = ["gaussian", "mog2"]
 samplers = ["mala", "svgd"]
-controls = ["initial"]
+baselines = ["initial"]
 metrics = ["mmd", "ksd", "mode_tv"]
 seeds = 2
 budget = "40000evals"

@@ -59,7 +59,7 @@ def written(folder: Path, **keys: str) -> Path:
     ("targets", '[{name = "gaussian", temperature = "1"}]'),
     ("published", "[3]"), ("published", "[[]]"), ("preset", "{mala = 3}"), ("preset", '""'),
     ("preset", "{mala = {chains = nan}}"), ("preset", "{nobody = {}}"), ("preset", "3"),
-    ("controls", '["exact", "exact"]'), ("controls", "3")])
+    ("baselines", '["exact", "exact"]'), ("baselines", "3")])
 def test_a_hostile_value_is_refused_with_its_place(tmp_path: Path, key: str, value: str) -> None:
     path = written(tmp_path, **{key: value})
     line = next(i for i, text in enumerate(path.read_text().splitlines(), 1)
@@ -67,13 +67,13 @@ def test_a_hostile_value_is_refused_with_its_place(tmp_path: Path, key: str, val
     with pytest.raises(UserError) as told:
         read_suite(str(path))
     assert str(told.value).startswith(f"{path}, line {line}: "), told.value
-    named = key in ("targets", "samplers", "controls", "published", "preset")  # an item is
+    named = key in ("targets", "samplers", "baselines", "published", "preset")  # an item is
     assert named or key in str(told.value)
     assert "\n" not in str(told.value)
 
 
 def test_what_is_unusual_and_right_is_read(tmp_path: Path) -> None:
-    path = written(tmp_path, controls="[]", seeds="10000", wall_limit="0.5", checkpoints="1")
+    path = written(tmp_path, baselines="[]", seeds="10000", wall_limit="0.5", checkpoints="1")
     suite = read_suite(str(path))
     assert [s.label for s in suite.samplers] == ["mala"] and len(suite.seeds) == 10_000
     assert read_suite(str(path), only_samplers=" mala , mala ,hmc").samplers[0].name == "mala"

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from bench.core.errors import UserError
-from bench.jobs.plan import job_facts, job_tasks, suite_facts
+from bench.jobs.plan import job_tasks
 from bench.suite.schema import parse_seeds, suite_names
-from bench.suite.suite import from_facts, read_suite
+from bench.suite.serialised import from_facts, to_facts
+from bench.suite.suite import read_suite
 
 GOOD = 'targets = ["gmm4"]\nsamplers = ["mala"]\nbudget = "1s"\n'
 
@@ -25,7 +26,7 @@ def suite_file(tmp_path: Path, text: str) -> str:
 def test_every_suite_resolves_and_survives_its_header(name: str) -> None:
     suite = read_suite(name)
     assert suite.description
-    facts = json.loads(json.dumps(suite_facts(suite)))
+    facts = json.loads(json.dumps(to_facts(suite)))
     assert from_facts(facts) == suite
 
 
@@ -42,9 +43,9 @@ def test_the_suites_of_the_issue_are_there() -> None:
 
 def test_a_suite_may_ask_for_compiling(tmp_path: Path) -> None:
     suite = read_suite(suite_file(tmp_path, GOOD + "compile = true\n"))
-    assert suite.compile and from_facts(json.loads(json.dumps(suite_facts(suite)))).compile
+    assert suite.compile and from_facts(json.loads(json.dumps(to_facts(suite)))).compile
     (task,) = [t for t in job_tasks(suite, tmp_path, 1, set()) if t.name == "mala--gmm4"]
-    assert task.spec["common"]["compile"] is True
+    assert task.jobs[0].settings.compile is True
 
 
 def test_a_metric_off_by_default_serves_only_where_it_is_named(tmp_path: Path) -> None:
@@ -114,14 +115,14 @@ def test_a_target_may_declare_another_start_and_a_sampler_another_budget(tmp_pat
     suite = read_suite(suite_file(tmp_path, text))
     assert suite.targets[0].scale == 1.0 and suite.budget.currency == "steps"
     assert suite.fractions == (0.1, 0.2, 0.4, 1.0)
-    facts = {t.spec["sampler"]["label"]: job_facts(t.spec, 0)
-             for t in job_tasks(suite, tmp_path, 1, set())}
-    assert {k: (v["currency"], v["budget"]) for k, v in facts.items() if k in ("mala", "dft")} == {
+    records = {t.jobs[0].sampler.label: t.jobs[0].record("ok")
+               for t in job_tasks(suite, tmp_path, 1, set())}
+    assert {k: (v.currency, v.budget) for k, v in records.items() if k in ("mala", "dft")} == {
         "mala": ("steps", 500.0), "dft": ("steps", 6000.0)}
-    assert facts["mala"]["target_params"]["scale"] == 1.0
+    assert records["mala"].target_params["scale"] == 1.0
 
 
-def test_narrowing_keeps_the_controls() -> None:
+def test_narrowing_keeps_the_baselines() -> None:
     suite = read_suite("toy2d", only_samplers="hmc,pdem", only_targets="banana,funnel")
     assert [s.label for s in suite.samplers] == ["exact", "initial", "overhead", "hmc", "pdem"]
     assert [t.label for t in suite.targets] == ["banana", "funnel"]

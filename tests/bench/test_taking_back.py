@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from bench.commands.parser import main
-from bench.jobs.suite_run import Runner
+from bench.jobs.session import Session
 
 SUITE = """
 targets = ["mine"]
 samplers = ["mala"]
-controls = []
+baselines = []
 metrics = ["ksd"]
 seeds = 1
 budget = "1000evals"
@@ -54,7 +54,7 @@ def test_resume_never_deletes(tmp_path: Path, words: list[str], monkeypatch: pyt
 
     (tmp_path / "plugin.py").write_text(GOOD)
     with monkeypatch.context() as patch:
-        patch.setattr(Runner, "_prepare", killed)
+        patch.setattr(Session, "_prepare", killed)
         assert main([*words, str(out)]) == 130
     (out / "notes.txt").write_text("mine")
     header = (out / "run.json").read_bytes()
@@ -80,15 +80,15 @@ def test_a_folder_that_was_there_stays(tmp_path: Path, words: list[str]) -> None
 def test_what_a_user_lays_there_meanwhile_stays(tmp_path: Path, words: list[str],
                                                 monkeypatch: pytest.MonkeyPatch) -> None:
     out = tmp_path / "new" / "run"
-    go = Runner.go
+    work = Session.work
 
-    def busy(self: Runner) -> None:
+    def busy(self: Session) -> None:
         (out / "log").mkdir(parents=True)
         for name in ("notes.txt", "log/picture.png"):
             (out / name).write_text("mine")
-        go(self)
+        work(self)
 
-    monkeypatch.setattr(Runner, "go", busy)
+    monkeypatch.setattr(Session, "work", busy)
     assert main([*words, str(out)]) == 2
     assert sorted(str(p.relative_to(out)) for p in out.rglob("*")) == [
         "log", "log/picture.png", "notes.txt"]

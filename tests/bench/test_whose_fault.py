@@ -15,9 +15,14 @@ import torch
 from torch import Tensor
 
 from bench.core.errors import UserError
+from bench.harness.budget import Budget
 from bench.harness.judge import Judge
-from bench.jobs.execute import run_job
+from bench.jobs.execute import execute
+from bench.jobs.messages import Event, Reached
 from bench.jobs.prepare import prepare_target
+from bench.jobs.spec import JobSpec, RunSettings
+from bench.suite.declarations import Declared
+from bench.suite.specs import MetricSpec, SamplerSpec, TargetSpec
 from metrics.base import Estimate, Evidence, Metric
 from results.records.floors_file import Floors
 from results.records.schema import Checkpoint, Job, Measure, parse
@@ -104,7 +109,7 @@ def test_a_full_disk_is_nobody_s_failure() -> None:
 
 def test_the_judge_s_own_trouble_comes_out() -> None:
     """Before, an error of the judge was recorded as the sampler's."""
-    from tests.support.hostile import Budget, JobLoop
+    from tests.support.hostile import JobLoop
 
     run = JobLoop(Fair(), Bell().to("cpu", torch.float32), "bell", Budget("evals", 2000), 0,
                   60, 30)
@@ -147,7 +152,7 @@ def judged(answer: Any, floors: Path) -> list[Measure]:
     judge = Judge(Bell().to("cpu", torch.float32), "bell", {"bad": Bad(answer)}, 0, 60,
                   Floors.read(floors))
     judge.warm_up()
-    from tests.support.hostile import Budget, JobLoop
+    from tests.support.hostile import JobLoop
 
     run = JobLoop(Fair(), Bell().to("cpu", torch.float32), "bell", Budget("evals", 2000), 0,
                   60, 30)
@@ -181,12 +186,9 @@ def test_a_floor_that_is_no_number_gives_no_p(tmp_path: Path) -> None:
     assert large.p is not None and not large.note
 
 
-def common(tmp_path: Path, plugin: Path, metric: str) -> dict[str, Any]:
-    return {"folder": str(tmp_path), "plugin": str(plugin), "device": "cpu", "references": {},
-            "dtype": "float32", "threads": 1, "compile": False, "n": 60, "n_curve": 30,
-            "fractions": [1.0], "currency": "evals", "amount": 2000.0, "ladder_cap": 0.01,
-            "floor_draws": 5, "samplers": [], "metrics": [
-                {"name": metric, "label": "theirs", "params": {}}]}
+def settings(tmp_path: Path, plugin: Path, metric: str) -> RunSettings:
+    return RunSettings(tmp_path, plugin, "cpu", "float32", 1, False, 60, 30, (1.0,), 0.01, 5,
+                       (MetricSpec(metric, "theirs"),), {})
 
 
 PLUGIN = '''
@@ -244,17 +246,15 @@ def plugin(tmp_path: Path) -> Path:
     return path
 
 
-def target_spec(name: str) -> dict[str, Any]:
-    return {"name": name, "label": name, "params": {}, "temperature": 1.0, "scale": None,
-            "budget": None}
+def prepare(target: str, given: RunSettings) -> dict[str, Any]:
+    return prepare_target(TargetSpec(target, target), (), given)
 
 
 @pytest.mark.parametrize(("metric", "why"), [("unable", "ValueError: no finite moments"),
                                              ("nan", "not finite on exact points")])
 def test_a_metric_without_a_null_law_has_no_floor_and_says_so(
         metric: str, why: str, tmp_path: Path, plugin: Path) -> None:
-    facts = prepare_target({"common": common(tmp_path, plugin, metric),
-                            "target": target_spec("gaussian")})
+    facts = prepare("gaussian", settings(tmp_path, plugin, metric))
     assert facts["floor_draws"] == {}
     path = tmp_path / "floors" / "gaussian.npz"
     stored = Floors.read(path)
@@ -265,19 +265,16 @@ def test_a_metric_with_a_programming_error_refuses_the_run_by_name(
         tmp_path: Path, plugin: Path) -> None:
     with pytest.raises(UserError, match="metric 'theirs' raised KeyError: 'beta'.*'gaussian'.*"
                                         "mend it, or leave it out"):
-        prepare_target({"common": common(tmp_path, plugin, "wrong"),
-                        "target": target_spec("gaussian")})
+        prepare("gaussian", settings(tmp_path, plugin, "wrong"))
 
 
 def test_a_target_that_cannot_be_made_stops_the_run(tmp_path: Path, plugin: Path) -> None:
     with pytest.raises(UserError, match="'stubborn' cannot be made: FileNotFoundError: data.csv"):
-        prepare_target({"common": common(tmp_path, plugin, "nan"),
-                        "target": target_spec("stubborn")})
+        prepare("stubborn", settings(tmp_path, plugin, "nan"))
 
 
 def test_a_target_s_facts_may_be_tensors(tmp_path: Path, plugin: Path) -> None:
-    facts = prepare_target({"common": common(tmp_path, plugin, "nan"),
-                            "target": target_spec("tensors")})
+    facts = prepare("tensors", settings(tmp_path, plugin, "nan"))
     assert (facts["dim"], facts["scale"], facts["log_z"]) == (2, 1.5, 0.5)
     assert all(type(facts[k]) in (int, float) for k in ("dim", "scale", "log_z"))
 
@@ -286,33 +283,32 @@ def test_a_target_s_facts_may_be_tensors(tmp_path: Path, plugin: Path) -> None:
 
 
 def job_spec(tmp_path: Path, plugin: Path, target: str = "gaussian",
-             sampler: str = "ula") -> dict[str, Any]:
-    facts = {"name": sampler, "label": sampler, "params": {}, "kind": "continuing",
-             "learned": False, "anneals": False, "preset": "", "budget": None}
-    return {"common": common(tmp_path, plugin, "nan"), "keys": {"1": "job"},
-            "target": target_spec(target), "sampler": facts}
+             kind: str = "continuing") -> JobSpec:
+    return JobSpec(SamplerSpec("ula", "ula"), TargetSpec(target, target), 1,
+                   Budget("evals", 2000.0), Declared(kind, False, False), "",
+                   settings(tmp_path, plugin, "nan"))
 
 
 def test_outer_trouble_records_nothing(tmp_path: Path, plugin: Path) -> None:
     """A missing floor and a target that cannot be made were ``failed`` samplers before."""
     for target, error in (("gaussian", StoreError), ("stubborn", UserError)):
         with pytest.raises(error):
-            run_job(job_spec(tmp_path, plugin, target), 1, lambda event: None)
+            execute(job_spec(tmp_path, plugin, target), lambda event: None)
     assert not list(tmp_path.glob("inbox/*"))
 
 
 def test_the_benchmark_s_own_trouble_records_nothing(
         tmp_path: Path, plugin: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     spec = job_spec(tmp_path, plugin)
-    prepare_target({"common": spec["common"], "target": spec["target"]})
-    for error, said in ((ZeroDivisionError("x"), "benchmark itself failed at job"),
+    prepare("gaussian", spec.settings)
+    for error, said in ((ZeroDivisionError("x"), "benchmark itself failed at ula--gaussian--s1"),
                         (OSError(errno.ENOSPC, "No space left on device"), "No space left")):
         def fail(*args: Any, error: Exception = error) -> None:
             raise error
 
         monkeypatch.setattr("bench.harness.scoring.Judge.measures", fail)
         with pytest.raises((UserError, StoreError), match=said):
-            run_job(spec, 1, lambda event: None)
+            execute(spec, lambda event: None)
     assert not list(tmp_path.glob("inbox/*"))
 
 
@@ -320,23 +316,21 @@ def test_the_benchmark_s_own_trouble_records_nothing(
 def test_points_that_cannot_be_refuse_the_run(says: Any, tmp_path: Path, plugin: Path,
                                               monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("samplers.mcmc.ula.Ula.points", lambda self, n: says)
-    given = {**common(tmp_path, plugin, "nan"), "samplers": [
-        {"name": "ula", "label": "theirs", "params": {}}]}
     with pytest.raises(UserError, match="sampler 'theirs': points"):
-        prepare_target({"common": given, "target": target_spec("gaussian")})
+        prepare_target(TargetSpec("gaussian", "gaussian"), [SamplerSpec("ula", "theirs")],
+                       settings(tmp_path, plugin, "nan"))
 
 
 def test_a_whole_job(tmp_path: Path, plugin: Path) -> None:
     spec = job_spec(tmp_path, plugin)
-    prepare_target({"common": spec["common"], "target": spec["target"]})
-    events: list[dict[str, Any]] = []
-    job = run_job(spec, 1, events.append)
+    prepare("gaussian", spec.settings)
+    events: list[Event] = []
+    job = execute(spec, events.append)
     assert job.status == "ok" and job.notes == () and job.uncharged.score > 0
-    lines = (tmp_path / "inbox" / "job.jsonl").read_text().splitlines()
+    lines = (tmp_path / "inbox" / "ula--gaussian--s1.jsonl").read_text().splitlines()
     assert {type(parse(line)) for line in lines} == {Job, Checkpoint, Measure}
-    checkpoint = next(e for e in events if e["event"] == "look")
-    assert checkpoint["steps"] == job.steps and checkpoint["spent"]["score"] == job.train.score
+    checkpoint = next(e for e in events if isinstance(e, Reached))
+    assert checkpoint.steps == job.steps and checkpoint.spent.score == job.train.score
     assert job.params["step_size"] > 0
-    spec["sampler"]["kind"] = "amortised"
-    lied = run_job(spec, 1, events.append)
+    lied = execute(job_spec(tmp_path, plugin, kind="amortised"), events.append)
     assert lied.status == "failed" and "kind = 'continuing' when it runs" in lied.reason

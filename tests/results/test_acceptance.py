@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from bench.core import registry
 from bench.core.cost import Cost
 from bench.core.errors import ReportError
-from bench.jobs.execute import load_plugged
 from bench.maintain.__main__ import main as maintain
 from bench.suite.suite import read_suite
 from results.acceptance.criteria import COSTS, Criteria, read_criteria
@@ -234,11 +234,10 @@ def test_the_shipped_criteria_speak_of_their_suite() -> None:
 
 def test_every_criterion_has_a_metric_that_applies_to_its_target() -> None:
     suite = read_suite(read_criteria().suite)
-    made = {t.label: load_plugged("targets", asdict(t), {"plugin": ""}) for t in suite.targets}
+    made = {t.label: registry.load("targets", t.name, **t.params) for t in suite.targets}
     for criterion in read_criteria().criteria:
         if criterion.metric:
-            spec = {"name": criterion.metric, "params": {}}
-            metric = load_plugged("metrics", spec, {"plugin": ""})
+            metric = registry.load("metrics", criterion.metric)
             assert metric.applies(made[criterion.target]), (criterion.metric, criterion.target)
 
 

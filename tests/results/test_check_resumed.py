@@ -15,14 +15,14 @@ from pathlib import Path
 import pytest
 
 from bench.commands.parser import main
-from bench.jobs.suite_run import Runner
+from bench.jobs.session import Session
 from results.records.store import read_header
 from results.regression.baseline_file import read, save
 
 SUITE = """
 targets = ["gaussian"]
 samplers = ["ula", "mala"]
-controls = []
+baselines = []
 metrics = ["mmd"]
 seeds = 42
 budget = "2000evals"
@@ -67,18 +67,18 @@ def test_a_check_goes_on_where_it_was_stopped(home: Path, tmp_path: Path, where:
                                               capsys: pytest.CaptureFixture[str]) -> None:
     whole, broken = tmp_path / "whole" / "run", tmp_path / "broken" / "run"
     assert ran(home, whole) == 1
-    go = Runner.go
+    work = Session.work
 
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    def stopped(self: Runner) -> None:
+    def stopped(self: Session) -> None:
         if self.folder.name == where:
-            monkeypatch.setattr(Runner, "go", go)
+            monkeypatch.setattr(Session, "work", work)
             monkeypatch.setattr(self, "_jobs", interrupt)
-        go(self)
+        work(self)
 
-    monkeypatch.setattr(Runner, "go", stopped)
+    monkeypatch.setattr(Session, "work", stopped)
     capsys.readouterr()
     assert ran(home, broken) == 130
     told = capsys.readouterr().out

@@ -28,7 +28,7 @@ from tests.support.runs import finish, numbers
 SUITE = """
 targets = ["gaussian"]
 samplers = ["ula"]
-controls = ["initial"]
+baselines = ["initial"]
 metrics = ["mmd"]
 seeds = 2
 budget = "2000evals"

@@ -162,7 +162,7 @@ def test_a_missing_package_is_listed_and_its_jobs_are_rows(
     assert main(["list", "samplers", "--plugin", str(plugin)]) == 0
     assert "needs pip install no_such_package" in " ".join(capsys.readouterr().out.split())
     folder, suite = tmp_path / "run", tmp_path / "suite.toml"
-    suite.write_text('targets = ["gaussian"]\nsamplers = ["needy", "ula"]\ncontrols = []\n'
+    suite.write_text('targets = ["gaussian"]\nsamplers = ["needy", "ula"]\nbaselines = []\n'
                      'seeds = 1\nn = 100\nn_curve = 100\nbudget = "1e4evals"\nmetrics = ["mmd"]\n'
                      'floor_draws = 20\n')
     words = f"run --suite {suite} --plugin {plugin} --out {folder}"

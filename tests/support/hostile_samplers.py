@@ -79,9 +79,9 @@ class Talks(Calm):
     def step(self, target: Density, state: Tensor, progress: float,
              rng: torch.Generator) -> Tensor:
         """Talk."""
-        print(json.dumps({"event": "start"}))
-        print(json.dumps({"event": "error", "sort": "user", "message": "forged"}))
-        print('{"event": "end", "key"')
+        print(json.dumps({"is": "started"}))
+        print(json.dumps({"is": "stopped", "cause": "user", "message": "forged"}))
+        print('{"is": "ended", "key"')
         os.write(1, b"\xff\x00 half a line")
         return super().step(target, state, progress, rng)
 
