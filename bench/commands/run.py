@@ -28,7 +28,7 @@ _CHECK = ("check", "alpha", "tolerance", "samplers", "targets")
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Options of ``python -m bench run``."""
     parser.add_argument("--suite", help="name of a suite, or a TOML file")
-    parser.add_argument("--samplers", metavar="A,B", help="only these samplers (controls stay)")
+    parser.add_argument("--samplers", metavar="A,B", help="only these samplers (baselines stay)")
     parser.add_argument("--targets", metavar="X,Y", help="only these targets")
     parser.add_argument("--seeds", help="number of seeds, or FIRST:LAST (last excluded)")
     parser.add_argument("--budget", help="such as 10s or 2e6evals, for every job")
