@@ -25,7 +25,6 @@ HEAVY = {"torch", "targets", "samplers", "metrics"}
 KNOWN: set[tuple[str, str]] = {
     ("bench.commands.list", "bench.conformance.exemptions"),
     ("bench.core.fingerprint", "targets.base"),
-    ("bench.jobs.plan", "bench.conformance.exemptions"),
     ("samplers.diffusion.controlled_paths", "samplers.one_step.implicit"),
     ("samplers.flow.boltzmann_generator", "samplers.mcmc.mala"),
     ("samplers.one_step.drifting_multiscale", "samplers.diffusion.energy_matching"),
@@ -35,7 +34,6 @@ KNOWN: set[tuple[str, str]] = {
     ("samplers.particles.annealed_particles", "samplers.mcmc.hmc"),
 }
 KNOWN_CIRCLES: list[list[str]] = [
-    ["bench.suite.labels", "bench.suite.schema"],
 ]
 
 
