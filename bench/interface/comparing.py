@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from bench.interface import notebook
 from bench.interface.errors import one_sentence
 from bench.interface.suites import SuiteRun, folder_of
-from results.comparison import assembly, page
+from results.comparison import comparison, page
 from results.presentation.console import open_console
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class Comparison:
     """The samplers of one or more runs, compared by one metric over targets and seeds."""
 
-    def __init__(self, made: assembly.Comparison, folder: Path) -> None:
+    def __init__(self, made: comparison.Comparison, folder: Path) -> None:
         self.made, self._folder = made, folder
 
     @property
@@ -30,16 +30,16 @@ class Comparison:
         """A row a pair over all targets, the smallest p first.
 
         ``verdict`` is of ``sampler`` against ``against``: better, worse or not shown; ``p`` is
-        corrected for all pairs by Holm's method, ``p_uncorrected`` is not; ``targets`` were
+        adjusted for multiple testing by Holm's method, ``p_unadjusted`` is not; ``targets`` were
         shared. Of ``seeds`` pairs, ``failed`` and ``against_failed`` hold a failed job.
         """
         import pandas as pd
 
         rows = []
-        for pair in sorted(self.made.main.found.duels, key=lambda pair: pair.adjusted):
+        for pair in sorted(self.made.main.findings.pairs, key=lambda pair: pair.adjusted_p):
             failed, against_failed, seeds = pair.failed()
             rows.append({"sampler": pair.a, "against": pair.b, "verdict": pair.verdict,
-                         "p": pair.adjusted, "p_uncorrected": pair.flip.p,
+                         "p": pair.adjusted_p, "p_unadjusted": pair.sign_flip.p,
                          "targets": len(pair.targets), "seeds": seeds, "failed": failed,
                          "against_failed": against_failed})
         return pd.DataFrame(rows)
@@ -48,7 +48,7 @@ class Comparison:
         """Rank of each sampler on each target (1 is best), and the mean; best mean first."""
         import pandas as pd
 
-        found = self.made.main.found
+        found = self.made.main.findings
         frame = pd.DataFrame(found.ranks.T, index=list(found.mean_ranks),
                              columns=list(found.targets))
         frame.insert(0, "mean", list(found.mean_ranks.values()))
@@ -69,8 +69,8 @@ class Comparison:
     def _repr_html_(self) -> str:
         return notebook.page([
             notebook.sentence(self.sentence, bold=True),
-            *(notebook.sentence(f"! {warning}") for warning in self.made.field.warnings),
-            notebook.table(self.made.tables()[0])])
+            *(notebook.sentence(f"! {warning}") for warning in self.made.aligned.warnings),
+            notebook.table(self.made.table())])
 
 
 @one_sentence()
@@ -81,7 +81,7 @@ def compare(run: SuiteRun | str | Path, *more: SuiteRun | str | Path, against: s
         bench.compare("runs/x", against="mala").table()
 
     Runs are read ones or their folders; ``metric`` ranks (default: MMD). Seeds are paired and
-    p-values corrected for the number of pairs; UserError where there is nothing to compare.
+    p-values adjusted for the number of pairs; UserError where there is nothing to compare.
     """
     folders = [folder_of(one) for one in (run, *more)]
-    return Comparison(page.compare(folders, against, metric), folders[0])
+    return Comparison(comparison.compare(folders, against, metric), folders[0])

@@ -22,7 +22,8 @@ import numpy as np
 from scipy import stats
 
 from bench.core.types import Array
-from results.comparison.judge import Cells, judge
+from results.comparison.hypothesis_tests import compare_pairs
+from results.comparison.mean_ranks import SamplerTargetValues
 from results.comparison.studies import CALIBRATION, monte_carlo_error
 from results.statistics.null_distribution import LEVEL
 from results.statistics.paired_values import SeedValues
@@ -81,8 +82,9 @@ def coverage(distribution: Distribution, n: int, repeats: int, seed: int = 1) ->
 
 
 def null_cells(distribution: Distribution, rng: np.random.Generator, seeds: int,
-               samplers: int = SAMPLERS, targets: int = TARGETS, failing: float = 0.0) -> Cells:
-    """Cells of samplers without any difference; a seed fails with probability ``failing``."""
+               samplers: int = SAMPLERS, targets: int = TARGETS,
+               failing: float = 0.0) -> SamplerTargetValues:
+    """Values of samplers without any difference; a seed fails with probability ``failing``."""
     cells = {}
     for t in range(targets):
         own = distribution(rng, (samplers, seeds))
@@ -95,8 +97,8 @@ def null_cells(distribution: Distribution, rng: np.random.Generator, seeds: int,
 
 
 def floor_cells(rng: np.random.Generator, draws: list[Array], seeds: int, shift: float,
-                samplers: int = SAMPLERS) -> Cells:
-    """Cells of samplers that are all ``shift`` floor sds above the floor (gamma, shape 2).
+                samplers: int = SAMPLERS) -> SamplerTargetValues:
+    """Values of samplers that are all ``shift`` floor sds above the floor (gamma, shape 2).
 
     At a shift of 1, 54 % (3 seeds), 33 % (5) and 8 % (10) of the cells are at the floor: there a
     rule for ties that looks at the values could do most harm.
@@ -109,22 +111,22 @@ def floor_cells(rng: np.random.Generator, draws: list[Array], seeds: int, shift:
     return cells
 
 
-def errors(cells: Cells, corrected: bool = True) -> tuple[bool, bool, bool]:
+def errors(cells: SamplerTargetValues, corrected: bool = True) -> tuple[bool, bool, bool]:
     """Whether any pair is called different under the null: overall, on a target, by Nemenyi.
 
     ``corrected=False`` reads the raw p-values: the known-bad procedure.
     """
     labels = sorted({k[0] for k in cells})
     targets = sorted({k[1] for k in cells})
-    found = judge([cells], labels, targets)
-    overall = any((d.adjusted if corrected else d.flip.p) <= LEVEL for d in found.duels)
-    single = any(p is not None and p <= LEVEL for d in found.duels for t in d.targets
-                 for p in (t.adjusted if corrected else t.p,))
+    found = compare_pairs([cells], labels, targets)
+    overall = any((d.adjusted_p if corrected else d.sign_flip.p) <= LEVEL for d in found.pairs)
+    single = any(p is not None and p <= LEVEL for d in found.pairs for t in d.targets
+                 for p in (t.adjusted_p if corrected else t.p,))
     ranks = list(found.mean_ranks.values())
-    return overall, single, max(ranks) - min(ranks) > found.distance
+    return overall, single, max(ranks) - min(ranks) > found.critical_difference
 
 
-def family(make: Callable[[np.random.Generator], Cells], repeats: int, seed: int = 2,
+def family(make: Callable[[np.random.Generator], SamplerTargetValues], repeats: int, seed: int = 2,
            corrected: bool = True) -> dict[str, float]:
     """Rates of at least one error among all comparisons, over repeats of the null."""
     rng = np.random.default_rng(seed)
@@ -134,11 +136,11 @@ def family(make: Callable[[np.random.Generator], Cells], repeats: int, seed: int
             "critical difference": float(found[:, 2].mean())}
 
 
-def scenarios(seeds: int) -> Mapping[str, Callable[[np.random.Generator], Cells]]:
+def scenarios(seeds: int) -> Mapping[str, Callable[[np.random.Generator], SamplerTargetValues]]:
     """The nulls whose family-wise error is measured."""
     rng = np.random.default_rng(3)
     draws = [np.sort(rng.gamma(2.0, 1.0, 1000) - 2.0) for _ in range(TARGETS)]
-    made: dict[str, Callable[[np.random.Generator], Cells]] = {
+    made: dict[str, Callable[[np.random.Generator], SamplerTargetValues]] = {
         name: partial(null_cells, of, seeds=seeds) for name, of in NULLS.items()}
     made["normal, 10 % of seeds fail"] = lambda rng: null_cells(
         DISTRIBUTIONS["normal"], rng, seeds, failing=0.1)

@@ -17,7 +17,8 @@ from results.acceptance.judged import JudgedRun
 from results.acceptance.tables import headline, table
 from results.acceptance.tables import warnings as criteria_warnings
 from results.acceptance.variants import variants_table
-from results.comparison.page import calibration_tables, compare
+from results.comparison.comparison import compare
+from results.comparison.study_tables import study_tables
 from results.presentation.rendering import markdown_table
 from results.presentation.table import plural
 from results.published.sentences import published_sentences
@@ -50,7 +51,7 @@ def _blind(known: dict[str, Audit]) -> list[str]:
 
 
 def _comparison() -> str:
-    return "\n".join(markdown_table(table) for table in calibration_tables())
+    return "\n".join(markdown_table(table) for table in study_tables())
 
 
 def _check() -> str:
@@ -88,9 +89,9 @@ def _variants(name: str, caption: str) -> str:
 def _family(name: str) -> str:
     """Mean ranks and groups over the test half of the tuning family."""
     made = compare([RUNS / name])
-    notes = [*made.field.warnings, *made.field.notes]
-    return "\n\n".join([_told(made.field.runs[0].run), *notes, markdown_table(made.tables()[0]),
-                        *([made.friedman()] if made.friedman() else []), made.sentence])
+    notes = [*made.aligned.warnings, *made.aligned.notes]
+    return "\n\n".join([_told(made.aligned.runs[0].run), *notes, markdown_table(made.table()),
+                        *([made.friedman] if made.friedman else []), made.sentence])
 
 
 GENERATED: dict[str, Callable[[], str]] = {

@@ -17,7 +17,7 @@ import numpy as np
 from bench.core.errors import ReportError
 from results.acceptance.criteria import COSTS, Criteria, Criterion
 from results.acceptance.observed import Observed, RunReader
-from results.comparison.judge import standing
+from results.comparison.mean_ranks import rank_key
 from results.presentation.table import listing, plural
 from results.records.run_folder import Run
 from results.statistics.null_distribution import LEVEL, usable
@@ -126,7 +126,7 @@ class JudgedRun:
         value = float(np.mean(ours.array)) if len(ours.values) else None
         if why:
             return JudgedCriterion(criterion, ours, value, Verdict.NOT_MEASURED, why, pair)
-        holds = bool(ours.values) and standing(pair.a) <= standing(pair.b)
+        holds = bool(ours.values) and rank_key(pair.a) <= rank_key(pair.b)
         verdict = Verdict.MET if holds else Verdict.MISSED
         return JudgedCriterion(criterion, ours, value, verdict, failures(ours), pair)
 

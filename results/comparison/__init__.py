@@ -1,6 +1,8 @@
-"""Comparisons that hold: samplers paired over seeds and targets, corrected for how many there are.
+"""Samplers compared with each other: paired over seeds and targets, p-values adjusted by Holm.
 
-``gather`` finds what runs share, ``paired`` and ``statistics`` are the tests, ``judge`` corrects
-them together, ``found`` is what they found; ``view``, ``words``, ``figure`` and ``page`` show it.
-``calibration`` measures how often all of it errs.
+``alignment`` finds what runs share (``compatibility``: whether they may be compared),
+``hypothesis_tests`` makes every test of a comparison and adjusts them together, ``findings`` is
+what they found, ``comparison`` holds all of it; ``tables``, ``study_tables``, ``figure``, ``text``
+and ``page`` show it. ``studies`` reads how often all of it errs, by simulation. ``break_even``
+compares the costs of samplers.
 """

@@ -13,7 +13,7 @@ from results.statistics.paired_values import PairedValues
 GUARD = 5.0
 
 
-def testable(pair: PairedValues) -> bool:
+def can_be_tested(pair: PairedValues) -> bool:
     """Whether one target alone is tested: from six paired seeds on (2 / 2^5 is above 5 %)."""
     return pair.comparable and len(pair.seeds) >= INTERVAL_FROM
 

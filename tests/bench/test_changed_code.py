@@ -18,7 +18,7 @@ import pytest
 from bench.jobs.plan import header
 from bench.jobs.provenance import allowed, changes, provenance
 from bench.suite.suite import Suite, read_suite
-from results.comparison.checks import unequal
+from results.comparison.compatibility import unequal
 from results.presentation.run_words import mixture
 from results.records.frames import Scores
 from results.records.run_folder import load

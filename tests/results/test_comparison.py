@@ -14,9 +14,11 @@ from rich.console import Console
 from bench.commands.compare import add_options, main
 from bench.core.errors import ReportError, UserError
 from results.comparison import page as comparison_page
-from results.comparison.alignment import gather
-from results.comparison.assembly import comparison_parts
-from results.comparison.judge import HALF, judge, ratio, standing
+from results.comparison.alignment import align
+from results.comparison.comparison import compare, comparison_parts
+from results.comparison.hypothesis_tests import SHARE_EACH, compare_pairs
+from results.comparison.mean_ranks import rank_key
+from results.comparison.ratio import ratio_of_means
 from results.records.frames import Scores
 from results.records.run_folder import load
 from results.statistics.paired_values import PairedValues, SeedValues
@@ -56,96 +58,97 @@ def changed(folder: Path, to: Path, change: dict[str, object]) -> Path:
 
 
 def test_controls_do_not_compete_and_failures_are_counted(folder: Path) -> None:
-    field = gather([scores(folder)])
-    assert field.labels == ("ula", "mala", "hmc", "svgd", "dft")
-    cells = field.cells("mmd")
+    aligned = align([scores(folder)])
+    assert aligned.labels == ("ula", "mala", "hmc", "svgd", "dft")
+    cells = aligned.seed_values("mmd")
     assert cells["svgd", "banana"].failed == 1
     assert math.isinf(cells["svgd", "banana"].values[1])
     assert cells["hmc", "gmm40_fab"].failed == 3
     # Unaffordable on one target is the worst there, although the job left a score.
     assert cells["dft", "gmm4"].failed == 3
-    assert standing(cells["dft", "gmm4"]) == (1.0, math.inf)
+    assert rank_key(cells["dft", "gmm4"]) == (1.0, math.inf)
 
 
 def test_a_target_on_which_a_sampler_always_failed_counts_against_it(folder: Path) -> None:
-    field = gather([scores(folder)])
-    found = judge([field.cells("mmd")], field.labels, field.targets)
-    duel = found.duel("hmc", "dft")
-    assert duel is not None and {t.target for t in duel.targets} == set(TARGETS)
-    lost = next(t for t in duel.targets if t.target == "gmm40_fab")
-    assert (lost.lean < 0) == (duel.a == "dft")
-    assert sum(duel.failed()[:2]) == 6
+    aligned = align([scores(folder)])
+    found = compare_pairs([aligned.seed_values("mmd")], aligned.labels, aligned.targets)
+    pair = found.pair("hmc", "dft")
+    assert pair is not None and {t.target for t in pair.targets} == set(TARGETS)
+    lost = next(t for t in pair.targets if t.target == "gmm40_fab")
+    assert (lost.direction < 0) == (pair.a == "dft")
+    assert sum(pair.failed()[:2]) == 6
 
 
 def test_the_order_is_by_mean_ranks_and_verdicts_turn_with_the_pair(folder: Path) -> None:
-    field = gather([scores(folder)])
-    found = judge([field.cells("mmd")], field.labels, field.targets)
+    aligned = align([scores(folder)])
+    found = compare_pairs([aligned.seed_values("mmd")], aligned.labels, aligned.targets)
     assert found.order[0] == "mala" and found.order[-1] == "dft"
     ranks = [found.mean_ranks[x] for x in found.order]
     assert ranks == sorted(ranks) and np.mean(ranks) == pytest.approx(3.0)
-    for duel in found.duels:
-        assert {found.verdict(duel.a, duel.b), found.verdict(duel.b, duel.a)} in (
+    for pair in found.pairs:
+        assert {found.verdict(pair.a, pair.b), found.verdict(pair.b, pair.a)} in (
             {"better", "worse"}, {"not shown"})
 
 
 def test_against_one_makes_fewer_comparisons_and_so_smaller_p_values(folder: Path) -> None:
-    field = gather([scores(folder)], against="mala")
-    cells = [field.cells("mmd")]
-    every = judge(cells, field.labels, field.targets)
-    one = judge(cells, field.labels, field.targets, "mala")
-    assert len(one.duels) == 4 and all(d.b == "mala" for d in one.duels)
-    for duel in one.duels:
-        other = every.duel(duel.a, "mala")
-        assert other is not None and duel.adjusted <= other.adjusted
-        assert duel.flip.p == other.flip.p
+    aligned = align([scores(folder)], against="mala")
+    cells = [aligned.seed_values("mmd")]
+    every = compare_pairs(cells, aligned.labels, aligned.targets)
+    one = compare_pairs(cells, aligned.labels, aligned.targets, "mala")
+    assert len(one.pairs) == 4 and all(d.b == "mala" for d in one.pairs)
+    for pair in one.pairs:
+        other = every.pair(pair.a, "mala")
+        assert other is not None and pair.adjusted_p <= other.adjusted_p
+        assert pair.sign_flip.p == other.sign_flip.p
 
 
 def test_more_metrics_exchange_a_seed_in_all_of_them_at_once(folder: Path) -> None:
-    field = gather([scores(folder)])
-    cells = field.cells("mmd")
-    once = judge([cells], field.labels, field.targets)
-    twice = judge([cells, cells], field.labels, field.targets)
+    aligned = align([scores(folder)])
+    cells = aligned.seed_values("mmd")
+    once = compare_pairs([cells], aligned.labels, aligned.targets)
+    twice = compare_pairs([cells, cells], aligned.labels, aligned.targets)
     # The same numbers again are no new evidence.
-    assert [d.flip.p for d in twice.duels] == pytest.approx([d.flip.p for d in once.duels])
+    ps = [p.sign_flip.p for p in once.pairs]
+    assert [p.sign_flip.p for p in twice.pairs] == pytest.approx(ps)
     assert twice.mean_ranks == once.mean_ranks
 
 
 def test_labels_that_collide_get_the_later_runs_name(folder: Path, newer: Path) -> None:
-    field = gather([scores(folder), scores(newer)])
-    assert {"ula", "mala", "ula@new", "mala@new"} <= set(field.labels)
-    assert field.targets == ("gmm4", "banana")
-    assert field.seeds["gmm4"] == {0, 1, 2}
-    assert any("double_well" in n and "gmm40_fab" in n for n in field.notes)
-    assert any("seeds 3" in n for n in field.notes)
-    found = judge([field.cells("mmd")], field.labels, field.targets, "ula")
-    worse = found.duel("ula@new", "ula")
-    assert worse is not None and worse.flip.statistic > 0
+    aligned = align([scores(folder), scores(newer)])
+    assert {"ula", "mala", "ula@new", "mala@new"} <= set(aligned.labels)
+    assert aligned.targets == ("gmm4", "banana")
+    assert aligned.seeds["gmm4"] == {0, 1, 2}
+    assert any("double_well" in n and "gmm40_fab" in n for n in aligned.notes)
+    assert any("seeds 3" in n for n in aligned.notes)
+    found = compare_pairs([aligned.seed_values("mmd")], aligned.labels, aligned.targets, "ula")
+    worse = found.pair("ula@new", "ula")
+    assert worse is not None and worse.sign_flip.statistic > 0
 
 
 def test_the_order_of_runs_changes_names_only(folder: Path, newer: Path) -> None:
-    one = gather([scores(folder), scores(newer)])
-    two = gather([scores(newer), scores(folder)])
-    a = judge([one.cells("mmd")], one.labels, one.targets)
-    b = judge([two.cells("mmd")], two.labels, two.targets)
-    left, right = a.duel("ula", "ula@new"), b.duel("ula@old", "ula")
+    one = align([scores(folder), scores(newer)])
+    two = align([scores(newer), scores(folder)])
+    a = compare_pairs([one.seed_values("mmd")], one.labels, one.targets)
+    b = compare_pairs([two.seed_values("mmd")], two.labels, two.targets)
+    left, right = a.pair("ula", "ula@new"), b.pair("ula@old", "ula")
     assert left is not None and right is not None
-    assert left.flip.p == right.flip.p and left.adjusted == right.adjusted
-    assert abs(left.flip.statistic) == abs(right.flip.statistic)
+    assert left.sign_flip.p == right.sign_flip.p and left.adjusted_p == right.adjusted_p
+    assert abs(left.sign_flip.statistic) == abs(right.sign_flip.statistic)
 
 
 def test_a_run_against_its_own_copy_is_tied_everywhere(folder: Path, tmp_path: Path) -> None:
     copy = changed(folder, tmp_path / "copy", {})
-    field = gather([scores(folder), scores(copy)], against="ula")
-    found = judge([field.cells("mmd")], field.labels, field.targets, "ula")
-    same = found.duel("ula@copy", "ula")
-    assert same is not None and (same.flip.statistic, same.adjusted) == (0.0, 1.0)
+    aligned = align([scores(folder), scores(copy)], against="ula")
+    found = compare_pairs([aligned.seed_values("mmd")], aligned.labels, aligned.targets, "ula")
+    same = found.pair("ula@copy", "ula")
+    assert same is not None and (same.sign_flip.statistic, same.adjusted_p) == (0.0, 1.0)
 
 
 def test_unequal_budgets_are_said_first(folder: Path, tmp_path: Path) -> None:
     copy = changed(folder, tmp_path / "long", {"budget": "50s", "code": "other"})
-    field = gather([scores(folder), scores(copy)])
-    assert field.warnings[0].startswith("Unequal budgets: old 5s and long 50s")
-    assert any("different code" in w for w in field.warnings)
+    aligned = align([scores(folder), scores(copy)])
+    assert aligned.warnings[0].startswith("Unequal budgets: old 5s and long 50s")
+    assert any("different code" in w for w in aligned.warnings)
 
 
 def test_a_target_of_another_fingerprint_is_refused(folder: Path, tmp_path: Path) -> None:
@@ -153,7 +156,7 @@ def test_a_target_of_another_fingerprint_is_refused(folder: Path, tmp_path: Path
     text = unsealed((copy / "records.jsonl").read_text()).replace("abcdef123456", "fedcba654321")
     (copy / "records.jsonl").write_text(text)
     with pytest.raises(ReportError, match="another density"):
-        gather([scores(folder), scores(copy)])
+        align([scores(folder), scores(copy)])
 
 
 def test_another_version_of_the_metric_is_refused_and_of_others_left_out(
@@ -164,15 +167,15 @@ def test_another_version_of_the_metric_is_refused_and_of_others_left_out(
     assert old in text
     (copy / "records.jsonl").write_text(text.replace(old, '"metric":"w2","version":2'))
     with pytest.raises(ReportError, match="versions 1 and 2 of w2"):
-        gather([scores(folder), scores(copy)], metric="w2")
-    field = gather([scores(folder), scores(copy)])
-    assert "w2" not in field.others and any("w2" in w for w in field.warnings)
+        align([scores(folder), scores(copy)], metric="w2")
+    aligned = align([scores(folder), scores(copy)])
+    assert "w2" not in aligned.others and any("w2" in w for w in aligned.warnings)
 
 
 def test_another_n_is_refused(folder: Path, tmp_path: Path) -> None:
     small = make(tmp_path / "small", SAMPLERS, TARGETS, n=1000)
     with pytest.raises(ReportError, match="n = 1000 and 5000"):
-        gather([scores(folder), scores(small)])
+        align([scores(folder), scores(small)])
 
 
 @pytest.mark.parametrize(("metric", "against", "words"), [
@@ -181,17 +184,17 @@ def test_another_n_is_refused(folder: Path, tmp_path: Path) -> None:
 def test_unknown_names_are_refused(folder: Path, metric: str | None, against: str | None,
                                    words: str) -> None:
     with pytest.raises(ReportError, match=words):
-        gather([scores(folder)], metric, against)
+        align([scores(folder)], metric, against)
 
 
 def test_nothing_in_common_is_refused(folder: Path, tmp_path: Path) -> None:
     other = make(tmp_path / "other", ["ula"], ["double_well"], trouble=False)
     with pytest.raises(ReportError, match="share no target"):
-        gather([scores(folder), scores(other)])
+        align([scores(folder), scores(other)])
     with pytest.raises(ReportError, match="named twice"):
-        gather([scores(folder), scores(folder)])
+        align([scores(folder), scores(folder)])
     with pytest.raises(ReportError, match="fewer than two"):
-        gather([scores(other)])
+        align([scores(other)])
 
 
 def test_a_ratio_needs_positive_values_or_excesses_clearly_above_the_floor() -> None:
@@ -202,29 +205,29 @@ def test_a_ratio_needs_positive_values_or_excesses_clearly_above_the_floor() -> 
         return SeedValues(100, dict(enumerate(rng.normal(mean, 0.5, 8).tolist())), draws)
 
     far, farther, near = cell(20.0), cell(40.0), cell(0.2)
-    found = ratio(PairedValues(farther, far), signed=True)
+    found = ratio_of_means(PairedValues(farther, far), signed=True)
     assert found is not None and found.low < 2.0 < found.high
-    assert ratio(PairedValues(far, near), signed=True) is None
-    assert ratio(PairedValues(far, farther), signed=False) is not None
-    assert ratio(PairedValues(far, cell(-5.0)), signed=False) is None
+    assert ratio_of_means(PairedValues(far, near), signed=True) is None
+    assert ratio_of_means(PairedValues(far, farther), signed=False) is not None
+    assert ratio_of_means(PairedValues(far, cell(-5.0)), signed=False) is None
 
 
 def test_a_target_alone_is_tested_from_six_seeds_on(tmp_path: Path, folder: Path) -> None:
-    few = gather([scores(folder)])
-    assert all(t.adjusted is None for d in judge([few.cells("mmd")], few.labels,
-                                                 few.targets).duels for t in d.targets)
-    many = gather([scores(make(tmp_path / "many", ["ula", "mala", "svgd"], ["gmm4", "banana"],
+    few = align([scores(folder)])
+    assert all(t.adjusted_p is None for d in compare_pairs([few.seed_values("mmd")], few.labels,
+                                                 few.targets).pairs for t in d.targets)
+    many = align([scores(make(tmp_path / "many", ["ula", "mala", "svgd"], ["gmm4", "banana"],
                                seeds=6))])
-    found = judge([many.cells("mmd")], many.labels, many.targets)
-    tests = {(d.a, d.b, t.target): t.test for d in found.duels for t in d.targets}
+    found = compare_pairs([many.seed_values("mmd")], many.labels, many.targets)
+    tests = {(d.a, d.b, t.target): t.test for d in found.pairs for t in d.targets}
     assert tests["mala", "svgd", "banana"] == "sign-flip" and "t" in tests.values()
-    assert found.share == HALF
+    assert found.level_share == SHARE_EACH
 
 
 def test_the_page_and_its_twin_say_the_same_and_are_whole(folder: Path, tmp_path: Path) -> None:
-    paths = comparison_page.write([folder], tmp_path / "out")
+    paths = comparison_page.save(compare([folder]), tmp_path / "out")
     page, twin = (p.read_text(encoding="utf-8") for p in paths)
-    made = comparison_page.compare([folder])
+    made = compare([folder])
     assert "mala looks best" in made.sentence
     assert made.sentence in page.replace("&#39;", "'") and made.sentence in twin
     assert "<svg" in page and 'role="img"' in page and "http" not in page.replace(
@@ -236,7 +239,7 @@ def test_the_page_and_its_twin_say_the_same_and_are_whole(folder: Path, tmp_path
 
 
 def test_against_one_the_sentence_sorts_all_others(folder: Path) -> None:
-    said = comparison_page.compare([folder], against="mala").sentence
+    said = compare([folder], against="mala").sentence
     assert said.startswith("Against mala, by MMD² on 3 targets with 3 seeds: better: none; worse:")
     assert all(x in said for x in ("ula", "svgd", "dft", "hmc"))
 
@@ -244,7 +247,7 @@ def test_against_one_the_sentence_sorts_all_others(folder: Path) -> None:
 def test_too_few_seeds_to_show_anything_is_said(tmp_path: Path) -> None:
     folder = make(tmp_path / "x", ["ula", "mala", "hmc", "svgd"], ["gmm4"], seeds=2,
                   trouble=False)
-    said = comparison_page.compare([folder]).sentence
+    said = compare([folder]).sentence
     assert "could show no difference at all" in said
 
 
@@ -256,19 +259,19 @@ def test_a_run_that_cannot_be_compared_keeps_its_report(tmp_path: Path) -> None:
 
 def test_targets_without_a_floor_are_left_out_where_others_have_one(tmp_path: Path) -> None:
     folder = make(tmp_path / "x", ["ula", "mala"], ["gmm4", "mine"], trouble=False)
-    field = gather([scores(folder)], "ksd")
-    assert {t for _, t in field.cells("ksd")} == {"gmm4"} and not field.warnings
-    alone = gather([scores(make(tmp_path / "y", ["ula", "mala"], ["mine"], trouble=False))])
-    assert {t for _, t in alone.cells("ksd")} == {"mine"}
-    assert any("No floor is stored" in w for w in alone.warnings)
+    aligned = align([scores(folder)], "ksd")
+    assert {t for _, t in aligned.seed_values("ksd")} == {"gmm4"} and not aligned.warnings
+    alone = align([scores(make(tmp_path / "y", ["ula", "mala"], ["mine"], trouble=False))])
+    assert {t for _, t in alone.seed_values("ksd")} == {"mine"}
+    assert any("No usable floor is stored" in w for w in alone.warnings)
 
 
 def test_holm_is_applied_over_all_pairs(folder: Path) -> None:
-    field = gather([scores(folder)])
-    found = judge([field.cells("mmd")], field.labels, field.targets)
-    least = min(d.flip.p for d in found.duels)
-    assert len(found.duels) == 10
-    assert min(d.adjusted for d in found.duels) == pytest.approx(10 * least)
+    aligned = align([scores(folder)])
+    found = compare_pairs([aligned.seed_values("mmd")], aligned.labels, aligned.targets)
+    least = min(d.sign_flip.p for d in found.pairs)
+    assert len(found.pairs) == 10
+    assert min(d.adjusted_p for d in found.pairs) == pytest.approx(10 * least)
 
 
 def test_the_command_prints_and_writes_beside_the_first_run(

@@ -246,5 +246,5 @@ def test_groups_are_the_maximal_sets_without_a_shown_difference() -> None:
     many = [f"s{i:02d}" for i in range(40)]  # without a pivot 2^40 sets are looked at
     assert cliques(many, []) == [tuple(many)]
     assert cliques(many, [frozenset(many[:2])]) == [(many[0], *many[2:]), tuple(many[1:])]
-    # a and c are not told apart although b, between them, is told from both.
+    # a and c do not differ significantly although b, between them, differs from both.
     assert cliques("abc", [frozenset("ab"), frozenset("bc")]) == [("a", "c"), ("b",)]

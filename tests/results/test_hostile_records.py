@@ -16,8 +16,8 @@ import pytest
 from rich.console import Console
 
 from bench.core.errors import ReportError
-from results.comparison import assembly as parts
-from results.comparison.page import compare
+from results.comparison import comparison as parts
+from results.comparison.comparison import compare
 from results.comparison.page import render as compared
 from results.records.export import export
 from results.records.frames import Scores

@@ -24,6 +24,7 @@ from results.acceptance.criteria import read_criteria
 from results.acceptance.judged import JudgedRun
 from results.acceptance.tables import table
 from results.comparison import page
+from results.comparison.comparison import compare
 from results.presentation.console import grid
 from results.presentation.table import Cell, Column, Table
 from results.records.run_folder import load
@@ -78,7 +79,7 @@ def test_a_report(folder: Path) -> None:
 
 def test_a_comparison(folder: Path) -> None:
     for against in (None, "hmc"):
-        made = page.compare([folder], against)
+        made = compare([folder], against)
         whole(lambda console, made=made: page.print_comparison(made, console))
         for each in (*made.tables(), *made.folded()):
             whole(lambda console, each=each: console.print(grid(each, below=True)))

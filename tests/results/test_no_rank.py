@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from results.comparison.break_even import cases
-from results.comparison.page import compare
+from results.comparison.comparison import compare
 from results.presentation.table import Table
 from results.records.frames import Scores
 from results.records.run_folder import load
@@ -90,10 +90,10 @@ def test_every_place_says_why_and_what_to_do(fewer: Scores) -> None:
 
 def test_a_comparison_leaves_it_out_and_says_so(fewer: Scores) -> None:
     made = compare([fewer.run.path])
-    assert ("ula", "gmm4") not in made.field.cells("mmd")
-    assert any("ula on gmm4: no floor at n = 4999" in note for note in made.field.notes)
+    assert ("ula", "gmm4") not in made.aligned.seed_values("mmd")
+    assert any("ula on gmm4: no floor at n = 4999" in note for note in made.aligned.notes)
     assert "ula looks best" not in made.sentence
-    assert ("ula", "gmm4") not in compare([fewer.run.path], metric="ksd").field.cells("ksd")
+    assert ("ula", "gmm4") not in compare([fewer.run.path], metric="ksd").field.seed_values("ksd")
 
 
 def test_without_a_floor_on_one_target_it_is_last_there(tmp_path: Path) -> None:
@@ -108,7 +108,7 @@ def test_without_a_floor_on_one_target_it_is_last_there(tmp_path: Path) -> None:
 
 def test_a_target_without_any_floor_is_ordered_as_before(tmp_path: Path) -> None:
     made = compare([make(tmp_path / "run", ["ula", "hmc"], ["mine"], trouble=False)])
-    assert made.field.metric == "ksd" and len(made.field.cells("ksd")) == 2
+    assert made.aligned.metric == "ksd" and len(made.aligned.seed_values("ksd")) == 2
 
 
 def test_seeds_at_other_numbers_of_points_are_named_and_never_averaged(tmp_path: Path) -> None:
@@ -128,7 +128,7 @@ def test_seeds_at_other_numbers_of_points_are_named_and_never_averaged(tmp_path:
     assert any("ula on gmm4: seed 1 (n = 4990)" in w for w in warnings(found))
     table = places(found, "gmm4", "mmd")
     assert table["ula"] == max(table.values()) > table["drifting"]
-    assert np.isinf(compare([folder]).field.cells("mmd")["ula", "gmm4"].values[1])
+    assert np.isinf(compare([folder]).field.seed_values("mmd")["ula", "gmm4"].values[1])
 
 
 def test_seeds_that_no_metric_judged_are_named(tmp_path: Path) -> None:
@@ -174,8 +174,8 @@ def test_a_job_far_over_its_budget_is_shown_named_and_not_ranked(spent: Scores) 
     failures = failures_table(spent.run)
     assert failures is not None and len(failures.rows) == 6
     made = compare([spent.run.path])
-    assert "ula" not in made.field.labels
-    assert any("ula (over-budget on gmm4)" in note for note in made.field.notes)
+    assert "ula" not in made.aligned.labels
+    assert any("ula (over-budget on gmm4)" in note for note in made.aligned.notes)
 
 
 def test_a_tenth_is_still_ranked(spent: Scores) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from results.comparison.assembly import comparison_parts
+from results.comparison.comparison import comparison_parts
 from results.presentation.blocks import Block, Figures, Paragraph
 from results.records.frames import Scores
 from results.report.section import Section

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
-from bench.core.errors import ReportError
+from bench.core.errors import ReportError, nearest
 from results.presentation.run_words import mixture
 from results.presentation.table import listing, plural
 from results.records.endings import UNRANKED, ending
@@ -28,11 +27,9 @@ def seeds_of(run: Run, target: str) -> frozenset[int]:
     return frozenset(job.seed for job in run.jobs if job.target == target)
 
 
-def nearest(word: str, known: Iterable[str]) -> str:
+def known_names(word: str, known: Sequence[str]) -> str:
     """The closest known name as a question, and all of them."""
-    known = list(known)
-    close = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
-    return (f"; did you mean '{close[0]}'?" if close else "") + f" (known: {', '.join(known)})"
+    return f"{nearest(word, known)} (known: {', '.join(known)})"
 
 
 def shared_metric(runs: Sequence[Scores], name: str | None) -> str:
@@ -46,7 +43,7 @@ def shared_metric(runs: Sequence[Scores], name: str | None) -> str:
     if name not in shared:
         raise ReportError(f"--metric {name}: not scored in "
                           f"{'every run' if len(runs) > 1 else 'this run'}"
-                          f"{nearest(name, shared)}")
+                          f"{known_names(name, shared)}")
     return name
 
 
@@ -76,7 +73,7 @@ def same_target(runs: Sequence[Scores], target: str) -> None:
                               "again")
 
 
-def clash_of(runs: Sequence[Scores], targets: Sequence[str], metric: str) -> str:
+def metric_clash(runs: Sequence[Scores], targets: Sequence[str], metric: str) -> str:
     """Why a metric cannot be compared over runs; empty where it can."""
     versions = {max((x.version for x in s.run.measures if x.metric == metric), default=0)
                 for s in runs}
