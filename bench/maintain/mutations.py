@@ -61,17 +61,18 @@ MUTATIONS = (
           "    accepted = torch.ones_like(accepted)\n    return moved(accepted, "),)),
     Mutation(
         "hmc_momentum", "hmc", "momentum drawn once and never again", "samplers/mcmc/hmc.py",
-        (("    history: History\n", "    history: History\n    v: Tensor | None = None\n"),
+        (("    divergences: Tensor\n",
+          "    divergences: Tensor\n    v: Tensor | None = None\n"),
          ("        v = normal(target, tuple(state.x.shape), rng)\n",
           "        v = state.v\n"
           "        if v is None:\n"
           "            v = normal(target, tuple(state.x.shape), rng)\n"),
-         ("(x, log_p, score), accepted, probability = transition(",
-          "(x, log_p, score, v), accepted, probability = transition("),
-         ("return moved(accepted, (y, *there), at), accepted",
-          "return moved(accepted, (y, *there, w), (*at, -v)), accepted"),
-         ("                        state.history.append(x))",
-          "                        state.history.append(x), v)"))),
+         ("(x, log_p, score), accepted, probability, diverged = transition(",
+          "(x, log_p, score, v), accepted, probability, diverged = transition("),
+         ("there, _, log_a = trajectory(", "there, w, log_a = trajectory("),
+         ("return moved(accepted, there, here), accepted",
+          "return moved(accepted, (*there, w), (*here, -v)), accepted"),
+         ("state.divergences + diverged)", "state.divergences + diverged, v)"))),
     Mutation(
         "svgd_repulsion", "svgd", "repulsion halved", "samplers/particles/svgd.py",
         (("return (drive + repulsion) / len(x)", "return (drive + 0.5 * repulsion) / len(x)"),)),
@@ -102,7 +103,7 @@ MUTATIONS = (
     Mutation(
         "smc_unweighted", "smc", "populations resampled without their weights",
         "samplers/particles/smc.py",
-        (("        log_w = (beta - state.beta) * g\n", "        log_w = 0 * g\n"),), "nightly"),
+        (("        log_w = (beta - state.beta) * r\n", "        log_w = 0 * r\n"),), "nightly"),
     Mutation(
         "dds_ratio", "dds", "half of the control's square lost", "samplers/diffusion/dds.py",
         (("self.decays[k] * x - shift / 2)", "self.decays[k] * x - shift)"),), "nightly"),

@@ -102,6 +102,19 @@ class CouplingFlow(nn.Module):
         return torch.cat(values), torch.cat(scores)
 
 
+    def score(self, x: Tensor) -> Tensor:
+        """Gradient of log q at points (n, dim)."""
+        return self.log_prob_and_score(x)[1]
+
+    def hvp(self, x: Tensor, v: Tensor) -> Tensor:
+        """Hessian of log q at each point times the same row of v, (n, dim)."""
+        with torch.enable_grad():
+            x = x.detach().requires_grad_()
+            (score,) = torch.autograd.grad(self.log_prob(x).sum(), x, create_graph=True)
+            (product,) = torch.autograd.grad(score, x, v)
+        return product
+
+
 def block(device: torch.device) -> int:
     """Points that go through a flow at once."""
     return BLOCK if device.type == "cpu" else WIDE_BLOCK

@@ -41,7 +41,7 @@ from torch import Tensor
 from bench.core.density import Density
 from bench.core.log_weights import effective_size, normalised
 from samplers.flow.coupling_layers import CouplingFlow, descend
-from samplers.flow.flow_ais import Points, random_walk, trajectory
+from samplers.flow.flow_ais import Points, hamiltonian, random_walk
 from samplers.flow.flow_sampler import FlowSampler
 from samplers.flow.replay_buffer import Buffer
 from samplers.learning.networks import adam
@@ -126,8 +126,8 @@ class Fab(FlowSampler):
         points = Points.none(target, self.transition == "hmc")
         picks = torch.zeros(0, dtype=torch.int64, device=target.device)
         return FabState(flow, adam(flow.parameters(), self.learning_rate),
-                        Buffer.empty(target, self.buffer), points, points.log_q, picks,
-                        points.log_q.new_full((), self.step_size * target.scale))
+                        Buffer.empty(target, self.buffer), points, points.at_q[0], picks,
+                        points.x.new_full((), self.step_size * target.scale))
 
     def step(self, target: Density, state: FabState, progress: float,
              rng: torch.Generator) -> FabState:
@@ -152,8 +152,8 @@ class Fab(FlowSampler):
             state.log_w = spacing * state.points.ratio()
         c = spacing * (state.turn + 1)
         if self.transition == "hmc":
-            state.points, state.rate = trajectory(target, flow, state.points, c, state.eps,
-                                                  self.leapfrog_steps, rng)
+            state.points, state.rate = hamiltonian(target, flow, state.points, c, state.eps,
+                                                   self.leapfrog_steps, rng)
         else:
             state.points, state.rate = random_walk(target, flow, state.points, c, state.eps, rng)
         state.log_w = state.log_w + spacing * state.points.ratio()
@@ -162,7 +162,7 @@ class Fab(FlowSampler):
 
     def _store(self, state: FabState, rng: torch.Generator) -> None:
         """The batch enters the buffer, from which, once it holds enough, picks are made."""
-        state.buffer.add(state.points.x, state.log_w, state.points.log_q)
+        state.buffer.add(state.points.x, state.log_w, state.points.at_q[0])
         if state.buffer.filled < self.least:
             state.turn = 0
             return

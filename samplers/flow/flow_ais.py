@@ -1,6 +1,7 @@
-"""Annealed importance sampling from a flow q to p^alpha q^(1 - alpha), one law at a time.
+"""Annealed importance sampling from a flow q to p^alpha q^(1 - alpha), one density at a time.
 
-The laws between are geometric and evenly spaced, so with r = log p~ - log q all of them are
+The densities between are geometric and evenly spaced (samplers/transitions/interpolation.py with
+the flow as its base), so with r = log p~ - log q all of them are
 
     log pi_c(x) = log q(x) + c r(x),      c_j = alpha j / (M + 1),  j = 0 ... M + 1,
 
@@ -11,7 +12,7 @@ kernel that keeps pi_{c_j}, j = 1 ... M, and
 
 and E[w f(x_M)] = integral of p~^alpha q^(1 - alpha) f for any f.
 
-With alpha = 2 and M = 1 the law between is p itself.
+With alpha = 2 and M = 1 the density between is p itself.
 
 References. R. Neal, Annealed importance sampling, Statistics and Computing 11 (2001);
 L. Midgley et al., arXiv 2208.01893, section 3.
@@ -28,76 +29,67 @@ from torch import Tensor
 from bench.core.density import Density
 from samplers.base import normal, uniform
 from samplers.flow.coupling_layers import CouplingFlow
+from samplers.transitions.interpolation import Interpolated
+from samplers.transitions.leapfrog import trajectory
 from samplers.transitions.metropolis import metropolis, moved
 
 
 @dataclass(frozen=True)
 class Points:
-    """Points (n, dim) with both log-densities (n,) and, where they are wanted, both scores."""
+    """Points (n, dim), and what q and p~ say there: (log-density,) or (log-density, gradient)."""
 
     x: Tensor
-    log_q: Tensor
-    log_p: Tensor
-    score_q: Tensor | None = None
-    score_p: Tensor | None = None
+    at_q: tuple[Tensor, ...]
+    at_p: tuple[Tensor, ...]
 
     @classmethod
     def none(cls, target: Density, scores: bool) -> Self:
         """No points yet."""
         x = torch.zeros((0, target.dim), device=target.device, dtype=target.dtype)
-        return cls(x, x[:, 0], x[:, 0], *((x, x) if scores else ()))
+        nothing = (x[:, 0], x) if scores else (x[:, 0],)
+        return cls(x, nothing, nothing)
 
     @classmethod
     def at(cls, target: Density, flow: CouplingFlow, x: Tensor, scores: bool) -> Self:
-        """At x: a density row each, with scores a score row each."""
+        """At x: a log-density evaluation each, or with scores a gradient evaluation each."""
         if scores:
-            log_p, score_p = target.log_prob_and_score(x)
-            log_q, score_q = flow.log_prob_and_score(x)
-            return cls(x, log_q, log_p, score_q, score_p)
+            return cls(x, flow.log_prob_and_score(x), target.log_prob_and_score(x))
         with torch.no_grad():
-            return cls(x, flow.log_prob(x), target.log_prob(x))
+            return cls(x, (flow.log_prob(x),), (target.log_prob(x),))
 
     def ratio(self) -> Tensor:
         """r = log p~ - log q, (n,); -inf where it is no number, so that no weight is left."""
-        return (self.log_p - self.log_q).nan_to_num(-torch.inf, -torch.inf, -torch.inf)
-
-    def log_density(self, c: float) -> Tensor:
-        """log pi_c, (n,)."""
-        return (1 - c) * self.log_q + c * self.log_p
-
-    def score(self, c: float) -> Tensor:
-        """Gradient of log pi_c, (n, dim)."""
-        assert self.score_q is not None and self.score_p is not None
-        return (1 - c) * self.score_q + c * self.score_p
+        return (self.at_p[0] - self.at_q[0]).nan_to_num(-torch.inf, -torch.inf, -torch.inf)
 
     def or_else(self, accepted: Tensor, old: Points) -> Points:
         """These where accepted, (n,), else the old ones."""
-        scores = self.score_q is not None
-        names = ("x", "log_q", "log_p", "score_q", "score_p")[:5 if scores else 3]
-        return Points(*moved(accepted, tuple(getattr(self, n) for n in names),
-                             tuple(getattr(old, n) for n in names)))
+        x, *both = moved(accepted, (self.x, *self.at_q, *self.at_p),
+                         (old.x, *old.at_q, *old.at_p))
+        half = len(both) // 2
+        return Points(x, tuple(both[:half]), tuple(both[half:]))
 
 
 def random_walk(target: Density, flow: CouplingFlow, here: Points, c: float, eps: Tensor,
                 rng: torch.Generator) -> tuple[Points, Tensor]:
-    """One Metropolis step x + eps z that keeps pi_c: a density row each; the mean acceptance."""
+    """One Metropolis step x + eps z that keeps pi_c: a log-density each; the mean acceptance."""
+    path = Interpolated(flow, target, c)
     x = here.x + eps * normal(target, tuple(here.x.shape), rng)
-    there = Points.at(target, flow, x, scores=False)
-    log_a = there.log_density(c) - here.log_density(c)
-    accepted, rate = metropolis(log_a, uniform(target, (len(x),), rng))
-    return there.or_else(accepted, here), rate
+    with torch.no_grad():
+        log_a = path.log_prob(x) - path.mixed(here.at_q[0], here.at_p[0])
+    accepted, probability = metropolis(log_a, uniform(target, (len(x),), rng))
+    there = Points(x, path.at_base, path.at_target)
+    return there.or_else(accepted, here), probability.mean()
 
 
-def trajectory(target: Density, flow: CouplingFlow, here: Points, c: float, eps: Tensor,
-               steps: int, rng: torch.Generator) -> tuple[Points, Tensor]:
-    """``steps`` leapfrog steps that keep pi_c, or none: as many score rows; mean acceptance."""
-    start = v = normal(target, tuple(here.x.shape), rng)
-    there = here
-    for _ in range(steps):
-        v = v + eps / 2 * there.score(c)
-        there = Points.at(target, flow, there.x + eps * v, scores=True)
-        v = v + eps / 2 * there.score(c)
-    log_a = (there.log_density(c) - here.log_density(c)
-             - (v.square() - start.square()).sum(dim=1) / 2)
-    accepted, rate = metropolis(log_a, uniform(target, (len(v),), rng))
-    return there.or_else(accepted, here), rate
+def hamiltonian(target: Density, flow: CouplingFlow, here: Points, c: float, eps: Tensor,
+                steps: int, rng: torch.Generator) -> tuple[Points, Tensor]:
+    """A trajectory of ``steps`` leapfrog steps that keeps pi_c, or none; the mean acceptance.
+
+    As many gradient evaluations a point.
+    """
+    path = Interpolated(flow, target, c)
+    v = normal(target, tuple(here.x.shape), rng)
+    end, _, log_a = trajectory(path, path.known(here.x, here.at_q, here.at_p), v, eps, steps)
+    accepted, probability = metropolis(log_a, uniform(target, (len(v),), rng))
+    there = Points(end.x, path.at_base, path.at_target)
+    return there.or_else(accepted, here), probability.mean()

@@ -9,8 +9,8 @@ from torch import Tensor
 
 from bench.core.density import Density
 from samplers.base import Sampler
+from samplers.transitions.dual_averaging import StepSize
 from samplers.transitions.history import History
-from samplers.transitions.metropolis import StepSize
 
 
 class ChainState(Protocol):
@@ -41,3 +41,10 @@ class AdaptedChains(Sampler):
     def diagnostics(self, state: ChainState) -> dict[str, float]:
         """Step size, acceptance, R-hat, autocorrelation time, effective sample size."""
         return state.size.diagnostics() | state.history.diagnostics()
+
+    def divergence(self, size: StepSize, divergences: Tensor) -> dict[str, float]:
+        """Divergent trajectories since the step was frozen (if it was): number and share."""
+        if not size.frozen:
+            return {}
+        found = float(divergences)
+        return {"divergences": found, "divergent_share": found / (size.frozen * self.chains)}

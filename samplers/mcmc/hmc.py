@@ -1,8 +1,8 @@
 """Hamiltonian Monte Carlo: chains coast along level sets of the energy, far from where they were.
 
-Theory. With a momentum v ~ N(0, I) beside x, H(x, v) = -log p(x) + |v|^2/2 is conserved by
-Hamilton's equations. The leapfrog scheme follows them with an error of order eps^2, keeps volume
-and can be run backwards, so that refusing by the change in H leaves p stationary:
+Theory. With a momentum v ~ N(0, I) and the energy H(x, v) = -log p(x) + |v|^2/2, the leapfrog
+scheme (samplers/transitions/leapfrog.py) nearly conserves H, keeps volume and can be run backward,
+so that accepting or rejecting by the change in H leaves p stationary. A transition:
 
     draw v ~ N(0, I), a number of leapfrog steps l uniform on 1 ... L, and for each chain a step
     eps uniform within ``jitter`` (50 %) of the adapted one;
@@ -11,13 +11,16 @@ and can be run backwards, so that refusing by the change in H leaves p stationar
 
 The random length keeps the chain from returning to its start on near-periodic orbits; the random
 step lets chains into and out of regions steeper than most. eps starts at the declared scale and is
-adapted to the wanted acceptance by dual averaging (samplers/transitions/metropolis.py) over the
-first ``warmup`` of the budget, charged, then frozen.
+adapted to the wanted acceptance by dual averaging (samplers/transitions/dual_averaging.py) over
+the first ``warmup`` of the budget, charged, then frozen. Trajectories on which H rises by over
+1000 are counted as divergent from then on: where there are any, the step is too large for some
+part of the space, which the chains may then never enter.
 
 References. S. Duane et al., Hybrid Monte Carlo, Phys. Lett. B 195 (1987); R. Neal, MCMC using
 Hamiltonian dynamics (2011), sections 2.3, 3.2, and 4.2 for random lengths and steps; M. Hoffman,
 A. Gelman, JMLR 15 (2014), section 3.2, for the acceptance of .8 (.651 is optimal for independent
-coordinates in the limit of high dimension: A. Beskos et al., Bernoulli 19 (2013)).
+coordinates in the limit of high dimension: A. Beskos et al., Bernoulli 19 (2013)); M. Betancourt,
+arXiv 1701.02434 (2017), section 6.2, for divergences.
 
 Tuning. The default jitter was chosen by autocorrelation times on `banana`, `rosenbrock`, `donut`
 and `gaussian`, which are judged targets: a declared breach of the rule that nothing is tuned on
@@ -40,49 +43,37 @@ from bench.core.compilation import compilable
 from bench.core.density import Density
 from samplers.base import initial_points, normal, on_host, uniform
 from samplers.mcmc.adapted_chains import AdaptedChains
+from samplers.transitions.dual_averaging import StepSize
 from samplers.transitions.history import History
-from samplers.transitions.metropolis import StepSize, metropolis, moved
+from samplers.transitions.leapfrog import divergent, trajectory
+from samplers.transitions.metropolis import Evaluated, evaluated, metropolis, moved
 
 
 @dataclass(frozen=True)
 class HmcState:
-    """The chains (chains, dim), their log-density (chains,) and score, the step, the past."""
+    """The chains (chains, dim), their log-density (chains,) and score, the step, the past.
+
+    ``divergences``, 0-d: divergent trajectories of all chains since the step was frozen.
+    """
 
     x: Tensor
     log_p: Tensor
     score: Tensor
     size: StepSize
     history: History
-
-
-def leapfrog(target: Density, x: Tensor, v: Tensor, score: Tensor, eps: Tensor,
-             steps: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """``steps`` leapfrog steps: (x, v, log p(x), score(x)) at the end, a score row per step.
-
-    The two half kicks that meet between steps are made as one; addcmul(v, eps, s) is v + eps s.
-    """
-    eps = eps.expand_as(x).contiguous()  # quicker to multiply by than one number a row
-    v = torch.addcmul(v, eps, score, value=0.5)
-    for _ in range(steps - 1):
-        x = torch.addcmul(x, eps, v)
-        v = torch.addcmul(v, eps, target.score(x))
-    x = torch.addcmul(x, eps, v)
-    log_p, score = target.log_prob_and_score(x)
-    return x, torch.addcmul(v, eps, score, value=0.5), log_p, score
+    divergences: Tensor
 
 
 @compilable
-def transition(target: Density, at: tuple[Tensor, ...], v: Tensor, eps: Tensor, steps: int,
-               u: Tensor) -> tuple[list[Tensor], Tensor, Tensor]:
-    """From ``at`` = (x, log p, score) to the end of a trajectory, or not.
+def transition(target: Density, here: Evaluated, v: Tensor, eps: Tensor, steps: int,
+               u: Tensor) -> tuple[list[Tensor], Tensor, Tensor, Tensor]:
+    """The end of a trajectory or the points as they were.
 
-    Also which chains were accepted, (chains,), and the mean probability.
+    Also which chains were accepted, (chains,), the mean probability, and how many diverged, 0-d.
     """
-    x, log_p, score = at
-    y, w, *there = leapfrog(target, x, v, score, eps, steps)
-    log_a = there[0] - log_p - (w.square() - v.square()).sum(-1) / 2
+    there, _, log_a = trajectory(target, here, v, eps, steps)
     accepted, probability = metropolis(log_a, u)
-    return moved(accepted, (y, *there), at), accepted, probability
+    return moved(accepted, there, here), accepted, probability.mean(), divergent(log_a).sum()
 
 
 @dataclass(frozen=True)
@@ -116,23 +107,27 @@ class Hmc(AdaptedChains):
     fixed_length: bool = False
 
     def init(self, target: Density, rng: torch.Generator) -> HmcState:
-        """Chains from the initial law (a score row each); eps = scale if adapted."""
-        x = initial_points(target, self.chains, rng)
-        log_p, score = target.log_prob_and_score(x)
+        """Chains from the initial distribution (a gradient each); eps = scale if adapted."""
+        here = evaluated(target, initial_points(target, self.chains, rng))
         size = StepSize.start(target, self.chains, self.step_size or target.scale)
-        return HmcState(x, log_p, score, size, History.start(x))
+        return HmcState(*here, size, History.start(here.x), here.log_p.new_zeros(()))
 
     def step(self, target: Density, state: HmcState, progress: float,
              rng: torch.Generator) -> HmcState:
-        """One transition of all chains: at most L score rows each."""
+        """One transition of all chains: at most L gradient evaluations each."""
         adapting = self.step_size is None and progress < self.warmup
         v = normal(target, tuple(state.x.shape), rng)
         length = self.leapfrog_steps if self.fixed_length else int(torch.randint(
             1, self.leapfrog_steps + 1, (), generator=on_host(rng, state.history.steps)))
         spread = 1 - self.jitter + 2 * self.jitter * uniform(target, (self.chains, 1), rng)
-        (x, log_p, score), accepted, probability = transition(
-            target, (state.x, state.log_p, state.score), v,
+        (x, log_p, score), accepted, probability, diverged = transition(
+            target, Evaluated(state.x, state.log_p, state.score), v,
             spread * state.size.value(adapting), length, uniform(target, (self.chains,), rng))
         return HmcState(x, log_p, score,
                         state.size.observe(accepted, probability, self.acceptance, adapting),
-                        state.history.append(x))
+                        state.history.append(x),
+                        state.divergences if adapting else state.divergences + diverged)
+
+    def diagnostics(self, state: HmcState) -> dict[str, float]:  # type: ignore[override]
+        """Those of all adapted chains, and the divergent trajectories since the warm-up."""
+        return super().diagnostics(state) | self.divergence(state.size, state.divergences)

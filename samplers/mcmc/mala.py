@@ -9,7 +9,7 @@ holds, hence p is stationary whatever the step eps:
     x <- y with probability min(1, a).
 
 In high dimension the chain moves fastest where .574 of the proposals are accepted. eps starts at
-scale^2 and is adapted to that by dual averaging (samplers/transitions/metropolis.py) over the
+scale^2 and is adapted to that by dual averaging (samplers/transitions/dual_averaging.py) over the
 first ``warmup`` of the budget, charged like any other step, then frozen.
 
 References. G. Roberts, R. Tweedie, Bernoulli 2 (1996), section 1.4.2; G. Roberts, J. Rosenthal,
@@ -29,8 +29,10 @@ from bench.core.compilation import compilable
 from bench.core.density import Density
 from samplers.base import initial_points, normal, uniform
 from samplers.mcmc.adapted_chains import AdaptedChains
+from samplers.transitions.dual_averaging import StepSize
 from samplers.transitions.history import History
-from samplers.transitions.metropolis import StepSize, metropolis, moved
+from samplers.transitions.langevin import langevin
+from samplers.transitions.metropolis import Evaluated, evaluated, metropolis, moved
 
 
 @dataclass(frozen=True)
@@ -45,21 +47,12 @@ class MalaState:
 
 
 @compilable
-def transition(target: Density, at: tuple[Tensor, ...], eps: Tensor, z: Tensor,
+def transition(target: Density, here: Evaluated, eps: Tensor, z: Tensor,
                u: Tensor) -> tuple[list[Tensor], Tensor, Tensor]:
-    """From ``at`` = (x, log p, score) to the proposal, or not; who was accepted, how probably.
-
-    Of the proposal y, y - x - eps s(x) is the noise itself.
-    """
-    x, log_p, score = at
-    noise = (2 * eps).sqrt() * z
-    y = torch.addcmul(x, eps, score) + noise
-    there = target.log_prob_and_score(y)
-    back = x - torch.addcmul(y, eps, there[1])
-    log_q_ratio = ((noise.square() - back.square()) / (4 * eps)).sum(-1)
-    log_a = there[0] - log_p + log_q_ratio
+    """The proposal or the points as they were; who was accepted, how probably in the mean."""
+    there, log_a = langevin(target, here, eps, z)
     accepted, probability = metropolis(log_a, u)
-    return moved(accepted, (y, *there), at), accepted, probability
+    return moved(accepted, there, here), accepted, probability.mean()
 
 
 @dataclass(frozen=True)
@@ -87,17 +80,16 @@ class Mala(AdaptedChains):
 
     def init(self, target: Density, rng: torch.Generator) -> MalaState:
         """Chains from the initial law (a score row each); eps = scale^2."""
-        x = initial_points(target, self.chains, rng)
-        log_p, score = target.log_prob_and_score(x)
+        here = evaluated(target, initial_points(target, self.chains, rng))
         size = StepSize.start(target, self.chains, target.scale**2)
-        return MalaState(x, log_p, score, size, History.start(x))
+        return MalaState(*here, size, History.start(here.x))
 
     def step(self, target: Density, state: MalaState, progress: float,
              rng: torch.Generator) -> MalaState:
         """One transition of all chains: a score row each, that of the proposal."""
         adapting = progress < self.warmup
         (x, log_p, score), accepted, probability = transition(
-            target, (state.x, state.log_p, state.score), state.size.value(adapting),
+            target, Evaluated(state.x, state.log_p, state.score), state.size.value(adapting),
             normal(target, tuple(state.x.shape), rng), uniform(target, (self.chains,), rng))
         return MalaState(x, log_p, score,
                          state.size.observe(accepted, probability, self.acceptance, adapting),

@@ -9,7 +9,7 @@ stationary, and no gradient is needed:
 On products of many equal laws the chain moves fastest where .234 of the proposals are accepted, at
 eps = 2.38 sd / sqrt(dim); it is fresh after of order dim steps (MALA: dim^(1/3)). eps starts at
 2.38 scale / sqrt(dim) and is adapted to the wanted acceptance by dual averaging
-(samplers/transitions/metropolis.py) over the first ``warmup`` of the budget, charged like any
+(samplers/transitions/dual_averaging.py) over the first ``warmup`` of the budget, charged like any
 other step, then frozen.
 
 References. N. Metropolis et al., J. Chem. Phys. 21 (1953); W. Hastings, Biometrika 57 (1970);
@@ -31,8 +31,9 @@ from bench.core.compilation import compilable
 from bench.core.density import Density
 from samplers.base import initial_points, normal, uniform
 from samplers.mcmc.adapted_chains import AdaptedChains
+from samplers.transitions.dual_averaging import StepSize
 from samplers.transitions.history import History
-from samplers.transitions.metropolis import StepSize, metropolis, moved
+from samplers.transitions.metropolis import metropolis, moved
 
 #: Refusals after which a chain's own step is halved: a healthy one has three in four.
 PATIENCE = 16
@@ -56,7 +57,7 @@ def transition(target: Density, at: tuple[Tensor, ...], eps: Tensor, z: Tensor,
     y = torch.addcmul(x, eps, z)
     there = target.log_prob(y)
     accepted, probability = metropolis(there - log_p, u)
-    return moved(accepted, (y, there), at), accepted, probability
+    return moved(accepted, (y, there), at), accepted, probability.mean()
 
 
 @dataclass(frozen=True)

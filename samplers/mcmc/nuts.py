@@ -18,9 +18,10 @@ W sums weights. A tree turns where an end no longer moves along rho, the sum of 
     rho . v_first <= 0  or  rho . v_last <= 0                                               (U)
 
 eps starts at the declared scale and is adapted by dual averaging
-(samplers/transitions/metropolis.py), so that min(1, exp(H(start) - H)), averaged over a chain's
-new states and over chains, becomes ``acceptance``; over the first ``warmup`` of the budget,
-charged, then it is frozen.
+(samplers/transitions/dual_averaging.py), so that min(1, exp(H(start) - H)), averaged over a
+chain's new states and over chains, becomes ``acceptance``; over the first ``warmup`` of the
+budget, charged, then it is frozen. Trees that end because H rose by over 1000 are counted as
+divergent from then on.
 
 References. M. Hoffman, A. Gelman, The No-U-Turn Sampler, JMLR 15 (2014): doubling, algorithm 6
 for the step size. M. Betancourt, A conceptual introduction to Hamiltonian Monte Carlo, arXiv
@@ -50,13 +51,11 @@ from torch import Tensor
 from bench.core.density import Density
 from samplers.base import initial_points, normal, uniform
 from samplers.mcmc.adapted_chains import AdaptedChains
-from samplers.mcmc.hmc import leapfrog
 from samplers.mcmc.uturn import Arc, Trail, turned
+from samplers.transitions.dual_averaging import StepSize
 from samplers.transitions.history import History
-from samplers.transitions.metropolis import StepSize
-
-#: A rise of the energy after which a trajectory has left the orbit.
-DIVERGENT = 1000.0
+from samplers.transitions.leapfrog import divergent, leapfrog
+from samplers.transitions.metropolis import acceptance_probability, evaluated
 
 
 @dataclass(frozen=True)
@@ -101,17 +100,17 @@ def extend(target: Density, end: tuple[Tensor, ...], eps: Tensor, length: int, e
     tally = energy.new_zeros(len(energy), 3)
     rows = torch.arange(len(energy), device=x.device)
     for i in range(length):
-        y, w, log_p, s = leapfrog(target, x[rows], v[rows], score[rows], eps[rows], 1)
+        (y, log_p, s), w = leapfrog(target, x[rows], v[rows], score[rows], eps[rows], 1)
         x[rows], v[rows], score[rows] = y, w, s
         trail.append(i, rows, w)
         gain = fall(energy[rows], log_p, w)
         log_weight[rows] = torch.logaddexp(log_weight[rows], gain)
         keep(chosen, rows, uniform(target, gain.shape, rng) < (gain - log_weight[rows]).exp(),
              (y, log_p, s))
-        fine = gain > -DIVERGENT
-        tally[rows] += torch.stack([gain.clamp(-80.0, 0.0).exp(), torch.ones_like(gain),
-                                    (~fine).to(gain.dtype)], 1)
-        rows = rows[fine & ~trail.turned(i, rows)]
+        left = divergent(gain)
+        tally[rows] += torch.stack([acceptance_probability(gain), torch.ones_like(gain),
+                                    left.to(gain.dtype)], 1)
+        rows = rows[~left & ~trail.turned(i, rows)]
         if not len(rows):
             break
     everyone = torch.arange(len(energy), device=x.device)
@@ -196,11 +195,10 @@ class Nuts(AdaptedChains):
 
     def init(self, target: Density, rng: torch.Generator) -> NutsState:
         """Chains from the initial law (a score row each); eps = scale."""
-        x = initial_points(target, self.chains, rng)
-        log_p, score = target.log_prob_and_score(x)
+        here = evaluated(target, initial_points(target, self.chains, rng))
         size = StepSize.start(target, self.chains, target.scale)
-        return NutsState(x, log_p, score, size, History.start(x), log_p.new_zeros(()),
-                         log_p.new_zeros(()))
+        nothing = here.log_p.new_zeros(())
+        return NutsState(*here, size, History.start(here.x), nothing, nothing)
 
     def step(self, target: Density, state: NutsState, progress: float,
              rng: torch.Generator) -> NutsState:
@@ -220,8 +218,7 @@ class Nuts(AdaptedChains):
 
     def diagnostics(self, state: NutsState) -> dict[str, float]:  # type: ignore[override]
         """Those of all adapted chains, the mean depth of the trees, and how many diverged."""
-        found = super().diagnostics(state)
+        found = super().diagnostics(state) | self.divergence(state.size, state.divergences)
         if state.size.frozen:
             found["tree_depth"] = float(state.depth) / state.size.frozen
-            found["divergences"] = float(state.divergences)
         return found

@@ -43,14 +43,16 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from bench.core.compilation import compilable
 from bench.core.density import Density
 from bench.core.log_weights import LogWeights
 from samplers.base import initial_points, normal, on_host, uniform
 from samplers.mcmc.adapted_chains import AdaptedChains
-from samplers.mcmc.temperature_ladder import Ladder, log_ratio
+from samplers.mcmc.temperature_ladder import Ladder, log_z
+from samplers.transitions.dual_averaging import StepSize
 from samplers.transitions.history import History
-from samplers.transitions.metropolis import StepSize, metropolis, moved
+from samplers.transitions.interpolation import Normal
+from samplers.transitions.metropolis import Evaluated, evaluated
+from samplers.transitions.tempering import tempered_move
 
 
 @dataclass(frozen=True)
@@ -74,42 +76,18 @@ class TemperingState:
     bridges: Tensor
 
 
-@compilable
-def explore(target: Density, at: tuple[Tensor, ...], v: Tensor, eps: Tensor, beta: Tensor,
-            steps: int, u: Tensor) -> tuple[list[Tensor], Tensor, Tensor]:
-    """A Hamiltonian transition on p_beta from ``at`` = (x, log p, score); beta, eps (n, 1).
-
-    Also which were accepted, (n,), and how probable that was, (n,).
-    """
-    x, log_p, score = at
-    pull = (1 - beta) / target.scale**2
-    y, w = x, v + eps / 2 * (beta * score - pull * x)
-    for _ in range(steps - 1):
-        y = y + eps * w
-        w = w + eps * (beta * target.score(y) - pull * y)
-    y = y + eps * w
-    there = target.log_prob_and_score(y)
-    w = w + eps / 2 * (beta * there[1] - pull * y)
-    kept = (pull * (x.square() - y.square()) + v.square() - w.square()).sum(-1) / 2
-    log_a = beta[:, 0] * (there[0] - log_p) + kept
-    accepted, _ = metropolis(log_a, u)
-    probability = log_a.clamp(-80.0, 0.0).exp().nan_to_num(0.0)
-    return moved(accepted, (y, *there), at), accepted, probability
-
-
-def from_reference(target: Density, n: int, rng: torch.Generator) -> tuple[Tensor, ...]:
-    """(x, log p, score) at n points of the initial law.
+def from_base(target: Density, n: int, rng: torch.Generator) -> Evaluated:
+    """Points of the initial distribution, evaluated.
 
     Where log p is not a number it is taken as -inf: such a copy may go down, and is replaced.
     """
-    x = initial_points(target, n, rng)
-    log_p, score = target.log_prob_and_score(x)
-    return x, torch.where(log_p.isnan(), -math.inf, log_p), score
+    x, log_p, score = evaluated(target, initial_points(target, n, rng))
+    return Evaluated(x, torch.where(log_p.isnan(), -math.inf, log_p), score)
 
 
-def excess(target: Density, x: Tensor, log_p: Tensor) -> Tensor:
-    """U = log p - log N(x; 0, scale^2 I), but for the constant of N: (..., dim) -> (...)."""
-    return log_p + x.square().sum(-1) / (2 * target.scale**2)
+def log_ratio(target: Density, x: Tensor, log_p: Tensor) -> Tensor:
+    """r = log p - log N(x; 0, scale^2 I): (..., dim) -> (...)."""
+    return log_p - Normal(target.scale).log_prob(x)
 
 
 @dataclass(frozen=True)
@@ -151,7 +129,7 @@ class ParallelTempering(AdaptedChains):
     def init(self, target: Density, rng: torch.Generator) -> TemperingState:
         """Every copy from the initial law (a score row each); even temperatures; eps = scale."""
         shape = (self.replicas, self.chains)
-        flat, log_p, score = from_reference(target, self.replicas * self.chains, rng)
+        flat, log_p, score = from_base(target, self.replicas * self.chains, rng)
         x = flat.view(*shape, target.dim)
         return TemperingState(
             x, log_p.view(shape), score.view(x.shape),
@@ -164,16 +142,16 @@ class ParallelTempering(AdaptedChains):
         """Explore and swap: at most (N L + 1) chains score rows."""
         adapting = progress < self.warmup
         at, size = self._explored(target, state, adapting, rng)
-        u = excess(target, *at[:2])
-        order, ladder = state.ladder.swap(u, state.history.steps % 2,
-                                          uniform(target, tuple(u.shape), rng))
+        r = log_ratio(target, *at[:2])
+        order, ladder = state.ladder.swap(r, state.history.steps % 2,
+                                          uniform(target, tuple(r.shape), rng))
         fresh = state.fresh.clone()
         fresh[0] = 1.0
         x, log_p, score, fresh = (_reordered(t, order) for t in (*at, fresh))
         trips, bridges = state.trips, state.bridges
         if not adapting:
             trips = trips + fresh[-1].sum()
-            bridges = torch.logaddexp(bridges, state.ladder.bridges(u))
+            bridges = torch.logaddexp(bridges, state.ladder.bridges(r))
         elif size.adapted >= 4 and size.adapted.bit_count() == 1:
             ladder = ladder.respaced()
         fresh[-1] = 0.0
@@ -183,17 +161,17 @@ class ParallelTempering(AdaptedChains):
     def _explored(self, target: Density, state: TemperingState, adapting: bool,
                   rng: torch.Generator) -> tuple[tuple[Tensor, ...], StepSize]:
         """Every copy after a transition at its own temperature, and the steps that learned."""
-        at = tuple(t[1:].flatten(0, 1) for t in (state.x, state.log_p, state.score))
-        v = normal(target, tuple(at[0].shape), rng)
+        here = Evaluated(*(t[1:].flatten(0, 1) for t in (state.x, state.log_p, state.score)))
+        v = normal(target, tuple(here.x.shape), rng)
         length = int(torch.randint(1, self.leapfrog_steps + 1, (),
                                    generator=on_host(rng, state.history.steps)))
-        beta = state.ladder.betas[1:].repeat_interleave(self.chains)[:, None]
-        eps = state.size.value(adapting).expand_as(beta)
-        found, accepted, probability = explore(target, at, v, eps, beta, length,
-                                               uniform(target, (len(v),), rng))
+        beta = state.ladder.betas[1:].repeat_interleave(self.chains)
+        eps = state.size.value(adapting).expand(len(beta), 1)
+        found, accepted, probability = tempered_move(target, here, beta, v, eps, length,
+                                                     uniform(target, (len(v),), rng))
         mean = probability.view(-1, self.chains).mean(1).repeat_interleave(self.chains)
         size = state.size.observe(accepted, mean[:, None], self.acceptance, adapting)
-        lowest = from_reference(target, self.chains, rng)
+        lowest = from_base(target, self.chains, rng)
         return tuple(torch.cat([new[None], old.view(-1, *new.shape)])
                      for new, old in zip(lowest, found, strict=True)), size
 
@@ -202,9 +180,7 @@ class ParallelTempering(AdaptedChains):
         """log Z by bridges over the frozen part of the run; needs two ladders for its error."""
         if not state.size.frozen or self.chains < 2:
             return None
-        value, error = log_ratio(state.bridges - math.log(state.size.frozen))
-        reference = target.dim / 2 * math.log(2 * math.pi * target.scale**2)
-        return LogWeights(log_z=(value + reference, error))
+        return LogWeights(log_z=log_z(state.bridges - math.log(state.size.frozen)))
 
     def diagnostics(self, state: TemperingState) -> dict[str, float]:  # type: ignore[override]
         """Step and acceptance at beta = 1, mixing there, Lambda, swaps, round trips a step."""

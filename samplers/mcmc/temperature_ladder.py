@@ -1,12 +1,12 @@
 """A ladder of temperatures between N(0, scale^2 I) and p: swaps, spacing, and the integral of p.
 
-Along the path log p_beta = beta log p + (1 - beta) log N(x; 0, scale^2 I), 0 = beta_0 < ... <
-beta_N = 1, with U = log p - log N up to a constant:
+Along the geometric path (samplers/transitions/interpolation.py) with 0 = beta_0 < ... < beta_N = 1
+and r = log p - log N(x; 0, scale^2 I):
 
-    swap      x_k and x_k+1 with probability min(1, exp((beta_k+1 - beta_k) (U(x_k) - U(x_k+1))))
-    spacing   r_k the mean probability of refusal, Lambda(beta_k) = r_0 + ... + r_k-1:
-              the new beta_k has Lambda(beta_k) = (k / N) Lambda(1), so that all r_k are equal
-    integral  Z_k+1 / Z_k = E_k exp(d U / 2) / E_k+1 exp(-d U / 2),  d = beta_k+1 - beta_k
+    swap      x_k and x_k+1 with probability min(1, exp((beta_k+1 - beta_k) (r(x_k) - r(x_k+1))))
+    spacing   R_k the mean rejection probability, Lambda(beta_k) = R_0 + ... + R_k-1:
+              the new beta_k has Lambda(beta_k) = (k / N) Lambda(1), so that all R_k are equal
+    integral  Z_k+1 / Z_k = E_k exp(d r / 2) / E_k+1 exp(-d r / 2),  d = beta_k+1 - beta_k
 
 References. S. Syed, A. Bouchard-Cote, G. Deligiannidis, A. Doucet, Non-reversible parallel
 tempering, JRSS B 84 (2022), arXiv 1905.02939: swaps, the barrier Lambda, the spacing.
@@ -25,17 +25,18 @@ import torch
 from torch import Tensor
 
 from bench.core.density import Density
+from samplers.transitions.metropolis import metropolis
 
-#: The least rate of refusal that spacing assumes, so that no two temperatures fall together.
+#: The least rate of rejection that spacing assumes, so that no two temperatures fall together.
 _LEAST_RATE = 1e-3
 
 
 @dataclass(frozen=True)
 class Ladder:
-    """beta, (N + 1,), and the refusals, (N,), summed over swaps offered since it last moved."""
+    """beta, (N + 1,), and the rejections, (N,), summed over swaps offered since it last moved."""
 
     betas: Tensor
-    refused: Tensor
+    rejected: Tensor
     offered: Tensor
 
     @classmethod
@@ -46,27 +47,27 @@ class Ladder:
 
     @property
     def rates(self) -> Tensor:
-        """r_k, (N,)."""
-        return self.refused / self.offered.clamp_min(1.0)
+        """R_k, (N,)."""
+        return self.rejected / self.offered.clamp_min(1.0)
 
-    def swap(self, u: Tensor, odd: int, chance: Tensor) -> tuple[Tensor, Ladder]:
+    def swap(self, r: Tensor, odd: int, u: Tensor) -> tuple[Tensor, Ladder]:
         """Offer the swaps (k, k + 1) of one parity, k = ``odd``, ``odd`` + 2, ...
 
-        From U at the replicas, (N + 1, chains), and uniform numbers of that shape: which replica
-        comes to stand at each place, (N + 1, chains) int64, and the ladder with its count.
+        From r at the replicas, (N + 1, chains), and uniform numbers u of that shape: which replica
+        comes to stand at each temperature, (N + 1, chains) int64, and the ladder with its count.
         """
-        low = torch.arange(odd, len(u) - 1, 2, device=u.device)
-        log_a = (self.betas[low + 1] - self.betas[low])[:, None] * (u[low] - u[low + 1])
-        accepted = (torch.log1p(-chance[low]) < log_a).long()
-        order = torch.arange(len(u), device=u.device)[:, None].repeat(1, u.shape[1])
-        order[low] += accepted
-        order[low + 1] -= accepted
-        probability = log_a.clamp(-80.0, 0.0).exp().nan_to_num(0.0).mean(1)
-        return order, replace(self, refused=self.refused.index_add(0, low, 1 - probability),
-                              offered=self.offered.index_add(0, low, torch.ones_like(probability)))
+        low = torch.arange(odd, len(r) - 1, 2, device=r.device)
+        log_a = (self.betas[low + 1] - self.betas[low])[:, None] * (r[low] - r[low + 1])
+        accepted, probability = metropolis(log_a, u[low])
+        order = torch.arange(len(r), device=r.device)[:, None].repeat(1, r.shape[1])
+        order[low] += accepted.long()
+        order[low + 1] -= accepted.long()
+        rejected = 1 - probability.mean(1)
+        return order, replace(self, rejected=self.rejected.index_add(0, low, rejected),
+                              offered=self.offered.index_add(0, low, torch.ones_like(rejected)))
 
     def respaced(self) -> Ladder:
-        """Temperatures between which swaps are refused equally often, as far as is known."""
+        """Temperatures between which swaps are rejected equally often, as far as is known."""
         barrier = torch.cumsum(self.rates.clamp_min(_LEAST_RATE), 0)
         barrier = torch.cat([torch.zeros_like(barrier[:1]), barrier])
         wanted = barrier[-1] * torch.linspace(0.0, 1.0, len(barrier), device=barrier.device,
@@ -75,16 +76,16 @@ class Ladder:
         share = (wanted - barrier[j - 1]) / (barrier[j] - barrier[j - 1])
         between = self.betas[j - 1] + share * (self.betas[j] - self.betas[j - 1])
         betas = torch.cat([self.betas[:1], between, self.betas[-1:]])
-        return Ladder(betas, torch.zeros_like(self.refused), torch.zeros_like(self.offered))
+        return Ladder(betas, torch.zeros_like(self.rejected), torch.zeros_like(self.offered))
 
-    def bridges(self, u: Tensor) -> Tensor:
-        """(d U / 2 at beta_k, -d U / 2 at beta_k+1) from U, (N + 1, chains): (2, N, chains)."""
+    def bridges(self, r: Tensor) -> Tensor:
+        """(d r / 2 at beta_k, -d r / 2 at beta_k+1) from r, (N + 1, chains): (2, N, chains)."""
         half = ((self.betas[1:] - self.betas[:-1]) / 2)[:, None]
-        return torch.stack([half * u[:-1], -half * u[1:]])
+        return torch.stack([half * r[:-1], -half * r[1:]])
 
 
-def log_ratio(log_means: Tensor) -> tuple[float, float]:
-    """log Z_N / Z_0 from logs of each ladder's means over time of exp of ``bridges``.
+def log_z(log_means: Tensor) -> tuple[float, float]:
+    """log Z_N / Z_0 and its error, from logs of each ladder's means over time of exp(``bridges``).
 
     The standard error takes the chains, the last dimension, for independent: the delta method on
     their sums of relative deviations.

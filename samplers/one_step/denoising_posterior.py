@@ -15,8 +15,8 @@ w, and goes on under pi_1, the posterior itself. Only the ratio of p to the norm
 that a path through the likelihood's own scale, b / a (far outside the target where a is small),
 is not needed. Lengths are in units of the declared scale.
 
-A row is spent on each chain's start and on each proposal: of n points, n (candidates J + K) score
-rows for J temperatures and K transitions under the posterior.
+A gradient evaluation is spent on each chain's start and on each proposal: for n points,
+n (candidates J + K) for J temperatures and K transitions under the posterior.
 """
 
 from __future__ import annotations
@@ -28,25 +28,54 @@ from torch import Tensor
 
 from bench.core.density import Density
 from samplers.base import normal, uniform
-from samplers.transitions.metropolis import metropolis, moved
+from samplers.transitions.interpolation import Interpolated, Normal
+from samplers.transitions.langevin import langevin
+from samplers.transitions.metropolis import Evaluated, evaluated, metropolis, moved
 
-#: A chain: points (n, dim), the target's log-density there (n,), its score there (n, dim).
-Chain = tuple[Tensor, Tensor, Tensor]
+
+class InUnits:
+    """The target in units of its declared scale; what is no number there has no density."""
+
+    scale = 1.0
+
+    def __init__(self, target: Density) -> None:
+        self.target, self.dim = target, target.dim
+        self.device, self.dtype = target.device, target.dtype
+
+    def log_prob(self, x: Tensor) -> Tensor:
+        """(n, dim) -> (n,)."""
+        log_p = self.target.log_prob(self.target.scale * x)
+        return torch.where(log_p.isfinite(), log_p, -torch.inf)
+
+    def score(self, x: Tensor) -> Tensor:
+        """Its gradient, (n, dim)."""
+        return self.log_prob_and_score(x)[1]
+
+    def log_prob_and_score(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Both."""
+        log_p, score = self.target.log_prob_and_score(self.target.scale * x)
+        finite = log_p.isfinite() & score.isfinite().all(dim=1)
+        return (torch.where(finite, log_p, -torch.inf),
+                torch.where(finite[:, None], self.target.scale * score, 0.0))
+
+    def hvp(self, x: Tensor, v: Tensor) -> Tensor:
+        """Its Hessian times v, (n, dim)."""
+        return self.target.scale**2 * self.target.hvp(self.target.scale * x, v)
 
 
 @dataclass(frozen=True)
-class Bridge:
-    """pi_s of noised points x_t (n, dim), with a and b (n, 1) and tau; see the module."""
+class Noised:
+    """Noised points x_t (n, dim), with a and b (n, 1) and tau; see the module."""
 
     x_t: Tensor
     a: Tensor
     b: Tensor
     tau: float
 
-    def repeated(self, times: int) -> Bridge:
+    def repeated(self, times: int) -> Noised:
         """Each point so many times in a row."""
         rows = [part.repeat_interleave(times, dim=0) for part in (self.x_t, self.a, self.b)]
-        return Bridge(rows[0], rows[1], rows[2], self.tau)
+        return Noised(rows[0], rows[1], rows[2], self.tau)
 
     @property
     def variance(self) -> Tensor:
@@ -58,63 +87,78 @@ class Bridge:
         v = self.variance
         return v * self.a * self.x_t / self.b.square() + v.sqrt() * z
 
-    def log_ratio(self, chain: Chain) -> Tensor:
+    def log_ratio(self, chain: Evaluated) -> Tensor:
         """log p(x) + |x|^2 / (2 tau^2), by which pi_s changes with s: (n,)."""
-        x, log_p, _ = chain
-        return log_p + x.square().sum(dim=1) / (2 * self.tau**2)
+        return chain.log_p + chain.x.square().sum(dim=1) / (2 * self.tau**2)
 
-    def log_density(self, chain: Chain, s: float) -> Tensor:
+
+class Posterior:
+    """pi_s as a density: the path from N(0, tau^2 I) to p, times the likelihood of the x_t."""
+
+    def __init__(self, target: Density, noised: Noised, s: float) -> None:
+        self.noised = noised
+        self.prior = Interpolated(Normal(noised.tau), InUnits(target), s)
+        self.dim, self.scale = target.dim, 1.0
+        self.device, self.dtype = target.device, target.dtype
+
+    def likelihood(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """log N(x_t; a x, b^2 I) up to a constant, (n,), and its gradient by x, (n, dim)."""
+        y = self.noised
+        misfit = (y.x_t - y.a * x) / y.b
+        return -misfit.square().sum(dim=1) / 2, y.a / y.b * misfit
+
+    def log_prob(self, x: Tensor) -> Tensor:
         """log pi_s up to a constant, (n,)."""
-        x, log_p, _ = chain
-        likelihood = ((self.x_t - self.a * x) / self.b).square().sum(dim=1)
-        wide = x.square().sum(dim=1) / self.tau**2
-        return s * log_p - (1.0 - s) * wide / 2 - likelihood / 2
+        return self.prior.log_prob(x) + self.likelihood(x)[0]
 
-    def score(self, chain: Chain, s: float) -> Tensor:
-        """grad log pi_s, (n, dim)."""
-        x, _, score = chain
-        return (s * score - (1.0 - s) * x / self.tau**2
-                + self.a * (self.x_t - self.a * x) / self.b.square())
+    def score(self, x: Tensor) -> Tensor:
+        """Its gradient, (n, dim)."""
+        return self.prior.score(x) + self.likelihood(x)[1]
+
+    def log_prob_and_score(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Both."""
+        return self.given(Evaluated(x, *self.prior.log_prob_and_score(x)))[1:]
+
+    def hvp(self, x: Tensor, v: Tensor) -> Tensor:
+        """Its Hessian at each point times a vector, (n, dim)."""
+        return self.prior.hvp(x, v) - (self.noised.a / self.noised.b).square() * v
+
+    def given(self, prior: Evaluated) -> Evaluated:
+        """pi_s where the prior is known."""
+        log_l, pull = self.likelihood(prior.x)
+        return Evaluated(prior.x, prior.log_p + log_l, prior.score + pull)
+
+    def known(self, chain: Evaluated) -> Evaluated:
+        """pi_s where log p and its gradient, in units of the scale, are known: no evaluation."""
+        base = self.prior.base.log_prob_and_score(chain.x)
+        return self.given(self.prior.known(chain.x, base, chain[1:]))
 
 
-def evaluate(target: Density, x: Tensor) -> Chain:
-    """A chain at x, in units of the scale: what is no number there has no density."""
-    log_p, score = target.log_prob_and_score(target.scale * x)
-    finite = log_p.isfinite() & score.isfinite().all(dim=1)
-    return (x, torch.where(finite, log_p, -torch.inf),
-            torch.where(finite[:, None], target.scale * score, 0.0))
+def transition(target: Density, noised: Noised, here: Evaluated, s: float, eps: Tensor, z: Tensor,
+               u: Tensor) -> tuple[Evaluated, Tensor]:
+    """One Langevin proposal, accepted or rejected so that pi_s stays: the chain, who moved (n,).
 
-
-def transition(target: Density, bridge: Bridge, at: Chain, s: float, eps: Tensor, z: Tensor,
-               u: Tensor) -> tuple[Chain, Tensor]:
-    """One Langevin proposal, accepted or refused so that pi_s stays: the chain, who moved (n,).
-
-    As in ``mala``, except that the law changes between transitions: what is kept of a point is p
-    there, and not pi_s. ``eps``: the steps, (n, 1).
+    pi_s changes between transitions: what is kept of a point is log p and its gradient there, in
+    units of the scale, and not those of pi_s. ``eps``: the steps, (n, 1).
     """
-    noise = (2 * eps).sqrt() * z
-    y = at[0] + eps * bridge.score(at, s) + noise
-    there = evaluate(target, y)
-    back = at[0] - y - eps * bridge.score(there, s)
-    log_q_ratio = ((noise.square() - back.square()) / (4 * eps)).sum(dim=1)
-    log_a = bridge.log_density(there, s) - bridge.log_density(at, s) + log_q_ratio
+    posterior = Posterior(target, noised, s)
+    there, log_a = langevin(posterior, posterior.known(here), eps, z)
     accepted, _ = metropolis(log_a, u)
-    x, log_p, score = moved(accepted, there, at)
-    return (x, log_p, score), accepted
+    return Evaluated(*moved(accepted, (there.x, *posterior.prior.at_target), here)), accepted
 
 
 @torch.no_grad()
-def annealed(target: Density, bridge: Bridge, candidates: int, steps: Tensor,
-             rng: torch.Generator) -> tuple[Chain, Tensor]:
+def annealed(target: Density, noised: Noised, candidates: int, steps: Tensor,
+             rng: torch.Generator) -> tuple[Evaluated, Tensor]:
     """One draw of (nearly) each posterior, n of them, and the acceptance of each transition.
 
     ``steps``, (n, J - 1): those of the transitions, in units of the variance of pi_0. The
     acceptances, (n, J - 1), are means over the candidates.
     """
-    n, temperatures = len(bridge.x_t), steps.shape[1] + 1
-    wide = bridge.repeated(candidates)
+    n, temperatures = len(noised.x_t), steps.shape[1] + 1
+    wide = noised.repeated(candidates)
     shape = tuple(wide.x_t.shape)
-    chain = evaluate(target, wide.start(normal(target, shape, rng)))
+    chain = evaluated(InUnits(target), wide.start(normal(target, shape, rng)))
     log_w = wide.log_ratio(chain) / temperatures
     rates = torch.empty_like(steps)
     for j in range(1, temperatures):
@@ -128,23 +172,23 @@ def annealed(target: Density, bridge: Bridge, candidates: int, steps: Tensor,
     gumbel = -(-torch.log1p(-uniform(target, shape[:1], rng))).log()
     pick = (log_w + gumbel).view(n, candidates).argmax(dim=1)
     pick += torch.arange(n, device=pick.device) * candidates
-    return (chain[0][pick], chain[1][pick], chain[2][pick]), rates
+    return Evaluated(*(part[pick] for part in chain)), rates
 
 
 @torch.no_grad()
-def continued(target: Density, bridge: Bridge, chain: Chain, count: int, step: Tensor,
+def continued(target: Density, noised: Noised, chain: Evaluated, count: int, step: Tensor,
               rng: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
     """``count`` transitions under the posterior: mean x and score, (n, dim); acceptance, (n,).
 
     The means are over the points after each transition. ``step``, (n, 1), is in units of the
     variance of pi_0.
     """
-    eps, shape = step * bridge.variance, tuple(chain[0].shape)
+    eps, shape = step * noised.variance, tuple(chain.x.shape)
     points, scores, moves = [], [], []
     for _ in range(count):
-        chain, accepted = transition(target, bridge, chain, 1.0, eps, normal(target, shape, rng),
+        chain, accepted = transition(target, noised, chain, 1.0, eps, normal(target, shape, rng),
                                      uniform(target, shape[:1], rng))
-        points.append(chain[0])
-        scores.append(chain[2])
+        points.append(chain.x)
+        scores.append(chain.score)
         moves.append(accepted.to(step.dtype))
     return torch.stack(points).mean(0), torch.stack(scores).mean(0), torch.stack(moves).mean(0)

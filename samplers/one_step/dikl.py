@@ -51,7 +51,7 @@ from torch.nn import functional
 from bench.core.density import Density
 from samplers.base import normal
 from samplers.learning.networks import TimedNet, adam
-from samplers.one_step.denoising_posterior import Bridge, annealed, continued
+from samplers.one_step.denoising_posterior import Noised, annealed, continued
 from samplers.one_step.implicit import Alternating, PairState, descend, known
 
 #: The acceptance Langevin steps are adapted to, and how fast their logarithms move.
@@ -176,9 +176,9 @@ class Dikl(Alternating):
         """Estimate of grad log p_t at x_t, (n, dim), by the mixed score identity; adapts steps."""
         a, b = (part[level] for part in self.schedule(target))
         steps = state.log_steps[level].exp()
-        bridge = Bridge(x_t, a, b, self.tau)
-        chain, rates = annealed(target, bridge, self.candidates, steps[:, :-1], rng)
-        x, score, rate = continued(target, bridge, chain, self.transitions, steps[:, -1:], rng)
+        noised = Noised(x_t, a, b, self.tau)
+        chain, rates = annealed(target, noised, self.candidates, steps[:, :-1], rng)
+        x, score, rate = continued(target, noised, chain, self.transitions, steps[:, -1:], rng)
         rates = torch.cat([rates, rate[:, None]], dim=1)
         state.log_steps = adapted(state.log_steps, level, rates)
         state.acceptance = rates.mean()

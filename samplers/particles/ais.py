@@ -40,7 +40,8 @@ from torch import Tensor
 from bench.core.density import Density
 from bench.core.log_weights import LogWeights, effective_size, log_z_with_error, normalised
 from samplers.base import Sampler, initial_points
-from samplers.particles.annealed_particles import At, log_ratio, move, place, redrawn
+from samplers.particles.annealed_particles import log_ratio, move, redrawn
+from samplers.transitions.metropolis import Evaluated, evaluated
 
 
 @dataclass(frozen=True)
@@ -61,9 +62,9 @@ class AisState:
     scale: float
 
     @property
-    def at(self) -> At:
+    def here(self) -> Evaluated:
         """All that moves."""
-        return self.x, self.log_p, self.score
+        return Evaluated(self.x, self.log_p, self.score)
 
     def log_weights(self) -> Tensor:
         """With the last bridge, from ``beta`` to 1: (particles,)."""
@@ -108,10 +109,10 @@ class Ais(Sampler):
 
     def init(self, target: Density, rng: torch.Generator) -> AisState:
         """Particles and scouts from the initial law (a score row each), beta = 0, weights 1."""
-        at = place(target, initial_points(target, self.particles + self.scouts, rng))
-        log_w = torch.zeros_like(at[1][: self.particles], dtype=torch.float64)
-        log_eps = at[1].new_full((), math.log(target.scale))
-        return AisState(*at, log_w, 0.0, log_eps, torch.zeros_like(log_eps), 0, target.scale)
+        here = evaluated(target, initial_points(target, self.particles + self.scouts, rng))
+        log_w = torch.zeros_like(here.log_p[: self.particles], dtype=torch.float64)
+        log_eps = here.log_p.new_full((), math.log(target.scale))
+        return AisState(*here, log_w, 0.0, log_eps, torch.zeros_like(log_eps), 0, target.scale)
 
     def beta(self, progress: float) -> float:
         """The schedule, from 0 to 1."""
@@ -121,11 +122,11 @@ class Ais(Sampler):
              rng: torch.Generator) -> AisState:
         """One level: weights first, then the move (``leapfrog_steps`` score rows a particle)."""
         n, beta = self.particles, max(state.beta, self.beta(progress))
-        g = log_ratio(state.x[:n], state.log_p[:n], target.scale)
-        log_w = state.log_w + (beta - state.beta) * g
-        at, accepted = move(target, state.at, beta, state.log_eps, self.leapfrog_steps, rng)
+        r = log_ratio(state.x[:n], state.log_p[:n], target.scale)
+        log_w = state.log_w + (beta - state.beta) * r
+        here, accepted = move(target, state.here, beta, state.log_eps, self.leapfrog_steps, rng)
         rate = accepted[n:].to(state.log_eps.dtype).mean()
-        return AisState(*at, log_w, beta, state.log_eps + (rate - self.acceptance), rate,
+        return AisState(*here, log_w, beta, state.log_eps + (rate - self.acceptance), rate,
                         state.steps + 1, target.scale)
 
     def points(self, n: int) -> int:

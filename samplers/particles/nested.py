@@ -46,9 +46,9 @@ from torch import Tensor
 from bench.core.density import Density
 from bench.core.log_weights import LogWeights, effective_size, normalised, systematic
 from samplers.base import Sampler, on_host, uniform
-from samplers.particles.annealed_particles import log_initial
 from samplers.particles.nested_proposals import Walk, WithinBounds
 from samplers.transitions.history import choose
+from samplers.transitions.interpolation import Normal
 
 #: Dimensions from which replacements are walked to; below, they are drawn within the bounds.
 DIM_WALK = 10
@@ -96,7 +96,7 @@ class Run:
             return v.numpy(), self.record[self.evaluations - len(u) : self.evaluations].copy()
         assert self.target is not None
         log_p = self.target.log_prob(v.to(self.device, self.dtype)).double().cpu()
-        answer = (log_p - log_initial(v, self.sd)).nan_to_num(NOWHERE, neginf=NOWHERE).numpy()
+        answer = (log_p - Normal(self.sd).log_prob(v)).nan_to_num(NOWHERE, neginf=NOWHERE).numpy()
         self.answers.append(answer.copy())  # dynesty writes into its live points
         return v.numpy(), answer
 

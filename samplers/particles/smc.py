@@ -48,14 +48,8 @@ from bench.core.log_weights import (
     systematic,
 )
 from samplers.base import Sampler, initial_points, uniform
-from samplers.particles.annealed_particles import (
-    At,
-    log_ratio,
-    move,
-    next_beta,
-    place,
-    redrawn,
-)
+from samplers.particles.annealed_particles import log_ratio, move, next_beta, redrawn
+from samplers.transitions.metropolis import Evaluated, evaluated
 
 #: Points of completed rounds that are kept; beyond, every other one of each population goes.
 KEPT = 100_000
@@ -88,12 +82,12 @@ class SmcState:
     steps: int = 0
 
     @property
-    def at(self) -> At:
+    def here(self) -> Evaluated:
         """All that moves."""
-        return self.x, self.log_p, self.score
+        return Evaluated(self.x, self.log_p, self.score)
 
     def log_ratio(self) -> Tensor:
-        """g, (islands, particles)."""
+        """r, (islands, particles)."""
         return log_ratio(self.x, self.log_p, self.scale).view(len(self.log_z), -1)
 
     def weighted(self) -> tuple[Tensor, Tensor]:
@@ -140,13 +134,13 @@ class Smc(Sampler):
 
     def init(self, target: Density, rng: torch.Generator) -> SmcState:
         """The populations of the pilot round, from the initial law (a score row each)."""
-        at = self._start(target, rng)
-        log_eps = at[1].new_full((), math.log(target.scale))
-        return SmcState(*at, self._nothing(at[0]), log_eps, torch.zeros_like(log_eps),
+        here = self._start(target, rng)
+        log_eps = here.log_p.new_full((), math.log(target.scale))
+        return SmcState(*here, self._nothing(here.x), log_eps, torch.zeros_like(log_eps),
                         target.scale)
 
-    def _start(self, target: Density, rng: torch.Generator) -> At:
-        return place(target, initial_points(target, self.islands * self.particles, rng))
+    def _start(self, target: Density, rng: torch.Generator) -> Evaluated:
+        return evaluated(target, initial_points(target, self.islands * self.particles, rng))
 
     def _nothing(self, x: Tensor) -> Tensor:
         return torch.zeros(self.islands, dtype=torch.float64, device=x.device)
@@ -158,12 +152,12 @@ class Smc(Sampler):
             state = self._climb(target, state, rng)
         pilot = state.rounds == 0
         log_eps = state.log_eps if pilot else state.log_sizes[state.level - 1]
-        at, accepted = move(target, state.at, state.beta, log_eps, self.leapfrog_steps, rng)
+        here, accepted = move(target, state.here, state.beta, log_eps, self.leapfrog_steps, rng)
         rate = accepted.to(log_eps.dtype).mean()
         if pilot:
             log_eps = log_eps + (rate - self.acceptance)
         turn = (state.turn + 1) % self.moves
-        state = replace(state, x=at[0], log_p=at[1], score=at[2], log_eps=log_eps,
+        state = replace(state, x=here.x, log_p=here.log_p, score=here.score, log_eps=log_eps,
                         acceptance=rate, turn=turn, steps=state.steps + 1)
         if pilot and turn == 0:
             state = replace(state, log_sizes=(*state.log_sizes, log_eps))
@@ -171,11 +165,11 @@ class Smc(Sampler):
 
     def _climb(self, target: Density, state: SmcState, rng: torch.Generator) -> SmcState:
         """The next beta: weights, Z^, resampling within each population."""
-        g, ladder = state.log_ratio(), state.ladder
+        r, ladder = state.log_ratio(), state.ladder
         if state.rounds == 0:
-            ladder = (*ladder, next_beta(state.beta, g, self.share))
+            ladder = (*ladder, next_beta(state.beta, r, self.share))
         beta = ladder[state.level]
-        log_w = (beta - state.beta) * g
+        log_w = (beta - state.beta) * r
         index = systematic(normalised(log_w), self.particles,
                            uniform(target, (self.islands, 1), rng))
         first = self.particles * torch.arange(self.islands, device=index.device)

@@ -1,18 +1,17 @@
-"""Paths of laws from the start to the target, and where on the path a run is.
+"""Paths of distributions from the start to the target, for samplers that follow their scores.
 
-With pi the target, p_0 = N(0, scale^2 I) the start of every sampler and lambda in [0, 1],
+With pi the target, p_0 = N(0, scale^2 I) the start of every sampler and lambda = t / T in [0, 1]
+(V. Ilin et al., arXiv 2504.18130, by its code Vilin97/SBTM-sampling),
 
-    geometric:  log pi_lambda(x) = lambda log pi(x) + (1 - lambda) log p_0(x),
+    geometric:  log pi_lambda(x) = lambda log pi(x) + (1 - lambda) log p_0(x)   (interpolation.py),
     dilation:   log pi_lambda(x) = log pi(x / lambda),   lambda >= .2,
 
-so that the target grows out of the start, or out of the origin. A run follows the scores of a
-path, lambda = t / T (V. Ilin et al., arXiv 2504.18130, by its code Vilin97/SBTM-sampling):
+so that the target grows out of the start, or out of the origin. The score of the dilation is
 
-    geometric:  lambda grad log pi(x) - (1 - lambda) x / scale^2,
-    dilation:   1 / lambda  (grad log pi)(x / lambda).
+    1 / lambda  (grad log pi)(x / lambda).
 
-The code leaves out the factor 1 / lambda of the dilation, which is then not the score of the
-dilated law; ``chain_rule = False`` reproduces that. With the factor a dilated law is 1 / lambda^2
+The code leaves out the factor 1 / lambda, which is then not the score of the dilated distribution;
+``chain_rule = False`` reproduces that. With the factor a dilated distribution is 1 / lambda^2
 times as steep as the target: an explicit step dt is stable only below 2 lambda^2 / L, L being the
 target's largest curvature, so below .08 / L at the start.
 """
@@ -24,6 +23,7 @@ from typing import Literal, get_args
 from torch import Tensor
 
 from bench.core.density import Density
+from samplers.transitions.interpolation import Interpolated, Normal
 
 Path = Literal["geometric", "dilation"]
 PATHS: tuple[Path, ...] = get_args(Path)
@@ -40,9 +40,9 @@ def check_path(path: str) -> None:
 
 def path_score(target: Density, x: Tensor, lam: float, path: Path,
                chain_rule: bool = True) -> Tensor:
-    """grad log pi_lambda at x, (n, dim) -> (n, dim): a score row a point."""
+    """grad log pi_lambda at x, (n, dim) -> (n, dim): a gradient evaluation a point."""
     if path == "geometric":
-        return lam * target.score(x) - ((1.0 - lam) / target.scale**2) * x
+        return Interpolated(Normal(target.scale), target, lam).score(x)
     lam = max(lam, LEAST_DILATION)
     score = target.score(x / lam)
     return score / lam if chain_rule else score

@@ -1,105 +1,56 @@
-"""What the Metropolis samplers share: the accept test, and the search for a step size.
+"""The Metropolis step: a proposal is accepted so that the target distribution stays stationary.
 
-Dual averaging, with t the number of adaptive steps, alpha_t the acceptance averaged over all
-chains and delta the wanted one:
+A proposal y ~ q(. | x) is accepted with probability min(1, a),
 
-    H_t = (1 - 1/(t + 10)) H_{t-1} + (delta - alpha_t)/(t + 10)
-    log eps_{t+1} = log eps_0 - sqrt(t)/0.05 H_t
-    log eps_bar_t = t^-0.75 log eps_{t+1} + (1 - t^-0.75) log eps_bar_{t-1}
+    a = p(y) q(x | y) / (p(x) q(y | x)),
 
-eps is used while adapting and eps_bar afterwards. One step for all cannot free a chain that
-starts where the density is far steeper than in its bulk, so while adapting each chain halves its
-own step for every refusal beyond a few:
+which gives detailed balance with p. The caller works out log a: the change of log p for a random
+walk, less the change of kinetic energy for a leapfrog trajectory (leapfrog.py), plus the ratio of
+proposal densities for a Langevin step (langevin.py).
 
-    r_i <- r_i + 1 if chain i was refused, else max(0, r_i - P/2);  eps_i = eps 2^-max(0, r_i - P).
-
-With the patience P = 4 at an acceptance of .57 one to three per cent of the chains in the bulk are
-slowed; a random walk, of whose proposals most are refused, needs P = 16 for that (with 4 most
-chains would be slowed, hence accepted, and eps would grow without end). Everything stays in
-tensors where the target lives: adapting never waits for the device.
-
-Reference: M. Hoffman, A. Gelman, The No-U-Turn Sampler, JMLR 15 (2014), section 3.2. Departures:
-log eps_0 itself is the point of attraction (theirs is log 10 eps_0, after a search that would
-cost evaluations), alpha_t is a mean over chains, and the halving is ours.
+References. N. Metropolis et al., J. Chem. Phys. 21 (1953); W. Hastings, Biometrika 57 (1970).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from bench.core.density import Density
 
-_GAIN, _DELAY, _DECAY = 0.05, 10, 0.75
-PATIENCE = 4
+
+class Evaluated(NamedTuple):
+    """Points (n, dim) with a log-density (n,) and its gradient (n, dim) there."""
+
+    x: Tensor
+    log_p: Tensor
+    score: Tensor
 
 
-@dataclass(frozen=True)
-class StepSize:
-    """An adapted step size; all tensors are 0-d but ``refusals``, r_i, shape (chains, 1)."""
+def evaluated(density: Density, x: Tensor) -> Evaluated:
+    """Points x with what the density says of them: a gradient evaluation each."""
+    return Evaluated(x, *density.log_prob_and_score(x))
 
-    log_start: Tensor
-    log_step: Tensor
-    log_mean: Tensor
-    deficit: Tensor
-    refusals: Tensor
-    adapted: int
-    accepted: Tensor  # sum of mean acceptances since the step was frozen
-    frozen: int
-    patience: int = PATIENCE
 
-    @classmethod
-    def start(cls, target: Density, chains: int, step: float,
-              patience: int = PATIENCE) -> StepSize:
-        """The search, begun at ``step``."""
-        log_step = torch.tensor(step, device=target.device, dtype=target.dtype).log()
-        zero = torch.zeros_like(log_step)
-        return cls(log_step, log_step, log_step, zero, log_step.new_zeros(chains, 1), 0, zero, 0,
-                   patience)
-
-    def value(self, adapting: bool) -> Tensor:
-        """The step to use now: each chain's own, (chains, 1), or the one all settled on, 0-d."""
-        if not adapting:
-            return self.log_mean.exp()
-        return self.log_step.exp() * torch.exp2((self.patience - self.refusals).clamp_max(0.0))
-
-    def observe(self, accepted: Tensor, probability: Tensor, wanted: float,
-                adapting: bool) -> StepSize:
-        """After a transition: who moved, (chains,) bool, and the mean acceptance, 0-d."""
-        if not adapting:
-            return replace(self, accepted=self.accepted + probability, frozen=self.frozen + 1)
-        t = self.adapted + 1
-        deficit = self.deficit + (wanted - probability - self.deficit) / (t + _DELAY)
-        log_step = self.log_start - t**0.5 / _GAIN * deficit
-        log_mean = self.log_mean + t**-_DECAY * (log_step - self.log_mean)
-        relief = (1 + self.patience // 2) * accepted[:, None].to(log_step.dtype)
-        refusals = (self.refusals + 1 - relief).clamp_min(0.0)
-        return replace(self, log_step=log_step, log_mean=log_mean, deficit=deficit,
-                       refusals=refusals, adapted=t)
-
-    def diagnostics(self) -> dict[str, float]:
-        """The settled step, and the acceptance since it was frozen (if it was)."""
-        found = {"step_size": float(self.log_mean.exp()), "adaptive_steps": float(self.adapted)}
-        if self.frozen:
-            found["acceptance"] = float(self.accepted) / self.frozen
-        return found
+def acceptance_probability(log_ratio: Tensor) -> Tensor:
+    """min(1, exp(log_ratio)), same shape; 0 where the ratio is not a number."""
+    return log_ratio.clamp(-80.0, 0.0).exp().nan_to_num(0.0)  # exp is slow on far smaller ones
 
 
 def metropolis(log_ratio: Tensor, u: Tensor) -> tuple[Tensor, Tensor]:
-    """Accept with probability min(1, exp(log_ratio)): (accepted (n,) bool, mean probability).
+    """Which proposals are accepted, bool, and the probability that they are, both of one shape.
 
-    ``u``, (n,), uniform in [0, 1), is taken as 1 - u in (0, 1]: single precision yields an exact 0
-    once in 2^24, which would accept any move at all. A ratio that is not a number is refused.
+    ``u``, uniform in [0, 1), is taken as 1 - u in (0, 1]: single precision yields an exact 0 once
+    in 2^24, which would accept any move at all. A ratio that is not a number is rejected.
     """
-    accepted = torch.log1p(-u) < log_ratio
-    probability = log_ratio.clamp(-80.0, 0.0).exp()  # exp is slow on far smaller exponents
-    return accepted, probability.nan_to_num(0.0).mean()
+    return torch.log1p(-u) < log_ratio, acceptance_probability(log_ratio)
 
 
-def moved(accepted: Tensor, new: tuple[Tensor, ...], old: tuple[Tensor, ...]) -> list[Tensor]:
-    """Row by row the new where accepted, else the old: points (n, dim), then (n, dim) or (n,).
+def moved(accepted: Tensor, new: Sequence[Tensor], old: Sequence[Tensor]) -> list[Tensor]:
+    """Row by row the new where accepted, (n,), else the old: points (n, dim), then any or (n,).
 
     An answer for each entry is quicker to go by than one for each row.
     """

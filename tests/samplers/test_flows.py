@@ -23,7 +23,7 @@ from samplers.flow.boltzmann_generator import BoltzmannGenerator
 from samplers.flow.coupling_flow import CoupFlow
 from samplers.flow.coupling_layers import CouplingFlow, carried, log_normal
 from samplers.flow.fab import Fab, FabState
-from samplers.flow.flow_ais import Points, random_walk, trajectory
+from samplers.flow.flow_ais import Points, hamiltonian, random_walk
 from samplers.flow.replay_buffer import Buffer
 from targets.base import Target
 from tests.support.law_cases import LOG_Z, WEIGHTS, log_z_case, two_modes
@@ -268,7 +268,7 @@ def test_annealed_weights_are_unbiased(which: str, parameters: dict[str, Any],
     """E w = integral of p^alpha q^(1 - alpha), by quadrature."""
     target = DISTRIBUTIONS["skewed"]
     if which == "the wrong kernel":
-        for move in (random_walk, trajectory):
+        for move in (random_walk, hamiltonian):
             monkeypatch.setattr(fab, move.__name__, partial(of_the_next_law, move))
     sampler = (Forgetful if which == "a ratio forgotten" else Fab)(
         batch=50_000, buffer_batches=1, least=50_000, buffer=50_000, layers=4, width=16,
@@ -298,15 +298,15 @@ def test_transitions_keep_their_law(c: float) -> None:
     walk, leap = here[False], here[True]
     for _ in range(10):
         walk, _ = random_walk(target, flow, walk, c, eps, rng)
-        leap, _ = trajectory(target, flow, leap, c, eps, 3, rng)
+        leap, _ = hamiltonian(target, flow, leap, c, eps, 3, rng)
     for moved in (walk, leap):
         assert float((moved.x != start + jitter).any(1).double().mean()) > 0.9
         for f in (lambda x: x[:, 0], lambda x: x[:, 1] ** 2, lambda x: (x[:, 0] * x[:, 1])):
             value, goal = f(moved.x), float((share * f(points)).sum())
             assert abs(float(value.mean()) - goal) < Z * float(value.std()) / math.sqrt(8000)
         # what the points carry is theirs
-        torch.testing.assert_close(moved.log_q, flow.log_prob(moved.x).detach())
-        torch.testing.assert_close(moved.log_p, target.log_prob(moved.x))
+        torch.testing.assert_close(moved.at_q[0], flow.log_prob(moved.x).detach())
+        torch.testing.assert_close(moved.at_p[0], target.log_prob(moved.x))
 
 
 def filled(log_w: Tensor) -> Buffer:

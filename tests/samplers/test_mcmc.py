@@ -15,12 +15,14 @@ from bench.conformance.trial import Trial
 from bench.conformance.verdict import ksd2, verdict
 from bench.core.registry import load
 from bench.harness.meter import Ledger, MeteredTarget
-from samplers.mcmc.hmc import Hmc, leapfrog
+from samplers.mcmc.hmc import Hmc
 from samplers.mcmc.mala import Mala, transition
 from samplers.mcmc.mh import Mh
 from samplers.mcmc.nuts import Nuts
 from samplers.mcmc.ula import Ula, UlaState
-from samplers.transitions.metropolis import StepSize, metropolis
+from samplers.transitions.dual_averaging import StepSize
+from samplers.transitions.leapfrog import trajectory
+from samplers.transitions.metropolis import Evaluated
 from targets.base import Target
 
 
@@ -113,7 +115,7 @@ def test_mala_accepts_by_the_density_of_the_langevin_step() -> None:
             for f, k in ((torch.randn, 2), (torch.rand, 1)))
     eps = torch.tensor(0.3, dtype=torch.float64)
     log_p, score = target.log_prob_and_score(x)
-    (moved, *_), accepted, _ = transition(target, (x, log_p, score), eps, z, u)
+    (moved, *_), accepted, _ = transition(target, Evaluated(x, log_p, score), eps, z, u)
 
     def log_q(to: Tensor, at: Tensor) -> Tensor:
         mean = at + eps * target.score(at)
@@ -143,66 +145,12 @@ def test_a_random_walk_takes_no_gradient() -> None:
     assert (ledger.cost("train").density, ledger.cost("train").score) == (10 * 26, 0)
 
 
-def test_metropolis_accepts_with_the_probability_it_says() -> None:
-    rng = torch.Generator().manual_seed(2)
-    log_ratio = torch.tensor([0.7, -0.5, -3.0, -1e30, math.nan, -math.inf]).repeat(40_000, 1)
-    accepted, mean = metropolis(log_ratio.flatten(), torch.rand(log_ratio.numel(), generator=rng))
-    rates = accepted.view(-1, 6).double().mean(0)
-    wanted = torch.tensor([1.0, math.exp(-0.5), math.exp(-3.0), 0, 0, 0], dtype=torch.float64)
-    assert bool(((rates - wanted).abs() <= 4 * (wanted * (1 - wanted) / 40_000).sqrt()).all())
-    assert float(mean) == pytest.approx(float(wanted.mean()), rel=1e-5)
-
-
 def test_ula_variance_is_that_of_its_own_chain() -> None:
     """x <- (1 - eps) x + sqrt(2 eps) z has the stationary variance 1/(1 - eps/2)."""
     eps, chains = 0.5, 60_000
     run = Trial(Ula(chains=chains, step_size=eps), Normal(), 40).run()
     variance = float(run.state.x.double().var())
     assert variance == pytest.approx(1 / (1 - eps / 2), rel=4 * math.sqrt(2 / chains))
-
-
-# ---- leapfrog -----------------------------------------------------------------------------------
-
-
-def orbit(eps: float, steps: int, x: Tensor, v: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """End of a trajectory on the skewed law, and its change of energy."""
-    target = DISTRIBUTIONS["skewed"]
-    y, w, log_p, score = leapfrog(target, x, v, target.score(x), torch.tensor(eps).double(), steps)
-    torch.testing.assert_close(score, target.score(y))
-    change = (w.square().sum(-1) - v.square().sum(-1)) / 2 - (log_p - target.log_prob(x))
-    return y, w, change
-
-
-def phase_points(n: int) -> tuple[Tensor, Tensor]:
-    rng = torch.Generator().manual_seed(8)
-    x = DISTRIBUTIONS["skewed"].sample(n, rng)
-    return x, torch.randn(x.shape, generator=rng, dtype=x.dtype)
-
-
-def test_leapfrog_runs_backwards() -> None:
-    x, v = phase_points(50)
-    y, w, _ = orbit(0.2, 7, x, v)
-    back, u, _ = orbit(0.2, 7, y, -w)
-    torch.testing.assert_close(back, x)
-    torch.testing.assert_close(-u, v)
-
-
-def test_leapfrog_energy_error_is_of_second_order() -> None:
-    x, v = phase_points(500)
-    coarse, fine = (orbit(0.8 / k, k, x, v)[2].abs().mean() for k in (16, 32))
-    assert float(coarse / fine) == pytest.approx(4.0, abs=0.25)
-
-
-def test_leapfrog_keeps_volume() -> None:
-    x, v = phase_points(1)
-
-    def flow(z: Tensor) -> Tensor:
-        y, w, _ = orbit(0.5, 3, z[None, :2], z[None, 2:])
-        return torch.cat([y, w], 1)[0]
-
-    z, h = torch.cat([x, v], 1)[0], 1e-5
-    columns = [(flow(z + h * e) - flow(z - h * e)) / (2 * h) for e in torch.eye(4).double()]
-    assert float(torch.linalg.det(torch.stack(columns, 1))) == pytest.approx(1.0, abs=1e-6)
 
 
 # ---- adaptation ---------------------------------------------------------------------------------
@@ -245,6 +193,34 @@ def test_what_is_no_number_is_never_entered(sampler: Any) -> None:
     assert float(run.state.x.mean()) == pytest.approx(math.sqrt(2 / math.pi), abs=0.1)
 
 
+# ---- divergences --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("sampler", [Hmc(chains=50, leapfrog_steps=8), Nuts(chains=50)])
+def test_divergences_are_counted_where_the_step_is_too_large(sampler: Any) -> None:
+    """exp(-x^4) has no step that is stable everywhere; a normal law has one up to 2."""
+    x = torch.full((50, 1), 0.8).double()
+    wild, calm = (run.sampler.diagnostics(run.state) for run in (
+        settled(sampler, Quartic(), x, 1.5).run(20), settled(sampler, Normal(), x, 0.5).run(20)))
+    assert calm["divergences"] == calm["divergent_share"] == 0.0
+    assert wild["divergences"] > 0
+    assert wild["divergent_share"] == pytest.approx(wild["divergences"] / (20 * 50))
+
+
+def test_a_funnel_makes_trajectories_diverge_and_a_small_step_does_not() -> None:
+    funnel = load("targets", "funnel").to("cpu", torch.float64)
+    start = funnel.sample(500, torch.Generator().manual_seed(1))
+    sampler = Hmc(chains=500, leapfrog_steps=10)
+    share = [run.sampler.diagnostics(run.state)["divergent_share"] for run in (
+        settled(sampler, funnel, start, eps).run(10) for eps in (1.0, 0.01))]
+    assert share[0] > 0.01 > 0.002 > share[1]
+
+
+def test_nothing_is_told_of_divergences_before_the_step_is_frozen() -> None:
+    run = Trial(Hmc(chains=20), distribution("skewed"), 100).run(10)
+    assert "divergences" not in run.sampler.diagnostics(run.state)
+
+
 # ---- published numbers --------------------------------------------------------------------------
 
 
@@ -271,11 +247,11 @@ def test_ula_reproduces_the_ld_row_of_dft(steps: int, published: float) -> None:
 def test_a_given_step_and_length_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[tuple[float, int]] = []
 
-    def spy(target: Any, x: Tensor, v: Tensor, score: Tensor, eps: Tensor, steps: int) -> Any:
+    def spy(target: Any, start: Evaluated, v: Tensor, eps: Tensor, steps: int) -> Any:
         made.append((float(eps.max()), steps))
-        return leapfrog(target, x, v, score, eps, steps)
+        return trajectory(target, start, v, eps, steps)
 
-    monkeypatch.setattr("samplers.mcmc.hmc.leapfrog", spy)
+    monkeypatch.setattr("samplers.mcmc.hmc.trajectory", spy)
     plain = Hmc(chains=4, leapfrog_steps=7, step_size=0.01, fixed_length=True, jitter=0.0)
     Trial(plain, Normal(), 50).run()
     assert {steps for _, steps in made} == {7}

@@ -27,6 +27,7 @@ from samplers.mcmc.parallel_tempering import ParallelTempering
 from samplers.mcmc.temperature_ladder import Ladder
 from samplers.mcmc.uturn import Trail
 from samplers.transitions.history import History
+from samplers.transitions.metropolis import Evaluated
 from targets.base import Target
 from tests.samplers.test_mcmc import Cliff, Quartic, settled
 from tests.support.law_cases import LOG_Z, log_z_case, two_modes
@@ -101,7 +102,7 @@ def starts(target: Target, x: Tensor, eps: float, max_depth: int = 5) -> tuple[A
     v = torch.randn(x.shape, generator=rng, dtype=x.dtype)
     sides = torch.randint(2, (max_depth, len(x)), generator=rng)
     log_p, score = target.log_prob_and_score(x)
-    return (x, log_p, score), v, x.new_full((len(x), 1), eps), sides
+    return Evaluated(x, log_p, score), v, x.new_full((len(x), 1), eps), sides
 
 
 def compare_trees(target: Target, x: Tensor, eps: float) -> tuple[list[Tree], list[str]]:
@@ -216,15 +217,15 @@ def modes(sampler: Sampler, steps: int = 400) -> tuple[float, float]:
     return (float(share.mean()) - float(target.mode_weights[0])) / se, se
 
 
-def stay(self: Ladder, u: Tensor, odd: int, chance: Tensor) -> tuple[Tensor, Ladder]:
+def stay(self: Ladder, r: Tensor, odd: int, u: Tensor) -> tuple[Tensor, Ladder]:
     """A broken twin of ``Ladder.swap``: never."""
-    return torch.arange(len(u))[:, None].repeat(1, u.shape[1]), self
+    return torch.arange(len(r))[:, None].repeat(1, r.shape[1]), self
 
 
-def always(self: Ladder, u: Tensor, odd: int, chance: Tensor) -> tuple[Tensor, Ladder]:
-    """A broken twin of ``Ladder.swap``: whatever the chance."""
-    order = stay(self, u, odd, chance)[0]
-    low = torch.arange(odd, len(u) - 1, 2)
+def always(self: Ladder, r: Tensor, odd: int, u: Tensor) -> tuple[Tensor, Ladder]:
+    """A broken twin of ``Ladder.swap``: whatever the probability."""
+    order = stay(self, r, odd, u)[0]
+    low = torch.arange(odd, len(r) - 1, 2)
     order[low], order[low + 1] = order[low + 1], order[low]
     return order, self
 
@@ -271,15 +272,15 @@ def ladder_off_its_laws() -> float:
     log_p, score = target.log_prob_and_score(x.flatten(0, 1))
     even = run.state.ladder
     changed = {"x": x, "log_p": log_p.view(5, n), "score": score.view(x.shape),
-               "ladder": Ladder(betas, even.refused, even.offered),
+               "ladder": Ladder(betas, even.rejected, even.offered),
                "history": History.start(x[-1])}
     for key, value in changed.items():
         object.__setattr__(run.state, key, value)
     object.__setattr__(run.state.size, "log_mean", torch.tensor(0.7).double().log())
     run.made = 1  # past the warm-up
     run.run(40)
-    refused = 1 - run.state.size.accepted.view(4, n)[:, 0] / 40
-    assert float(refused.max()) > 0.1 and float(run.state.ladder.rates.max()) > 0.1
+    rejected = 1 - run.state.size.accepted.view(4, n)[:, 0] / 40
+    assert float(rejected.max()) > 0.1 and float(run.state.ladder.rates.max()) > 0.1
     z = torch.linalg.solve_triangular(root[:, None], (run.state.x - mean[:, None])[..., None],
                                       upper=False)[..., 0]
     found = torch.cat([z, z.square() - 1, (z[..., :1] * z[..., 1:])], -1)
@@ -291,12 +292,12 @@ def test_every_temperature_keeps_its_law_at_a_coarse_step() -> None:
 
 
 def upside_down(target: Target, x: Tensor, log_p: Tensor) -> Tensor:
-    """A broken twin of ``excess``: the reference is left out of the swaps."""
+    """A broken twin of ``log_ratio``: the base is left out of the swaps."""
     return log_p
 
 
 def test_swaps_that_forget_the_reference_do_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tempering_file, "excess", upside_down)
+    monkeypatch.setattr(tempering_file, "log_ratio", upside_down)
     assert ladder_off_its_laws() > 2 * SE
 
 
@@ -336,8 +337,8 @@ def test_round_trips_come_as_often_as_theory_says(monkeypatch: pytest.MonkeyPatc
     assert 0.85 * theory < found < 1.02 * theory
     swap, coin = Ladder.swap, torch.Generator().manual_seed(0)
 
-    def by_chance(self: Ladder, u: Tensor, odd: int, chance: Tensor) -> Any:
-        return swap(self, u, int(torch.randint(2, (), generator=coin)), chance)
+    def by_chance(self: Ladder, r: Tensor, odd: int, u: Tensor) -> Any:
+        return swap(self, r, int(torch.randint(2, (), generator=coin)), u)
 
     monkeypatch.setattr(Ladder, "swap", by_chance)  # the classical, reversible order
     found, theory = round_trips()
@@ -355,7 +356,7 @@ def test_tempering_tells_log_z(monkeypatch: pytest.MonkeyPatch) -> None:
     value, se = log_z(ParallelTempering(), log_z_case(), 400)
     assert abs(value - LOG_Z) < SE * se and se < 0.02
     bridges = Ladder.bridges
-    monkeypatch.setattr(Ladder, "bridges", lambda self, u: bridges(self, u) / 2)
+    monkeypatch.setattr(Ladder, "bridges", lambda self, r: bridges(self, r) / 2)
     value, se = log_z(ParallelTempering(), log_z_case(), 400)  # not the identity any more
     assert abs(value - LOG_Z) > 2 * SE * se
 

@@ -23,9 +23,10 @@ from bench.core.errors import UserError
 from bench.core.registry import load
 from bench.harness.meter import Ledger, MeteredTarget
 from samplers.learning.networks import MLP
-from samplers.one_step.denoising_posterior import Bridge, Chain, annealed, evaluate, transition
+from samplers.one_step.denoising_posterior import InUnits, Noised, Posterior, annealed, transition
 from samplers.one_step.fisher_ns import probed, trace
 from samplers.one_step.ksd_ns import square_discrepancy
+from samplers.transitions.metropolis import Evaluated, evaluated
 from targets.base import Target
 from tests.samplers.test_learned_samplers import Normals, generator, points
 from tests.samplers.test_svgd import naive_field
@@ -326,29 +327,30 @@ def test_steingan_contracts_the_field_of_svgd() -> None:
 # ---- dikl: the posterior ------------------------------------------------------------------------
 
 
-def gaussian_posterior(target: Normals, bridge: Bridge, s: float) -> tuple[Tensor, Tensor]:
+def gaussian_posterior(target: Normals, noised: Noised, s: float) -> tuple[Tensor, Tensor]:
     """Means (n, dim) and covariances (n, dim, dim) of pi_s, in units of the scale; one mode."""
     unit = torch.eye(target.dim, dtype=torch.float64)
     precision = torch.linalg.inv(target.covariance) * target.scale**2
     mean = target.means[0] / target.scale
-    cov = torch.linalg.inv(s * precision + (1 - s) * unit / bridge.tau**2
-                           + (bridge.a / bridge.b)[..., None] ** 2 * unit)
-    shift = s * precision @ mean + bridge.a * bridge.x_t / bridge.b**2
+    cov = torch.linalg.inv(s * precision + (1 - s) * unit / noised.tau**2
+                           + (noised.a / noised.b)[..., None] ** 2 * unit)
+    shift = s * precision @ mean + noised.a * noised.x_t / noised.b**2
     return (cov @ shift[..., None])[..., 0], cov
 
 
-def unrefused(target: Any, bridge: Bridge, at: Chain, s: float, eps: Tensor, z: Tensor,
-              u: Tensor) -> tuple[Chain, Tensor]:
+def unrefused(target: Any, noised: Noised, at: Evaluated, s: float, eps: Tensor, z: Tensor,
+              u: Tensor) -> tuple[Evaluated, Tensor]:
     """Known bad: the plain Langevin step."""
-    y = at[0] + eps * bridge.score(at, s) + (2 * eps).sqrt() * z
-    return evaluate(target, y), torch.ones_like(u, dtype=torch.bool)
+    pull = Posterior(target, noised, s).known(at).score
+    y = at.x + eps * pull + (2 * eps).sqrt() * z
+    return evaluated(InUnits(target), y), torch.ones_like(u, dtype=torch.bool)
 
 
-def one_bridge(n: int, a: float = 0.8) -> Bridge:
+def one_noised(n: int, a: float = 0.8) -> Noised:
     """n times the same noised point."""
     x_t = torch.tensor([[0.9, -0.4]], dtype=torch.float64).expand(n, 2)
     full = torch.full((n, 1), a, dtype=torch.float64)
-    return Bridge(x_t, full, (1 - full**2).sqrt(), 2.0)
+    return Noised(x_t, full, (1 - full**2).sqrt(), 2.0)
 
 
 def standardised(x: Tensor, mean: Tensor, cov: Tensor) -> Tensor:
@@ -368,12 +370,12 @@ def off(u: Tensor) -> float:
 def test_posterior_transitions_leave_the_posterior_at_a_coarse_step(s: float, step: float) -> None:
     target = Normals([[0.6, -0.3]], [[0.5, 0.2], [0.2, 0.3]], scale=1.5)
     n, rng = 20_000, generator(3)
-    bridge = one_bridge(n)
-    mean, cov = gaussian_posterior(target, bridge, s)
+    noised = one_noised(n)
+    mean, cov = gaussian_posterior(target, noised, s)
     start = mean + points(n) @ torch.linalg.cholesky(cov[0]).T
 
-    def run(law: Bridge, at: float, corrected: bool = True) -> tuple[Tensor, float]:
-        chain, rate, eps = evaluate(target, start), 1.0, step * law.variance
+    def run(law: Noised, at: float, corrected: bool = True) -> tuple[Tensor, float]:
+        chain, rate, eps = evaluated(InUnits(target), start), 1.0, step * law.variance
         for _ in range(6):
             z = torch.randn((n, 2), generator=rng, dtype=torch.float64)
             u = torch.rand(n, generator=rng, dtype=torch.float64)
@@ -382,11 +384,11 @@ def test_posterior_transitions_leave_the_posterior_at_a_coarse_step(s: float, st
             rate = float(accepted.double().mean())
         return chain[0], rate
 
-    x, rate = run(bridge, s)
+    x, rate = run(noised, s)
     assert 0.1 < rate < 0.9  # refusals matter
     assert off(standardised(x, mean, cov)) < 4.5
-    wrong_noise = Bridge(bridge.x_t, bridge.a, 1.3 * bridge.b, bridge.tau)
-    for twin in ((bridge, s, False), (wrong_noise, s, True), (bridge, s / 2, True)):
+    wrong_noise = Noised(noised.x_t, noised.a, 1.3 * noised.b, noised.tau)
+    for twin in ((noised, s, False), (wrong_noise, s, True), (noised, s / 2, True)):
         assert off(standardised(run(*twin)[0], mean, cov)) > 8
 
 
@@ -435,13 +437,13 @@ def test_posterior_estimate_is_the_score_of_the_noised_target(level: int) -> Non
 
 
 @pytest.mark.parametrize(("broken", "eps", "transitions"), [
-    ("transition", 0.12, 3), ("Bridge.log_ratio", 1.0, 1)])
+    ("transition", 0.12, 3), ("Noised.log_ratio", 1.0, 1)])
 def test_a_short_estimate_needs_its_acceptance_and_its_weights(
         broken: str, eps: float, transitions: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two temperatures and a few transitions: nothing that is left out can be made up for."""
     sampler, case = smoothed_case(18)
     sampler = replace(sampler, candidates=30, temperatures=2, transitions=transitions)
-    bad = {"transition": unrefused, "Bridge.log_ratio": lambda _, chain: 0 * chain[1]}
+    bad = {"transition": unrefused, "Noised.log_ratio": lambda _, chain: 0 * chain.log_p}
 
     def error() -> float:
         state = sampler.init(case.target, generator())
@@ -457,13 +459,13 @@ def test_a_short_estimate_needs_its_acceptance_and_its_weights(
 def test_annealed_weights_alone_are_right_without_any_transition() -> None:
     """One temperature is plain importance sampling: with many candidates it is exact."""
     target = Normals([[0.6, -0.3]], [[0.5, 0.2], [0.2, 0.3]], scale=1.5)
-    bridge = one_bridge(4000)
-    (x, _, _), _ = annealed(target, bridge, 200, torch.zeros((4000, 0), dtype=torch.float64),
+    noised = one_noised(4000)
+    (x, _, _), _ = annealed(target, noised, 200, torch.zeros((4000, 0), dtype=torch.float64),
                             generator(2))
-    mean, cov = gaussian_posterior(target, bridge, 1.0)
+    mean, cov = gaussian_posterior(target, noised, 1.0)
     assert off(standardised(x, mean, cov)) < 5
-    wide = bridge.start(points(4000))
-    assert off(standardised(wide, *gaussian_posterior(target, bridge, 0.0))) < 4.5
+    wide = noised.start(points(4000))
+    assert off(standardised(wide, *gaussian_posterior(target, noised, 0.0))) < 4.5
     assert off(standardised(wide, mean, cov)) > 8
 
 
@@ -472,9 +474,9 @@ def test_points_that_are_no_number_are_left_and_never_entered() -> None:
         def log_prob(self, x: Tensor) -> Tensor:
             return torch.where(x[:, 0] > 0, super().log_prob(x), torch.nan)
 
-    bridge = Bridge(*(torch.full((500, 1), v, dtype=torch.float64) for v in (0.1, 0.7, 0.7)), 2.0)
+    noised = Noised(*(torch.full((500, 1), v, dtype=torch.float64) for v in (0.1, 0.7, 0.7)), 2.0)
     steps = torch.full((500, 14), 0.5, dtype=torch.float64)
-    (x, log_p, score), _ = annealed(Half(), bridge, 10, steps, generator(4))
+    (x, log_p, score), _ = annealed(Half(), noised, 10, steps, generator(4))
     assert bool((x > 0).all()) and bool(log_p.isfinite().all() & score.isfinite().all())
 
 

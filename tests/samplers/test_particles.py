@@ -26,15 +26,14 @@ from bench.core.log_weights import (
 from samplers.base import Sampler
 from samplers.particles.ais import Ais, AisState
 from samplers.particles.annealed_particles import (
-    Bridge,
-    log_initial,
     log_ratio,
     move,
     next_beta,
-    place,
-    transition,
 )
 from samplers.particles.smc import Smc, SmcState
+from samplers.transitions.interpolation import Normal
+from samplers.transitions.metropolis import Evaluated, evaluated
+from samplers.transitions.tempering import tempered_move
 from targets.base import Target
 from tests.support.law_cases import LOG_Z, WEIGHTS, log_z_case, two_modes
 
@@ -61,52 +60,39 @@ def within(log_weights: LogWeights | None, truth: float) -> bool:
 # ---- the path and the moves ---------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("beta", [0.0, 0.3, 1.0])
-def test_the_bridge_s_score_is_the_gradient_of_its_level(beta: float) -> None:
-    target: Any = DISTRIBUTIONS["skewed"]
-    bridge = Bridge(target, torch.tensor(beta, dtype=torch.float64))
-    x = target.sample(50, generator(1)).requires_grad_()
-    level, score = bridge.log_prob_and_score(x)
-    (gradient,) = torch.autograd.grad(level.sum(), x)
-    torch.testing.assert_close(score, gradient)
-    z = log_initial(x, target.scale) + beta * log_ratio(x, target.log_prob(x), target.scale)
-    torch.testing.assert_close(level, z)
-    normal = torch.distributions.Normal(0.0, target.scale)
-    torch.testing.assert_close(log_initial(x, target.scale), normal.log_prob(x).sum(1))
-
-
-def unadjusted(target: Density, at: Any, beta: Tensor, v: Tensor, eps: Tensor, steps: int,
+def unadjusted(target: Density, here: Evaluated, beta: Tensor, v: Tensor, eps: Tensor, steps: int,
                u: Tensor) -> Any:
     """Known bad: every trajectory is accepted."""
-    found, accepted = transition(target, at, beta, v, eps, steps, u.new_full(u.shape, 1 - 1e-12))
-    return found, torch.ones_like(accepted)
+    certain = u.new_full(u.shape, 1 - 1e-12)
+    found, accepted, rate = tempered_move(target, here, beta, v, eps, steps, certain)
+    return found, torch.ones_like(accepted), rate
 
 
-def at_beta_one(target: Density, at: Any, beta: Tensor, *rest: Any) -> Any:
-    """Known bad: moves for the target in place of the bridge."""
-    return transition(target, at, torch.ones_like(beta), *rest)
+def at_beta_one(target: Density, here: Evaluated, beta: Tensor, *rest: Any) -> Any:
+    """Known bad: moves for the target in place of pi_beta."""
+    return tempered_move(target, here, torch.ones_like(beta), *rest)
 
 
 @pytest.mark.parametrize("steps", [1, 3])
 @pytest.mark.parametrize(("kernel", "right"),
-                         [(transition, True), (unadjusted, False), (at_beta_one, False)])
-def test_a_coarse_move_keeps_the_bridge(kernel: Any, right: bool, steps: int,
+                         [(tempered_move, True), (unadjusted, False), (at_beta_one, False)])
+def test_a_coarse_move_keeps_the_interpolated_density(kernel: Any, right: bool, steps: int,
                                         monkeypatch: pytest.MonkeyPatch) -> None:
     """pi_beta of a Gaussian is one of precision beta P + (1 - beta) / scale^2."""
-    monkeypatch.setattr(particles, "transition", kernel)
+    monkeypatch.setattr(particles, "tempered_move", kernel)
     target, beta, n = Correlated(), 0.4, 20_000
     precision = beta * target.precision + (1 - beta) / target.scale**2 * torch.eye(2)
     mean = torch.linalg.solve(precision, beta * target.precision @ target.mean)
     root = torch.linalg.cholesky(torch.linalg.inv(precision))
     rng = generator(2)
-    at = place(target, torch.randn((n, 2), generator=rng).double() @ root.T + mean)
+    here = evaluated(target, torch.randn((n, 2), generator=rng).double() @ root.T + mean)
     for _ in range(15):
-        at, accepted = move(target, at, beta, torch.tensor(-0.1).double(), steps, rng)
-    z = torch.linalg.solve(root, (at[0] - mean).T).T  # standard normal
+        here, accepted = move(target, here, beta, torch.tensor(-0.1).double(), steps, rng)
+    z = torch.linalg.solve(root, (here.x - mean).T).T  # standard normal
     wrong = [*(off(z[:, i], 0.0) for i in range(2)),
              *(off(z[:, i].square(), 1.0) for i in range(2)), off(z[:, 0] * z[:, 1], 0.0)]
     assert (max(wrong) < 4) == right
-    assert kernel is not transition or 0.3 < float(accepted.double().mean()) < 0.95
+    assert kernel is not tempered_move or 0.3 < float(accepted.double().mean()) < 0.95
 
 
 def test_what_is_no_density_weighs_nothing_and_spoils_nothing() -> None:
@@ -300,9 +286,9 @@ def test_smc_finds_the_weights_of_two_modes(resample: Any, right: bool,
 ESTIMATORS: list[tuple[Sampler, int]] = [(Ais(particles=1000), 300), (Smc(), 150)]
 
 
-def unnormalised(x: Tensor, scale: float) -> Tensor:
+def unnormalised(self: Normal, x: Tensor) -> Tensor:
     """Known bad: p0 without its constant."""
-    return -x.square().sum(1) / (2 * scale**2)
+    return -x.square().sum(1) / (2 * self.scale**2)
 
 
 @pytest.mark.parametrize("right", [True, False])
@@ -310,7 +296,7 @@ def unnormalised(x: Tensor, scale: float) -> Tensor:
 def test_log_z_of_the_case_within_its_error(sampler: Sampler, steps: int, right: bool,
                                             monkeypatch: pytest.MonkeyPatch) -> None:
     if not right:
-        monkeypatch.setattr(particles, "log_initial", unnormalised)
+        monkeypatch.setattr(Normal, "log_prob", unnormalised)
     target: Target = log_z_case()
     run = Trial(sampler, target, steps).run()
     said = sampler.log_weights(target, run.state, 100, None, run.rng)
@@ -380,7 +366,7 @@ def test_nested_log_z_of_the_case_within_its_error(right: bool,
                                                    monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("dynesty")
     if not right:
-        monkeypatch.setattr("samplers.particles.nested.log_initial", unnormalised)
+        monkeypatch.setattr(Normal, "log_prob", unnormalised)
     target = log_z_case()
     run = nested(target, 150, live=500, queue=100)
     assert run.state.runs >= 2
