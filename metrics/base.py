@@ -68,7 +68,7 @@ class Metric(ABC):
 
     - ``needs``: any of ``"reference"``, ``"modes"``, ``"truths"``, ``"score"``; without them the
       metric does not apply. Every metric may use the target's density.
-    - ``blind``: what it cannot see, in a sentence that the report repeats.
+    - ``insensitive_to``: what it does not detect, in a sentence that the report repeats.
     - ``packages``: optional packages it imports; a suite that names it needs them.
     - ``version``: raised with every change that moves numbers; floors of another version are void.
     - ``default``: False keeps it out of suites, floors and audits that name no metrics: one that
@@ -84,7 +84,7 @@ class Metric(ABC):
     name: ClassVar[str]
     title: ClassVar[str]
     needs: ClassVar[tuple[str, ...]] = ("reference",)
-    blind: ClassVar[str] = ""
+    insensitive_to: ClassVar[str] = ""
     citation: ClassVar[str] = ""
     packages: ClassVar[tuple[str, ...]] = ()
     version: ClassVar[int] = 1

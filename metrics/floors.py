@@ -8,8 +8,9 @@ whatever the number of processes. ``python -m bench.maintain floors`` commits th
 from __future__ import annotations
 
 import multiprocessing
+import time
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import cache
 
 import numpy as np
@@ -21,6 +22,7 @@ from targets.base import Target
 
 Array = np.ndarray
 CHUNK = 20  # draws a worker makes at a time
+FEW_DRAWS = 200  # of a floor that is drawn for an audit on the spot
 
 
 def _seeds(target: Target, n: int, seed: int, draw: int) -> tuple[int, int]:
@@ -68,6 +70,31 @@ def draw_floors(target: str, wanted: Mapping[str, int], n: int, seed: int,
         for name, column in zip(task[1], zip(*answer, strict=True), strict=True):
             values[name] += column
     return {name: np.array(column, dtype=np.float32) for name, column in values.items()}
+
+
+def draw_missing(target: Target, metrics: Sequence[Metric], sizes: Sequence[int],
+                 known: Collection[str], say: Callable[[str], None],
+                 draws: int = FEW_DRAWS) -> dict[str, Array]:
+    """Short floors of what ``known`` lacks, by ``METRIC/POINTS``: float32, (draws,) each.
+
+    ``say`` is told what is drawn and how long it takes.
+    """
+    home = target.to("cpu", torch.float32)
+    drawn: dict[str, Array] = {}
+    for n in sizes:
+        lacking = [m for m in metrics if f"{m.name}/{m.points(n)}" not in known]
+        if not lacking:
+            continue
+        values = [null_values(home, lacking, n, 0, 0)]  # the first pays for imports
+        started = time.process_time()
+        values.append(null_values(home, lacking, n, 0, 1))
+        say(f"drawing {draws} floors at n = {n} for {', '.join(m.name for m in lacking)}, "
+            f"about {draws * (time.process_time() - started):.0f} s of CPU")
+        values += [null_values(home, lacking, n, 0, i) for i in range(2, draws)]
+        columns = np.array(values, dtype=np.float32).T
+        drawn |= {f"{m.name}/{m.points(n)}": floor
+                  for m, floor in zip(lacking, columns, strict=True)}
+    return drawn
 
 
 _load = cache(load)

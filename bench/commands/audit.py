@@ -1,17 +1,13 @@
-"""``audit``: what each metric can see on each target, and whether the floors hold.
+"""``audit``: what each metric detects on each target, and whether the floors hold.
 
-Committed audits (``results/audit``) are shown where target, metric and floor are still theirs; the
-rest (a plugin's metric, another n) is computed here against committed floors, or against floors
-drawn here.
+Committed audits (``results/data/audits``) are shown where target, metric and floor are still
+theirs; the rest (a plugin's metric, another n) is computed against committed floors, or against
+floors drawn for it (``bench.jobs.audits``).
 """
 
 from __future__ import annotations
 
 import argparse
-import functools
-import json
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,12 +19,8 @@ from bench.jobs.machine import processors
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from metrics.base import Metric
-    from targets.base import Target
 
 HELP = "what the metrics can detect"
-#: Draws of a floor that is made here.
-FLOOR_DRAWS = 200
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -111,15 +103,8 @@ def _checked(options: argparse.Namespace) -> Asked:
                  options.fresh, bool(options.target or options.metric or plugin))
 
 
-def load_entry(plugin: str | None, kind: str, name: str) -> Any:  # noqa: ANN401
-    """A target or metric by name, from our rooms or a plugin; works in a process of its own."""
-    from bench.core.registry import load
-
-    return load(kind, name, Path(plugin) if plugin else None)
-
-
 def main(options: argparse.Namespace) -> int:
-    """Print powers, smallest defects seen, blind spots and the calibration; 1 where it fails."""
+    """Print powers, smallest detected defects, insensitivities and the verdict; 1 for a fault."""
     from results.presentation.console import open_console
 
     asked = _checked(options)
@@ -128,86 +113,37 @@ def main(options: argparse.Namespace) -> int:
     console = open_console()
     contents = {name: _content(name, asked, console) for name in asked.targets}
     if options.out:
-        from metrics.audit.audit_file import write
+        from results.records.audit_file import write_content
 
-        write(Path(options.out), contents[asked.targets[0]])
+        write_content(Path(options.out), contents[asked.targets[0]])
     for content in contents.values():
         _show(content, asked, console)
     return _verdict(contents, asked, console)
 
 
-# ---- what there is, and what must be computed --------------------------------------------------
-
-
 def _content(name: str, asked: Asked, console: Console) -> dict[str, Any]:
-    """A target's audit: committed where it holds, the rest computed."""
-    from bench.jobs.floors import committed_floors
-    from metrics.audit.audit import audit as compute
-    from metrics.audit.power import CannotJudge, Effort
+    from bench.jobs.audits import target_audit
+    from metrics.audit.power import Effort
 
-    loader = functools.partial(load_entry, str(asked.plugin) if asked.plugin else None)
-    target: Target = loader("targets", name)
-    if not target.has_reference:
-        raise UserError(f"target '{name}' has no exact sampler, so nothing can be planted in "
-                        "exact samples; give it sample() and has_reference = True")
-    judges: list[Metric] = [m for m in (loader("metrics", n) for n in asked.metrics)
-                            if m.applies(target)]
-    if not judges:
-        raise UserError(f"of the metrics asked for none applies to '{name}': "
-                        f"{', '.join(asked.metrics)}")
-    path = AUDITS / f"{name}.json"
-    stored = (json.loads(path.read_text(encoding="utf-8"))
-              if path.exists() and not asked.fresh else None)
     effort = Effort(asked.draws or 100, 10 * (asked.draws or 100), content=asked.draws is None)
 
     def say(line: str) -> None:
         console.print(line, style="dim", highlight=False, markup=False)
 
-    try:
-        laws = committed_floors(name, target, judges)
-        laws |= _floors(target, judges, asked.sizes, laws, say)
-        return compute(name, asked.sizes, effort, laws, stored, [m.name for m in judges],
-                       asked.jobs, loader, say)
-    except (CannotJudge, ValueError, ArithmeticError, NotImplementedError) as error:
-        raise UserError(f"the audit of '{name}' stops: {error}") from error
-
-
-def _floors(target: Target, judges: list[Metric], sizes: tuple[int, ...], known: dict[str, Any],
-            say: Callable[[str], None]) -> dict[str, Any]:
-    """Floors that are not committed, drawn here."""
-    import numpy as np
-    import torch
-
-    from metrics.floors import null_values
-
-    home = target.to("cpu", torch.float32)
-    drawn: dict[str, Any] = {}
-    for n in sizes:
-        lacking = [m for m in judges if f"{m.name}/{m.points(n)}" not in known]
-        if not lacking:
-            continue
-        values = [null_values(home, lacking, n, 0, 0)]  # the first pays for imports
-        started = time.process_time()
-        values.append(null_values(home, lacking, n, 0, 1))
-        say(f"drawing {FLOOR_DRAWS} floors at n = {n} for {', '.join(m.name for m in lacking)}, "
-            f"about {FLOOR_DRAWS * (time.process_time() - started):.0f} s of CPU")
-        values += [null_values(home, lacking, n, 0, i) for i in range(2, FLOOR_DRAWS)]
-        columns = np.array(values, dtype=np.float32).T
-        drawn |= {f"{m.name}/{m.points(n)}": law for m, law in zip(lacking, columns, strict=True)}
-    return drawn
-
-
-# ---- what is said ------------------------------------------------------------------------------
+    return target_audit(name, asked.metrics, asked.sizes, effort, asked.plugin, asked.jobs,
+                        asked.fresh, say)
 
 
 def _show(content: dict[str, Any], asked: Asked, console: Console) -> None:
-    """Tables of one target, and its blind spots; the powers only where something was named."""
+    """Tables of one target, and insensitivities; the powers only where something was named."""
     from rich.text import Text
 
     from results.presentation.console import grid
-    from results.report.insensitivity import blind_sentence, parse, power_table, smallest_table
+    from results.records.audit_file import Audit
+    from results.report.insensitivity import insensitivity_sentence
+    from results.report.power_tables import power_table, smallest_table
 
-    found = parse(content)
+    found = Audit.of(content)
     metrics = [m for m in asked.metrics if m in found.metrics]
     if asked.named:
         for n in asked.sizes:
@@ -216,13 +152,13 @@ def _show(content: dict[str, Any], asked: Asked, console: Console) -> None:
     for metric in metrics:
         sizes = [n for n in found.sizes if found.audited(metric, n)]
         for n in sizes if asked.named else sizes[-1:]:
-            sentence = blind_sentence(found, metric, n)
+            sentence = insensitivity_sentence(found, metric, n)
             if sentence:
                 console.print(Text(sentence))
 
 
 def _verdict(contents: dict[str, dict[str, Any]], asked: Asked, console: Console) -> int:
-    """Whether floors, signs and rulers hold, all metrics and targets together."""
+    """Whether floors, signs and scales hold, all metrics and targets together."""
     from rich.text import Text
 
     from metrics.audit.verdict import judge

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 #: What can be listed.
 LISTED = (*KINDS, "suites")
 #: The class attributes that an entry is described by.
-SHOWN = ("kind", "family", "update", "citation", "blind", "needs", "limitations", "learned",
-         "anneals")
+SHOWN = ("kind", "family", "update", "citation", "insensitive_to", "needs", "limitations",
+         "learned", "anneals")
 
 
 def samplers() -> pd.DataFrame:
@@ -38,7 +38,8 @@ def metrics() -> pd.DataFrame:
 
     ``default`` is False for those that serve only where they are named.
     """
-    return _frame("metrics", ("summary", "needs", "blind", "default", "citation", "missing"))
+    return _frame("metrics", ("summary", "needs", "insensitive_to", "default", "citation",
+                              "missing"))
 
 
 def suites() -> pd.DataFrame:

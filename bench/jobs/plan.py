@@ -38,9 +38,9 @@ def header(suite: Suite, command: str) -> dict[str, Any]:
 
 
 #: Class attributes that a run keeps, and the keys of those that the file calls otherwise.
-_FACTS = ("title", "kind", "family", "update", "citation", "limitations", "blind", "signed",
-          "version", "learned", "anneals")
-_ON_DISK = {"citation": "reference", "limitations": "cannot"}
+_FACTS = ("title", "kind", "family", "update", "citation", "limitations", "insensitive_to",
+          "signed", "version", "learned", "anneals")
+_ON_DISK = {"citation": "reference", "limitations": "cannot", "insensitive_to": "blind"}
 
 
 def _facts(entry: Entry) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Measures which injected defects each metric detects, and whether its floors hold.
 
 ``python -m bench.maintain audits --targets gmm4`` writes one file a target
-(``metrics.audit.audit_file``), and computes only what is not there yet for the same target,
+(``results.records.audit_file``), and computes only what is not there yet for the same target,
 metric version, defect version and floor. All metrics on gmm4 at 1,000 and 5,000 points took 366 s
 of one core, 40 draws with defects at 5,000.
 """
@@ -12,15 +12,16 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from bench.core.errors import UserError
+from bench.core.errors import ReportError, UserError
 from bench.core.places import AUDITS, FLOORS
 from bench.core.registry import load, own
 from bench.jobs.floors import committed_floors
 from bench.maintain.options import named_targets, numbers
 from metrics.audit.audit import audit
-from metrics.audit.audit_file import read, write
 from metrics.audit.power import CannotJudge, Effort
+from results.records.audit_file import read_content, write_content
 from targets.base import Target
 
 
@@ -33,13 +34,21 @@ def write_audit(name: str, ns: Sequence[int], effort: Effort, floors: Path, out:
         raise UserError(f"target '{name}' has no floors in {floors}; draw them with "
                         f"python -m bench.maintain floors --targets {name}")
     path = out / f"{name}.json"
-    stored = read(path) if path.exists() else None
+    stored = _stored(path)
     try:
         content = audit(name, ns, effort, known, stored, jobs=jobs,
                         say=lambda line: print(line, file=sys.stderr, flush=True))
     except CannotJudge as error:
         raise UserError(f"the audit of '{name}' stops: {error}") from error
-    write(path, content)
+    write_content(path, content)
+
+
+def _stored(path: Path) -> dict[str, Any]:
+    """What is there already; nothing where it is damaged or of an older format."""
+    try:
+        return read_content(path) if path.exists() else {}
+    except ReportError:
+        return {}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

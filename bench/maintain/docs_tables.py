@@ -23,10 +23,12 @@ from results.presentation.rendering import markdown_table
 from results.presentation.table import plural
 from results.published.sentences import published_sentences
 from results.published.tables import published_tables
+from results.records.audit_file import committed_audits
 from results.records.frames import Scores
 from results.records.run_folder import Run, load
 from results.regression.calibration_tables import tables as check_tables
-from results.report.insensitivity import Audit, audits, blind_sentence, smallest_table
+from results.report.insensitivity import insensitivity_sentence
+from results.report.power_tables import smallest_table
 from results.report.sentences import warnings
 
 DOCS = ROOT / "docs"
@@ -35,19 +37,16 @@ _BLOCK = re.compile(r"(<!-- generated: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL
 
 
 def _power() -> str:
-    """A folded table a target, and what no grade of a defect made visible."""
-    parts = []
-    for name, audit in sorted(audits().items()):
-        table = markdown_table(smallest_table(audit, sorted(audit.metrics)))
+    """A folded table a target, and what each metric is insensitive to."""
+    parts, sentences = [], []
+    for name, audit in sorted(committed_audits().items()):
+        metrics = sorted(audit.metrics)
+        table = markdown_table(smallest_table(audit, metrics))
         parts.append(f"<details><summary>{name}</summary>\n\n{table}\n</details>\n")
-    return "\n".join([*parts, "Blind spots (even the strongest grade seen in less than half of "
-                      "the draws):\n", *_blind(audits())])
-
-
-def _blind(known: dict[str, Audit]) -> list[str]:
-    return [f"- {sentence}" for _, audit in sorted(known.items())
-            for metric in sorted(audit.metrics)
-            if (sentence := blind_sentence(audit, metric, audit.sizes[-1]))]
+        sentences += [insensitivity_sentence(audit, metric, audit.sizes[-1]) for metric in metrics]
+    return "\n".join([*parts, "What each metric is insensitive to (it detected even the strongest "
+                      "grade in less than a quarter of the draws):\n",
+                      *(f"- {sentence}" for sentence in sentences if sentence)])
 
 
 def _comparison() -> str:

@@ -6,7 +6,7 @@ evidence a draw. A defect is *detected* where p <= .05 against the metric's floo
 it; power is the share of draws that detect it. Without a defect the same draws give the
 false-alarm rate and the null mean. Draws are seeded by target, n and their own number, apart from
 the seeds of jobs and of floors. What a stored audit holds for the same target, metric version,
-defect version and floor (``metrics.audit.audit_file``) is not drawn again.
+defect version and floor (``metrics.audit.stored``) is not drawn again.
 
 Beyond 2,000 points fewer draws are made (``Effort``), and a grade that a metric detected in every
 draw at a smaller n (at least 20) is not drawn again: points that are independent under the defect
@@ -23,7 +23,6 @@ from typing import Any
 import numpy as np
 
 from bench.core.registry import load, own
-from metrics.audit.audit_file import checksum, heading, held, held_at, short
 from metrics.audit.defect import Defect
 from metrics.audit.defects import Duplicates, Nothing, defects
 from metrics.audit.null_checks import null_of, threshold
@@ -37,6 +36,7 @@ from metrics.audit.power import (
     seconds_needed,
 )
 from metrics.audit.sample_scale import scale_response
+from metrics.audit.stored import checksum, heading, held, held_at, short
 from metrics.base import Metric
 from targets.base import Target
 

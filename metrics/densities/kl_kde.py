@@ -60,8 +60,8 @@ class KlKde(Metric):
     name = "kl_kde"
     scale_from_samples = True
     title = "KL (KDE, SBTM)"
-    blind = ("what is narrower than the kernel, whose width is that of the whole law times "
-             "n^(-1/5), and mass beyond the range of both sets")
+    insensitive_to = ("what is narrower than the kernel, whose width is that of the whole law "
+                      "times n^(-1/5), and mass beyond the range of both sets")
     citation = ("Score-Based Deterministic Density Sampling (arXiv 2504.18130), as "
                 "Vilin97/SBTM-sampling computes it")
 

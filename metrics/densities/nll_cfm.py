@@ -37,7 +37,8 @@ class NllCfm(Metric):
     packages = ("torchdiffeq",)
     floor_draws = 20
     trains = True
-    blind = "detail finer than the network fits; the tails, where few reference points lie"
+    insensitive_to = ("detail finer than the network fits; the tails, where few reference points "
+                      "lie")
     citation = "T. Akhound-Sadegh et al., arXiv 2402.06121, table 2 and its appendix"
 
     width: int = 128

@@ -26,7 +26,8 @@ class OutlierMass(Metric):
     name = "outlier_mass"
     title = "Outlier mass"
     signed = True
-    blind = "everything but the outskirts; samples that are too narrow score below zero, not above"
+    insensitive_to = ("everything but the outskirts; samples that are too narrow score below "
+                      "zero, not above")
     citation = "our definition"
 
     def estimate(self, x: Tensor, evidence: Evidence) -> Estimate:

@@ -39,7 +39,8 @@ class TvGrid(Metric):
     title = "TV (grid)"
     needs = ()
     default = False
-    blind = "what happens within a cell, where outside its window a point lies, and its own bias"
+    insensitive_to = ("what happens within a cell, where outside its window a point lies, and its "
+                      "own bias")
     citation = "our definition; total variation distance on a partition"
 
     side: int = 40

@@ -36,8 +36,8 @@ class TvHistogramIdem(Metric):
     scale_from_samples = True
     title = "TV (histogram, iDEM)"
     default = False
-    blind = ("differences below its own floor, which is high, and all detail once a few samples "
-             "lie far away and widen the bins")
+    insensitive_to = ("differences below its own floor, which is high, and all detail once a few "
+                      "samples lie far away and widen the bins")
     citation = "iDEM (arXiv 2402.06121), table 2, as tonyauyeung/BNEM computes it"
 
     bins: int = 200

@@ -24,7 +24,8 @@ class Elbo(LogWeightMetric):
 
     name = "elbo"
     title = "log Z - ELBO"
-    blind = "modes of p that q never visits: a q on one of K equal modes has a gap of log K only"
+    insensitive_to = ("modes of p that q never visits: a q on one of K equal modes has a gap of "
+                      "log K only")
     citation = "D. Blessing et al., Beyond ELBOs, ICML 2024, section 4"
 
     def estimate(self, x: Tensor, evidence: Evidence) -> Estimate:

@@ -24,7 +24,7 @@ class EssForward(LogWeightMetric):
 
     name = "ess_forward"
     title = "1 - forward ESS"
-    blind = "how much mass q puts where p has none"
+    insensitive_to = "how much mass q puts where p has none"
     citation = "D. Blessing et al., Beyond ELBOs, ICML 2024, section 4; L. Midgley et al. 2023"
     part = "at_target"
 

@@ -24,7 +24,7 @@ class EssReverse(LogWeightMetric):
 
     name = "ess_reverse"
     title = "1 - reverse ESS"
-    blind = "modes of p that q never visits: weights inside the others stay even"
+    insensitive_to = "modes of p that q never visits: weights inside the others stay even"
     citation = "D. Blessing et al., Beyond ELBOs, ICML 2024, section 4"
 
     def weighs(self, target: Target) -> bool:

@@ -24,7 +24,7 @@ class Eubo(LogWeightMetric):
 
     name = "eubo"
     title = "EUBO - log Z"
-    blind = "how much mass q puts where p has none"
+    insensitive_to = "how much mass q puts where p has none"
     citation = "D. Blessing et al., Beyond ELBOs, ICML 2024, section 4"
     part = "at_target"
 

@@ -25,7 +25,8 @@ class FisherRelative(LogWeightMetric):
 
     name = "fisher_relative"
     title = "Relative Fisher information"
-    blind = "the weights of separated modes; the error of a score the sampler estimated itself"
+    insensitive_to = ("the weights of separated modes; the error of a score the sampler estimated "
+                      "itself")
     citation = "V. Ilin et al., Score-Based Deterministic Density Sampling, arXiv 2504.18130"
     part = "gap"
 

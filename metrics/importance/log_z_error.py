@@ -24,8 +24,8 @@ class LogZError(LogWeightMetric):
 
     name = "log_z_error"
     title = "log Z error"
-    blind = ("modes of p that q never visits: their mass is missing from the weights, and their "
-             "standard error, as well")
+    insensitive_to = ("modes of p that q never visits: their mass is missing from the weights, "
+                      "and their standard error, as well")
     citation = "R. Neal, Annealed importance sampling, Statistics and Computing 11 (2001)"
 
     def answered(self, log_weights: LogWeights | None) -> bool:

@@ -27,8 +27,8 @@ class Ksd(Metric):
     title = "KSD^2 (unbiased)"
     needs = ("score",)
     signed = True
-    blind = ("the weights of modes that are far apart, and whole missing modes: it sees the shape "
-             "inside each mode only")
+    insensitive_to = ("the weights of modes that are far apart, and whole missing modes: it sees "
+                      "the shape inside each mode only")
     citation = ("Liu, Lee, Jordan (2016), eq. 14 (the U-statistic); Gorham, Mackey (2017), "
                 "Measuring sample quality with kernels (the kernel)")
 

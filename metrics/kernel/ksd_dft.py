@@ -26,8 +26,8 @@ class KsdDft(Metric):
     name = "ksd_dft"
     title = "KSD (DFT paper)"
     needs = ("score",)
-    blind = ("the weights of modes that are far apart, and whole missing modes; and its own bias, "
-             "which only the floor shows")
+    insensitive_to = ("the weights of modes that are far apart, and whole missing modes; and its "
+                      "own bias, which only the floor shows")
     citation = ("Denoising Fisher Training, table 1, as SGMCMCJax computes it (imq_KSD); Gorham, "
                 "Mackey (2017)")
 

@@ -27,8 +27,8 @@ class Mmd(Metric):
     name = "mmd"
     title = "MMD^2 (unbiased)"
     signed = True
-    blind = ("detail much finer than half the median distance of the reference: the shape of a "
-             "narrow mode among distant ones")
+    insensitive_to = ("detail much finer than half the median distance of the reference: the "
+                      "shape of a narrow mode among distant ones")
     citation = ("Gretton, Borgwardt, Rasch, Schoelkopf, Smola (2012), A kernel two-sample test, "
                 "JMLR 13, eq. 3")
 

@@ -26,8 +26,8 @@ class MmdDrifting(Metric):
 
     name = "mmd_drifting"
     title = "MMD^2 (drifting paper)"
-    blind = ("detail finer than the median distance of the reference; and its own bias of order "
-             "1/n, which only the floor shows")
+    insensitive_to = ("detail finer than the median distance of the reference; and its own bias "
+                      "of order 1/n, which only the floor shows")
     citation = "drifting (arXiv 2603.17579), table 1; Gretton et al. (2012), JMLR 13, eq. 5"
 
     def estimate(self, x: Tensor, evidence: Evidence) -> Estimate:

@@ -30,7 +30,8 @@ class BetweenMass(Metric):
     title = "Mass between modes"
     needs = ("modes",)
     default = False
-    blind = "everything inside the modes: their weights, a lost one, points that are too close"
+    insensitive_to = ("everything inside the modes: their weights, a lost one, points that are "
+                      "too close")
     citation = "our definition"
 
     radius: float = 4.0

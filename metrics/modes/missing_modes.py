@@ -22,7 +22,7 @@ class MissingModes(Metric):
     name = "missing_modes"
     title = "Missing modes"
     needs = ("modes",)
-    blind = "everything but near absence: a mode at a fifth of its weight counts as found"
+    insensitive_to = "everything but near absence: a mode at a fifth of its weight counts as found"
     citation = "our definition"
 
     def estimate(self, x: Tensor, evidence: Evidence) -> Estimate:

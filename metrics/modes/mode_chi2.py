@@ -29,7 +29,8 @@ class ModeChi2(Metric):
     name = "mode_chi2"
     title = "Mode-count χ²"
     needs = ("modes",)
-    blind = "everything inside a mode: each may be a point; and any sampler's points that repel"
+    insensitive_to = ("everything inside a mode: each may be a point; and any sampler's points "
+                      "that repel")
     citation = "Pearson (1900), Philosophical Magazine 50"
 
     def estimate(self, x: Tensor, evidence: Evidence) -> Estimate:

@@ -23,7 +23,7 @@ class ModeTv(Metric):
     name = "mode_tv"
     title = "Mode-weight TV"
     needs = ("modes",)
-    blind = "everything inside a mode: each may be a point"
+    insensitive_to = "everything inside a mode: each may be a point"
     citation = "total variation distance on the partition into modes"
 
     def estimate(self, x: Tensor, evidence: Evidence) -> Estimate:

@@ -24,7 +24,8 @@ class CovError(Metric):
     name = "cov_error"
     title = "Covariance error"
     needs = ("truths",)
-    blind = "everything but second moments about the samples' own mean: a shift, or which mode"
+    insensitive_to = ("everything but second moments about the samples' own mean: a shift, or "
+                      "which mode")
     citation = "drifting (arXiv 2603.17579), table 1"
 
     def applies(self, target: Target) -> bool:

@@ -33,7 +33,8 @@ class CovTrace(Metric):
     title = "Covariance trace, relative error"
     needs = ("truths",)
     default = False
-    blind = "everything but the total variance: too wide one way and too narrow another cancel"
+    insensitive_to = ("everything but the total variance: too wide one way and too narrow another "
+                      "cancel")
     citation = "our definition"
 
     def applies(self, target: Target) -> bool:

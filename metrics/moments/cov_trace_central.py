@@ -34,8 +34,8 @@ class CovTraceCentral(Metric):
     name = "cov_trace_central"
     title = "Covariance trace of the central 95 %, relative error"
     default = False
-    blind = ("everything but the total variance, and how far the tails reach beyond the central "
-             "95 % of each coordinate")
+    insensitive_to = ("everything but the total variance, and how far the tails reach beyond the "
+                      "central 95 % of each coordinate")
     citation = "our definition; winsorised variance: Tukey, McLaughlin (1963), Sankhya A 25"
 
     keep: float = 0.95

@@ -20,8 +20,8 @@ class MeanEnergy(Metric):
 
     name = "mean_energy"
     title = "Mean energy error"
-    blind = ("where the samples lie as long as their energies are right on average: lost modes, "
-             "and too cold in one place against too hot in another")
+    insensitive_to = ("where the samples lie as long as their energies are right on average: lost "
+                      "modes, and too cold in one place against too hot in another")
     citation = "drifting (arXiv 2603.17579), table 1"
 
     def estimate(self, x: Tensor, evidence: Evidence) -> Estimate:

@@ -23,7 +23,7 @@ class MeanError(Metric):
     name = "mean_error"
     title = "Mean error"
     needs = ("truths",)
-    blind = "everything but the mean: a symmetric target forgives a lost pair of modes"
+    insensitive_to = "everything but the mean: a symmetric target forgives a lost pair of modes"
     citation = "drifting (arXiv 2603.17579), table 1"
 
     def applies(self, target: Target) -> bool:

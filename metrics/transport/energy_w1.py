@@ -39,7 +39,8 @@ class EnergyW1(Metric):
 
     name = "energy_w1"
     title = "Energy W1"
-    blind = "where the samples lie: modes of equal shape may be lost or misweighted unseen"
+    insensitive_to = ("where the samples lie: modes of equal shape may be lost or misweighted "
+                      "unseen")
     citation = "the energy histograms of iDEM (arXiv 2402.06121), with W1 in place of squared W2"
 
     def estimate(self, x: Tensor, evidence: Evidence) -> Estimate:

@@ -56,7 +56,7 @@ class SlicedW2(Metric):
 
     name = "sliced_w2"
     title = "Sliced W2"
-    blind = "in few directions of a high dimension: structure that most projections blur"
+    insensitive_to = "in few directions of a high dimension: structure that most projections blur"
     citation = ("Bonneel, Rabin, Peyre, Pfister (2015), Sliced and Radon Wasserstein "
                 "barycenters; Manole, Balakrishnan, Wasserman (2022), the limit law")
 

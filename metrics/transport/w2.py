@@ -68,8 +68,8 @@ class W2(Metric):
     name = "w2"
     title = "Wasserstein-2"
     floor_draws = 200
-    blind = ("differences below its own floor, which is high at few points: small wrong masses "
-             "and fine detail")
+    insensitive_to = ("differences below its own floor, which is high at few points: small wrong "
+                      "masses and fine detail")
     citation = ("Flamary et al. (2021), POT, JMLR 22; del Barrio, Loubes (2019), Central limit "
                 "theorems for empirical transportation cost, Annals of Probability 47")
 

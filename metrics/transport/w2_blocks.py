@@ -41,8 +41,8 @@ class W2Blocks(Metric):
     title = "W2 (1,000 points, mean of 20)"
     default = False
     floor_draws = 100
-    blind = ("differences below its own floor, which is that of 1,000 points: small wrong masses "
-             "and fine detail")
+    insensitive_to = ("differences below its own floor, which is that of 1,000 points: small "
+                      "wrong masses and fine detail")
     citation = "our definition; exact transport as in w2"
 
     block: int = 1000

@@ -169,6 +169,6 @@ def test_every_entry_is_documented(kind: str, capsys: pytest.CaptureFixture[str]
         if kind == "samplers":
             assert entry.attributes.get("update") and entry.attributes.get("limitations"), name
         if kind == "metrics":
-            assert entry.attributes.get("blind") and entry.attributes.get("title"), name
+            assert entry.attributes.get("insensitive_to") and entry.attributes.get("title"), name
         assert main(["show", name]) == 0
         assert entry.summary in capsys.readouterr().out

@@ -19,7 +19,6 @@ from bench.core import registry
 from bench.core.places import AUDITS
 from bench.jobs.floors import committed_floors
 from metrics.audit import audit as audits
-from metrics.audit.audit_file import heading, held_at, write
 from metrics.audit.defects import KINDS, Duplicates, Nothing, Shift, Wider, defects
 from metrics.audit.mode_defects import Tilted
 from metrics.audit.null_checks import (
@@ -35,9 +34,11 @@ from metrics.audit.null_checks import (
 )
 from metrics.audit.power import Effort
 from metrics.audit.sample_scale import scale_response
+from metrics.audit.stored import heading, held_at
 from metrics.audit.verdict import judge
 from metrics.base import Estimate, Evidence, Metric
 from metrics.floors import null_draws, null_values
+from results.records.audit_file import read_content, write_content
 from results.statistics.null_distribution import LEVEL
 from results.statistics.p_value import p_value
 from targets.base import Target
@@ -137,8 +138,8 @@ def test_only_what_is_missing_or_stale_is_drawn(asked: list[set[tuple[str, str]]
     names, effort = ("mean_error", "mean_energy"), Effort(5, 30)
     floor = dict(floors_of("banana", names, 40, 60))
     first = audits.audit("banana", [40], effort, floor, only=names)
-    write(tmp_path / "banana.json", first)
-    stored = json.loads((tmp_path / "banana.json").read_text())
+    write_content(tmp_path / "banana.json", first)
+    stored = read_content(tmp_path / "banana.json")
     assert stored == first
 
     def again(**changes: Any) -> dict[str, Any]:
@@ -199,7 +200,7 @@ def test_number_of_processes_does_not_change_numbers() -> None:
 @pytest.mark.parametrize("path", COMMITTED, ids=lambda path: path.stem)
 def test_committed_audits_hold(path: Path) -> None:
     """They are of today's targets, metrics, defects and floors, and find nothing wrong."""
-    content = json.loads(path.read_text())
+    content = read_content(path)
     made = target(path.stem)
     head = heading(made, path.stem, defects(made))
     judges = [metric(m) for m in content["metrics"]]
@@ -214,7 +215,7 @@ def test_committed_audits_hold(path: Path) -> None:
 
 def test_committed_audits_are_calibrated() -> None:
     """All metrics and targets together, at a simultaneous level of 95 % for each kind of test."""
-    contents = {path.stem: json.loads(path.read_text()) for path in COMMITTED}
+    contents = {path.stem: read_content(path) for path in COMMITTED}
     found = judge(contents, set(registry.catalogue()["metrics"]))
     assert not found.faults, found.faults
 

@@ -1,4 +1,4 @@
-"""What is said of an audit: smallest defects, blind spots, the command."""
+"""What is said of an audit: smallest detected defects, insensitivities, the command."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ import pytest
 
 from bench.commands.audit import add_options, main
 from bench.core.errors import ReportError, UserError
+from results.records.audit_file import Audit, Power, committed_audits
 from results.records.run_folder import Run
 from results.records.schema import Measure
-from results.report import insensitivity as blindness
+from results.report import insensitivity
+from results.report.power_tables import power_table, smallest_table
 
 GRADES = {"10 %": "TV 0.05", "30 %": "TV 0.15", "60 %": "TV 0.3"}
 
@@ -26,42 +28,42 @@ def entry(power: dict[str, Any], version: int = 1) -> dict[str, Any]:
 
 
 def content(target: str = "gmm4", digest: str = "abc", **metrics: Any) -> dict[str, Any]:
-    return {"format": 2, "target": target, "digest": digest, "fingerprint": [2.0, 1.0],
+    return {"target": target, "digest": digest, "fingerprint": [2.0, 1.0],
             "level": 0.05, "metrics": metrics, "defects": {
                 "none": {"title": "no defect", "version": 1, "grades": {"0 %": ""}},
                 "tilted": {"title": "tilted weights", "version": 1, "grades": GRADES}}}
 
 
-BLIND = entry({"1000": {"10 %": [4, 100], "30 %": [5, 100], "60 %": [6, 100]},
+INSENSITIVE = entry({"1000": {"10 %": [4, 100], "30 %": [5, 100], "60 %": [6, 100]},
                "5000": {"10 %": [2, 40], "30 %": [2, 40], "60 %": [4, 40]}})
-SHARP = entry({"1000": {"10 %": [20, 100], "30 %": [95, 100], "60 %": [100, 100]},
+SENSITIVE = entry({"1000": {"10 %": [20, 100], "30 %": [95, 100], "60 %": [100, 100]},
                "5000": {"10 %": [36, 40], "30 %": [40, 40]}})
 ODD = entry({"1000": {"10 %": [95, 100], "30 %": [50, 100], "60 %": [95, 100]}})
 
 
-def test_smallest_seen_is_where_all_stronger_ones_are_seen_too() -> None:
-    made = blindness.parse(content(ksd=BLIND, mmd=SHARP, odd=ODD))
-    assert blindness.smallest_seen(made, "ksd", "tilted", 1000) is None
-    assert blindness.smallest_seen(made, "mmd", "tilted", 1000) == "30 %"
-    assert blindness.smallest_seen(made, "mmd", "tilted", 5000) == "10 %"
-    assert blindness.smallest_seen(made, "odd", "tilted", 1000) == "60 %"
-    assert blindness.smallest_seen(made, "odd", "tilted", 5000) is None  # never audited there
+def test_the_smallest_detected_grade_has_all_stronger_ones_detected() -> None:
+    made = Audit.of(content(ksd=INSENSITIVE, mmd=SENSITIVE, odd=ODD))
+    assert insensitivity.smallest_detected(made, "ksd", "tilted", 1000) is None
+    assert insensitivity.smallest_detected(made, "mmd", "tilted", 1000) == "30 %"
+    assert insensitivity.smallest_detected(made, "mmd", "tilted", 5000) == "10 %"
+    assert insensitivity.smallest_detected(made, "odd", "tilted", 1000) == "60 %"
+    assert insensitivity.smallest_detected(made, "odd", "tilted", 5000) is None  # not audited
     assert "none" not in made.defects
 
 
-def test_power_is_taken_from_fewer_points_only_where_all_draws_saw_it() -> None:
+def test_power_is_taken_from_fewer_points_only_where_all_draws_detected_it() -> None:
     odd = entry({"1000": {"60 %": [99, 100]}, "5000": {}})
-    made = blindness.parse(content(mmd=SHARP, odd=odd))
-    assert made.power("mmd", "tilted", "60 %", 5000) == blindness.Power(100, 100, 1000)
-    assert made.power("mmd", "tilted", "30 %", 5000) == blindness.Power(40, 40, 5000)
+    made = Audit.of(content(mmd=SENSITIVE, odd=odd))
+    assert made.power("mmd", "tilted", "60 %", 5000) == Power(100, 100, 1000)
+    assert made.power("mmd", "tilted", "30 %", 5000) == Power(40, 40, 5000)
     assert made.power("odd", "tilted", "60 %", 5000) is None
 
 
-def test_blind_spots_in_a_sentence() -> None:
-    made = blindness.parse(content(ksd=BLIND, mmd=SHARP))
-    assert blindness.blind_sentence(made, "ksd", 1000) == (
-        "KSD² cannot see tilted weights (power 0.06 at 60 %) on gmm4 at n = 1000.")
-    assert blindness.blind_sentence(made, "mmd", 1000) == ""
+def test_insensitivities_in_a_sentence() -> None:
+    made = Audit.of(content(ksd=INSENSITIVE, mmd=SENSITIVE))
+    assert insensitivity.insensitivity_sentence(made, "ksd", 1000) == (
+        "KSD² is insensitive to tilted weights (power 0.06 at 60 %) on gmm4 at n = 1000.")
+    assert insensitivity.insensitivity_sentence(made, "mmd", 1000) == ""
 
 
 def run(n: int = 5000, **targets: str) -> Run:
@@ -71,26 +73,26 @@ def run(n: int = 5000, **targets: str) -> Run:
     return Run(Path("nowhere"), header, (), (), measures)
 
 
-def test_a_report_says_what_its_metrics_cannot_see() -> None:
-    known = {"gmm4": blindness.parse(content(ksd=BLIND, mmd=SHARP)),
-             "far": blindness.parse(content("far", "def", ksd=BLIND, mmd=SHARP))}
-    assert blindness.blind_sentences(run(label="abc"), known) == [
-        "KSD² cannot see tilted weights on label (n = 5000, power at most 0.10 at the strongest "
-        "grade planted)."]
-    (said,) = blindness.blind_sentences(run(600, label="abc", other="def"), known)
+def test_a_report_says_what_its_metrics_are_insensitive_to() -> None:
+    known = {"gmm4": Audit.of(content(ksd=INSENSITIVE, mmd=SENSITIVE)),
+             "far": Audit.of(content("far", "def", ksd=INSENSITIVE, mmd=SENSITIVE))}
+    assert insensitivity.insensitivity_sentences(run(label="abc"), known) == [
+        "KSD² is insensitive to tilted weights on label (n = 5000, power at most 0.10 at the "
+        "strongest grade injected)."]
+    (said,) = insensitivity.insensitivity_sentences(run(600, label="abc", other="def"), known)
     assert "tilted weights on label and other (n = 1000, power at most 0.06" in said
-    assert blindness.blind_sentences(run(label="changed"), known) == []
-    newer = {"gmm4": blindness.parse(content(ksd={**BLIND, "version": 2}))}
-    assert blindness.blind_sentences(run(label="abc"), newer) == []
+    assert insensitivity.insensitivity_sentences(run(label="changed"), known) == []
+    newer = {"gmm4": Audit.of(content(ksd={**INSENSITIVE, "version": 2}))}
+    assert insensitivity.insensitivity_sentences(run(label="abc"), newer) == []
 
 
 def test_tables_hold_smallest_and_power() -> None:
-    made = blindness.parse(content(ksd=BLIND, mmd=SHARP))
-    table = blindness.blindness_table(["gmm4"], ["ksd", "mmd"], {"gmm4": made})
+    made = Audit.of(content(ksd=INSENSITIVE, mmd=SENSITIVE))
+    table = smallest_table(made, ["ksd", "mmd"])
     assert [[c.text for c in row] for row in table.rows] == [
-        ["gmm4", "KSD²", "not seen"], ["gmm4", "KSD²", "30 % / 10 %"]]
-    assert table.rows[0][2].mark == "fail" and "0.10 at 60 %" in table.rows[0][2].hint
-    power = blindness.power_table(made, ["ksd", "mmd"], 5000)
+        ["tilted weights", "not detected", "30 % / 10 %"]]
+    assert table.rows[0][1].mark == "fail" and "0.10 at 60 %" in table.rows[0][1].hint
+    power = power_table(made, ["ksd", "mmd"], 5000)
     assert [c.text for c in power.rows[0]] == ["tilted weights", "10 %, TV 0.05", "0.05", "0.90"]
     assert [c.text for c in power.rows[2]][2:] == ["0.10", "1.0"]
 
@@ -98,11 +100,11 @@ def test_tables_hold_smallest_and_power() -> None:
 def test_a_broken_audit_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "gmm4.json").write_text("{")
     with pytest.raises(ReportError, match="python -m bench.maintain audits --targets gmm4"):
-        blindness.audits(tmp_path)
+        committed_audits(tmp_path)
     (tmp_path / "gmm4.json").write_text(json.dumps(content() | {"format": 99}))
     with pytest.raises(ReportError, match="audit again"):
-        blindness.audits(tmp_path)
-    assert blindness.audits(tmp_path / "nowhere") == {}
+        committed_audits(tmp_path)
+    assert committed_audits(tmp_path / "nowhere") == {}
 
 
 # ---- the command -------------------------------------------------------------------------------

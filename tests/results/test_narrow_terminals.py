@@ -7,7 +7,6 @@ what CI logs have, "missing" stood as "missi" above "ng".
 from __future__ import annotations
 
 import io
-import json
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +17,7 @@ import pytest
 from rich.console import Console
 
 from bench.commands.parser import main
-from bench.core.places import AUDITS, RUNS
+from bench.core.places import RUNS
 from bench.jobs.progress import Progress
 from results.acceptance.criteria import read_criteria
 from results.acceptance.judged import JudgedRun
@@ -27,12 +26,13 @@ from results.comparison import page
 from results.comparison.comparison import compare
 from results.presentation.console import grid
 from results.presentation.table import Cell, Column, Table
+from results.records.audit_file import committed_audits
 from results.records.run_folder import load
 from results.regression import history_page
 from results.regression.baseline import freeze
 from results.regression.formats import print_text
 from results.regression.verdicts import check
-from results.report.insensitivity import parse, power_table, smallest_table
+from results.report.power_tables import power_table, smallest_table
 from results.report.terminal import print_report
 from tests.results.test_regression_history import shown as history_of_snapshots
 from tests.results.test_regression_history import written
@@ -172,6 +172,6 @@ def test_acceptance_criteria() -> None:
 
 
 def test_an_audit() -> None:
-    found = parse(json.loads((AUDITS / "gmm4.json").read_text("utf-8")))
+    found = committed_audits()["gmm4"]
     whole(lambda console: console.print(grid(power_table(found, ["mmd", "w2", "ksd"], 1000))))
     whole(lambda console: console.print(grid(smallest_table(found, list(found.metrics)))))

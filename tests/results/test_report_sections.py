@@ -10,9 +10,9 @@ import pytest
 
 from results.presentation.blocks import Bullets
 from results.published.table_file import published_table
+from results.records.audit_file import committed_audits
 from results.records.frames import Scores
 from results.records.run_folder import load
-from results.report.insensitivity import audits
 from results.report.page import render
 from results.report.sentences import warnings
 from tests.support.report_fake import make
@@ -27,7 +27,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     header = json.loads((made / "run.json").read_text(encoding="utf-8"))
     header["suite"]["published"] = ["drifting_table1"]
     for name in ("gmm4", "banana"):
-        header["targets"][name]["fingerprint"] = audits()[name].digest
+        header["targets"][name]["fingerprint"] = committed_audits()[name].digest
     (made / "run.json").write_text(json.dumps(header), encoding="utf-8")
     return made
 
@@ -47,12 +47,12 @@ def test_published_figures_stand_beside_ours_with_floor_and_verdict(folder: Path
                for _, _, row in t.lines for cell in row)
 
 
-def test_what_a_metric_cannot_see_is_said_of_this_target(folder: Path) -> None:
+def test_what_a_metric_is_insensitive_to_is_said_of_this_target(folder: Path) -> None:
     page, markdown = render(load(folder))
     assert "What the metrics are insensitive to" in headings(page)
     said = " ".join(text for b in blocks(load(folder), "insensitivity")
                     if isinstance(b, Bullets) for text in b.items)
-    assert re.search(r"KSD² cannot see [^.;]*tilted weights[^.;]* on gmm4", said)
+    assert re.search(r"KSD² is insensitive to [^.;]*tilted weights[^.;]* on gmm4", said)
     assert all("tilted weights" in text for text in (page, markdown))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from results.presentation.blocks import Block, Bullets, Paragraph
 from results.records.frames import Scores
-from results.report.insensitivity import blind_sentences
+from results.report.insensitivity import insensitivity_sentences
 from results.report.section import Section
 
 ABOUT = (
@@ -14,7 +14,7 @@ ABOUT = (
 
 
 def _blocks(scores: Scores) -> list[Block]:
-    said = blind_sentences(scores.run)
+    said = insensitivity_sentences(scores.run)
     return [Paragraph(ABOUT), Bullets(tuple(said)),
             Paragraph("The whole table of powers: python -m bench audit.", "note")] if said else []
 
