@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from bench.interface.comparing import compare
     from bench.interface.instances import metric, sampler, target
     from bench.interface.listing import metrics, samplers, suites, targets
+    from bench.interface.single import run
     from bench.interface.suites import load, resume, run_suite
     from metrics.base import Metric
     from samplers.base import Sampler
@@ -39,6 +40,7 @@ _MODULES = {
     "metric": "bench.interface.instances",
     "samplers": "bench.interface.listing", "targets": "bench.interface.listing",
     "metrics": "bench.interface.listing", "suites": "bench.interface.listing",
+    "run": "bench.interface.single",
     "run_suite": "bench.interface.suites", "resume": "bench.interface.suites",
     "load": "bench.interface.suites",
     "compare": "bench.interface.comparing",
@@ -46,7 +48,7 @@ _MODULES = {
 }
 
 __all__ = ["Metric", "Sampler", "Target", "UserError", "check", "compare", "freeze", "load",
-           "metric", "metrics", "resume", "run_suite", "sampler", "samplers", "suites",
+           "metric", "metrics", "resume", "run", "run_suite", "sampler", "samplers", "suites",
            "target", "targets"]
 
 #: The command line puts the working folder last before it asks what is in the way.

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from html import escape
+from typing import TYPE_CHECKING
 
 from results.presentation.table import MARKS, Cell, Table
+
+if TYPE_CHECKING:
+    from bench.jobs.one_job import ExecutedJob
+    from targets.base import Target
 
 _COLOURS = {"floor": "#2e7d32", "good": "#2e7d32", "below": "#8e24aa", "fail": "#c62828",
             "warn": "#b26a00"}
@@ -40,3 +45,16 @@ def _small(text: str) -> str:
 def page(parts: Iterable[str]) -> str:
     """Parts one below the other."""
     return f"<div>{''.join(parts)}</div>"
+
+
+def scatter(done: ExecutedJob, target: Target) -> list[str]:
+    """A picture of the last points' first two coordinates, in the target's window; or nothing."""
+    if done.points is None or target.dim < 2:
+        return []
+    x0, x1, y0, y1 = target.view()
+    shown = done.points[:1000, :2].double().cpu().numpy()
+    dots = "".join(f"<circle cx='{200 * (x - x0) / (x1 - x0):.1f}' "
+                   f"cy='{200 * (y1 - y) / (y1 - y0):.1f}' r='1'/>" for x, y in shown)
+    return [f"<svg viewBox='0 0 200 200' width='200' height='200' role='img' "
+            f"aria-label='points' style='border:1px solid #bbb' fill='#1565c0' "
+            f"fill-opacity='.5'>{dots}</svg>"]

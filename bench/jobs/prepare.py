@@ -43,7 +43,7 @@ def prepare_target(spec: TargetSpec, samplers: Iterable[SamplerSpec],
     if settings.compile:
         check_compiler(settings.device)
     target = make_target(spec, settings, "cpu")
-    _check_contract(target, spec.name)
+    check_contract(target, spec.name)
     metrics = make_metrics(settings)
     note = _check_reference(target, settings.n) if isinstance(target, Referenced) else ""
     if target.dim == 2:
@@ -84,7 +84,7 @@ def density_grid(target: Target) -> dict[str, np.ndarray]:
     return {"x": x.numpy(), "y": y.numpy(), "log_prob": values.float().numpy()}
 
 
-def _check_contract(target: Target, name: str) -> None:
+def check_contract(target: Target, name: str) -> None:
     """A target that breaks its contract would give wrong numbers later on."""
     try:
         contract.check(target)

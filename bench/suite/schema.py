@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -163,19 +163,28 @@ def _read_item(cls: type[Item], key: str, item: Any, plugin: Path | None) -> Ite
 
 
 def read_fractions(path: Path, count: int | list[float], budget: Budget) -> tuple[float, ...]:
-    """The shares of the budget at which a run is looked at, the last being all of it."""
+    """The shares of the budget at the checkpoints that a suite file asks for."""
     with at(path, "checkpoints"):
-        if isinstance(count, int):
-            if wrong := whole(count, 1, MOST_CHECKPOINTS):
-                raise UserError(f"there must be at least 1 checkpoint: checkpoints {wrong}")
-            return tuple(2.0 ** -k for k in reversed(range(count)))
-        if (not 0 < len(count) <= MOST_CHECKPOINTS or any(map(positive, count))
-                or sorted(set(count)) != count):
-            raise UserError("checkpoints must be positive and rising, at most "
-                            f"{MOST_CHECKPOINTS}")
-        if count[-1] != budget.amount:
-            raise UserError(f"the last checkpoint must be the whole budget, {budget}")
-        return tuple(c / count[-1] for c in count)
+        return fractions_of(count, budget)
+
+
+def fractions_of(checkpoints: int | Sequence[float], budget: Budget) -> tuple[float, ...]:
+    """The shares of the budget at checkpoints, rising to 1.
+
+    ``checkpoints`` is how many, each at half the budget of the next, or what is spent at each.
+    """
+    if isinstance(checkpoints, int):
+        if wrong := whole(checkpoints, 1, MOST_CHECKPOINTS):
+            raise UserError(f"there must be at least 1 checkpoint: checkpoints {wrong}")
+        return tuple(2.0 ** -k for k in reversed(range(checkpoints)))
+    spent = list(checkpoints)
+    if (not 0 < len(spent) <= MOST_CHECKPOINTS or any(map(positive, spent))
+            or sorted(set(spent)) != spent):
+        raise UserError("checkpoints must be positive and rising, at most "
+                        f"{MOST_CHECKPOINTS}")
+    if spent[-1] != budget.amount:
+        raise UserError(f"the last checkpoint must be the whole budget, {budget}")
+    return tuple(c / spent[-1] for c in spent)
 
 
 def read_items(cls: type[Item], path: Path, key: str, items: list[Any],
