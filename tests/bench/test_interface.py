@@ -14,16 +14,17 @@ import pytest
 import torch
 
 import bench
+from bench.commands.parser import main
 from bench.core.places import ROOT
 from bench.core.registry import catalogue
 from results.records.schema import Checkpoint, Measure
-from results.records.store import read
+from results.records.store import read, read_header
 from tests.support.check_fake import Fake
 
 SUITE = """
 targets = ["gmm4"]
 samplers = [{name = "hmc", params = {chains = 50}}, "mala"]
-baselines = []
+controls = []
 metrics = ["mmd", "ksd", "w2", "mode_tv"]
 seeds = "3:5"
 n = 200
@@ -36,9 +37,12 @@ HEAVY = {"torch", "pandas", "matplotlib", "numpy", "scipy", "rich", "ot"}
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> bench.interface.suites.SuiteRun:
+    """A run that the command line made."""
     folder = tmp_path_factory.mktemp("suite")
     (folder / "small.toml").write_text(SUITE)
-    return bench.run_suite(folder / "small.toml", folder / "run", progress=False)
+    assert main(["run", "--suite", str(folder / "small.toml"), "--out", str(folder / "run"),
+                 "--no-report"]) == 0
+    return bench.load(folder / "run")
 
 
 def python(code: str, cwd: Path = ROOT, **env: str) -> subprocess.CompletedProcess[str]:
@@ -100,16 +104,12 @@ def test_beside_a_script_counts_as_well(tmp_path: Path) -> None:
 # ---- one job ------------------------------------------------------------------------------------
 
 
-def test_the_numbers_are_those_of_the_command_line(tmp_path: Path) -> None:
-    (tmp_path / "small.toml").write_text(SUITE)
-    done = subprocess.run(
-        [sys.executable, "-m", "bench", "run", "--suite", str(tmp_path / "small.toml"), "--out",
-         str(tmp_path / "run"), "--no-report"], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    records = [r for r in read(tmp_path / "run")[0] if r.key == "hmc--gmm4--s3"]
+def test_the_numbers_are_those_of_the_command_line(
+        run: bench.interface.suites.SuiteRun) -> None:
+    records = [r for r in read(run.path)[0] if r.key == "hmc--gmm4--s3"]
     result = bench.run("hmc", "gmm4", budget="20000evals", n=200, n_curve=100, seed=3, chains=50)
-    wanted = bench.load(tmp_path / "run").samples("hmc", "gmm4", 3)
-    assert result.status == "ok" and np.array_equal(result.points, wanted)
+    assert result.status == "ok"
+    assert np.array_equal(result.points, run.samples("hmc", "gmm4", 3))
     names = ["mmd", "ksd", "w2", "mode_tv"]
     finals = {m.metric: m for m in records if isinstance(m, Measure) and m.stage == "final"}
     scores = result.scores(names)
@@ -126,7 +126,7 @@ def test_the_numbers_are_those_of_the_command_line(tmp_path: Path) -> None:
     assert checkpoints.evaluations.tolist() == spent
 
 
-def test_floors_are_those_of_a_run(run: bench.interface.suites.SuiteRun) -> None:
+def test_floors_are_those_of_a_run() -> None:
     """At n = 500 they are committed; the same 1,000 draws serve everybody."""
     result = bench.run("mala", "gmm4", budget="5000evals", n=500)
     scores = result.scores("mmd")
@@ -136,7 +136,7 @@ def test_floors_are_those_of_a_run(run: bench.interface.suites.SuiteRun) -> None
 
 
 def test_names_and_instances_are_the_same() -> None:
-    given = {"budget": "4000evals", "n": 100, "seed": 1}
+    given: dict[str, Any] = {"budget": "4000evals", "n": 100, "seed": 1}
     named = bench.run("mala", "gmm4", chains=40, **given)
     made = bench.run(bench.sampler("mala", chains=40), bench.target("gmm4"), **given)
     assert np.array_equal(named.points, made.points) and named.job.params == made.job.params
@@ -244,15 +244,32 @@ def test_a_mistake_is_one_sentence(changed: dict[str, Any], said: str) -> None:
     assert "\n" not in str(caught.value)
 
 
+class Lost(bench.Sampler):
+    """Raises at its first step."""
+
+    name, kind = "lost", "amortised"
+
+    def init(self, target: Any, rng: torch.Generator) -> None:
+        return None
+
+    def step(self, target: Any, state: None, progress: float, rng: torch.Generator) -> None:
+        raise ValueError("no way out")
+
+    def draw(self, target: Any, state: None, n: int, rng: torch.Generator) -> torch.Tensor:
+        return torch.zeros(n, target.dim)
+
+
 def test_what_a_sampler_does_wrong_is_a_status() -> None:
-    result = bench.run("mala", "gaussian", budget="20evals", n=50, chains=100)
-    assert result.status != "ok" and result.reason in repr(result)
+    result = bench.run(Lost(), "gaussian", budget="2000evals", n=50)
+    assert result.status == "failed" and "no way out" in result.reason
+    assert result.reason in repr(result) and result.reason in result._repr_html_()
+    assert result.checkpoints().empty
     with pytest.raises(bench.UserError, match="the job left no points: it ended as"):
         result.points  # noqa: B018
 
 
 def test_what_a_sampler_knows_of_itself_is_asked_while_it_runs() -> None:
-    given = {"budget": "2000evals", "n": 50, "checkpoints": 2}
+    given: dict[str, Any] = {"budget": "20000evals", "n": 50, "checkpoints": 2}
     asked = bench.run("ais", "gmm4", metrics={"bound": "elbo"}, **given)
     assert asked.checkpoints().bound.notna().all() and asked.scores().index.tolist() == ["bound"]
     late = bench.run("ais", "gmm4", **given)
@@ -278,10 +295,19 @@ def test_a_run_s_report(run: bench.interface.suites.SuiteRun) -> None:
     page = run.report()
     assert page.name == "report.html" and "hmc" in page.read_text()
     assert "hmc" in run.text() and max(map(len, run.text(80).splitlines())) <= 80
-    command = run._run.header["command"]
-    assert command.startswith("python -m bench run --suite") and "small.toml" in command
     html = run._repr_html_()
     assert "<table>" in html and "<script" not in html
+
+
+def test_a_suite_from_python(run: bench.interface.suites.SuiteRun, tmp_path: Path,
+                            capfd: pytest.CaptureFixture[str]) -> None:
+    made = bench.run_suite(run.path.parent / "small.toml", tmp_path / "own", samplers=["mala"],
+                           seeds="4:5", progress=False)
+    assert capfd.readouterr() == ("", "")
+    assert np.array_equal(made.samples("mala", "gmm4", 4), run.samples("mala", "gmm4", 4))
+    words = read_header(made.path)["command"].split()
+    assert words[:5] == ["python", "-m", "bench", "run", "--suite"]
+    assert words[6:] == ["--samplers", "mala", "--seeds", "4:5", "--out", str(tmp_path / "own")]
 
 
 @pytest.mark.parametrize(("words", "said"), [
@@ -354,7 +380,7 @@ def test_what_there_is() -> None:
     assert "chains=" in bench.samplers().parameters["hmc"]
     assert {"smoke", "toy2d"} <= set(bench.suites().index)
     assert not bench.metrics().default["elbo"]
-    assert bench.target("gmm_nd", dim=3).log_prob(torch.zeros(5, 3, dtype=torch.float64)).shape == (
-        5,)
+    x = torch.zeros(5, 3, dtype=torch.float64)
+    assert bench.target("gmm_nd", dim=3).log_prob(x).shape == (5,)
     with pytest.raises(bench.UserError, match="no parameter 'dims'; did you mean 'dim'"):
         bench.target("gmm_nd", dims=3)
