@@ -38,7 +38,7 @@ class Comparison:
         rows = []
         for pair in sorted(self.made.main.findings.pairs, key=lambda pair: pair.adjusted_p):
             failed, against_failed, seeds = pair.failed()
-            rows.append({"sampler": pair.a, "against": pair.b, "verdict": pair.verdict,
+            rows.append({"sampler": pair.a, "against": pair.b, "verdict": str(pair.verdict),
                          "p": pair.adjusted_p, "p_unadjusted": pair.sign_flip.p,
                          "targets": len(pair.targets), "seeds": seeds, "failed": failed,
                          "against_failed": against_failed})

@@ -24,7 +24,7 @@ from tests.support.check_fake import Fake
 SUITE = """
 targets = ["gmm4"]
 samplers = [{name = "hmc", params = {chains = 50}}, "mala"]
-controls = []
+baselines = []
 metrics = ["mmd", "ksd", "w2", "mode_tv"]
 seeds = "3:5"
 n = 200
