@@ -8,6 +8,7 @@ samples under test: a metric that adapts to what it judges has no fixed null law
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -69,6 +70,9 @@ class Metric(ABC):
     - ``needs``: any of ``"reference"``, ``"modes"``, ``"truths"``, ``"score"``; without them the
       metric does not apply. Every metric may use the target's density.
     - ``insensitive_to``: what it does not detect, in a sentence that the report repeats.
+    - ``law_settings``: how the conformance kit (``python -m bench test NAME``) tries it, as
+      ``bench.conformance.metrics.Settings`` explains. ``exempt``: laws of the kit that it does
+      not keep, each with the reason.
     - ``packages``: optional packages it imports; a suite that names it needs them.
     - ``version``: raised with every change that moves numbers; floors of another version are void.
     - ``default``: False keeps it out of suites, floors and audits that name no metrics: one that
@@ -89,6 +93,8 @@ class Metric(ABC):
     packages: ClassVar[tuple[str, ...]] = ()
     version: ClassVar[int] = 1
     default: ClassVar[bool] = True
+    law_settings: ClassVar[Mapping[str, Any]] = {}
+    exempt: ClassVar[Mapping[str, str]] = {}
     floor_draws: ClassVar[int] = 1000
     signed: ClassVar[bool] = False
     trains: ClassVar[bool] = False

@@ -1,17 +1,18 @@
 """Two distributions that every sampler must recover, with their first cumulants.
 
 ``Skewed`` is asymmetric in every direction, so that a wrong sign of a score or of a kernel
-gradient shows; its moments are known in closed form.
+gradient shows; its moments are known in closed form. And a plain one that metrics are tried on.
 """
 
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import torch
 from torch import Tensor
 
-from targets.base import Target
+from targets.base import Target, Truth
 
 
 class Skewed(Target):
@@ -94,3 +95,48 @@ DISTRIBUTIONS: dict[str, Skewed | Correlated] = {"skewed": Skewed(), "correlated
 def distribution(name: str) -> Target:
     """The distribution of that name in single precision."""
     return DISTRIBUTIONS[name].to("cpu", torch.float32)
+
+class Standard(Target):
+    """N(0, I) in any dimension with all that a metric can ask for; a mode per sign of x0."""
+
+    name = "standard"
+    has_reference = True
+    has_mode_distance = True
+    mode_weights = torch.tensor([0.5, 0.5])
+
+    def __init__(self, dim: int = 2) -> None:
+        self.dim = dim
+        self.scale = 1.0
+        self.log_z = 0.5 * dim * math.log(2.0 * math.pi)
+
+    def log_prob(self, x: Tensor) -> Tensor:
+        """Log-density, not normalised: (n, dim) -> (n,)."""
+        return -0.5 * x.square().sum(1)
+
+    def score(self, x: Tensor) -> Tensor:
+        """Gradient of ``log_prob`` in closed form: (n, dim) -> (n, dim)."""
+        return -x
+
+    def sample(self, n: int, rng: torch.Generator) -> Tensor:
+        """n independent points, (n, dim)."""
+        return torch.randn(n, self.dim, generator=rng, dtype=self.dtype, device=self.device)
+
+    def mode_of(self, x: Tensor) -> Tensor:
+        """1 where the first coordinate is positive, else 0: (n, dim) -> (n,)."""
+        return (x[:, 0] > 0).long()
+
+    def mode_distance(self, x: Tensor) -> Tensor:
+        """Distance from the origin: (n, dim) -> (n,)."""
+        return x.norm(dim=1)
+
+    def truths(self) -> tuple[Truth, ...]:
+        """First and second moments."""
+        d = self.dim
+        first = [Truth(f"x{i}", partial(_product, (i,)), 0.0) for i in range(d)]
+        second = [Truth(f"x{i}^2" if i == j else f"x{i}*x{j}", partial(_product, (i, j)),
+                        float(i == j)) for i in range(d) for j in range(i, d)]
+        return tuple(first + second)
+
+
+def _product(axes: tuple[int, ...], x: Tensor) -> Tensor:
+    return x[:, list(axes)].prod(1)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.conformance import samplers, targets
+from bench.conformance import metrics, samplers, targets
 from bench.conformance.law import Law, Outcome
 from bench.core.registry import load
 
@@ -34,7 +34,13 @@ def _target(name: str, plugin: Path | None, seed: int) -> targets.TargetCase:
     return targets.TargetCase(target, targets.read_settings(type(target)))
 
 
-KITS = {"samplers": Kit(samplers.LAWS, _sampler), "targets": Kit(targets.LAWS, _target)}
+def _metric(name: str, plugin: Path | None, seed: int) -> metrics.MetricCase:
+    settings = metrics.read_settings(type(load("metrics", name, plugin)))
+    return metrics.MetricCase(load("metrics", name, plugin, **settings.parameters), settings)
+
+
+KITS = {"samplers": Kit(samplers.LAWS, _sampler), "targets": Kit(targets.LAWS, _target),
+        "metrics": Kit(metrics.LAWS, _metric)}
 
 
 def examine(kind: str, name: str, plugin: Path | None = None, seed: int = 0) -> Iterator[Outcome]:

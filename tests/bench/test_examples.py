@@ -130,7 +130,7 @@ def test_constructor_arguments_are_parameters(plugin: Path) -> None:
         load("targets", "rate", plugin, shap=5.0)
 
 
-@pytest.mark.parametrize("name", ["tamed"])
+@pytest.mark.parametrize("name", ["tamed", "ring", "rate"])
 def test_what_is_printed_keeps_the_laws(name: str, plugin: Path,
                                         capsys: pytest.CaptureFixture[str]) -> None:
     code = main(["test", name, "--plugin", str(plugin)])
