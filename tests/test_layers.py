@@ -24,7 +24,6 @@ HEAVY = {"torch", "targets", "samplers", "metrics"}
 #: What is still to be mended, and may not grow: a pair that is not needed fails too.
 KNOWN: set[tuple[str, str]] = {
     ("bench.commands.list", "bench.conformance.exemptions"),
-    ("bench.core.fingerprint", "targets.base"),
     ("samplers.diffusion.controlled_paths", "samplers.one_step.implicit"),
     ("samplers.flow.boltzmann_generator", "samplers.mcmc.mala"),
     ("samplers.one_step.drifting_multiscale", "samplers.diffusion.energy_matching"),

@@ -8,9 +8,8 @@ import signal
 from collections.abc import Sequence
 from typing import NoReturn
 
-from bench.core.errors import ReportError, UserError, nearest
+from bench.core.errors import BenchError, UserError, nearest
 from bench.core.exits import MISTAKE, say_error
-from results.records.store import StoreError
 
 #: Every command is a module of this name with ``HELP``, ``add_options`` and ``main``.
 COMMANDS = ("run", "list", "show", "report", "compare", "audit", "test", "export", "baseline",
@@ -70,7 +69,7 @@ def main(arguments: Sequence[str]) -> int:
         options = _parse(arguments)
         code: int = options.main(options)
         return code
-    except (UserError, StoreError, ReportError) as error:
+    except BenchError as error:
         say_error(str(error))
         return MISTAKE
 

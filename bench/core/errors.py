@@ -1,4 +1,8 @@
-"""Errors a user can cause: each is one sentence that says what to do."""
+"""Everything a command may end with that is no mistake of this program, and the nearest name.
+
+Each of these errors is one sentence that says what to do; the command line prints it without a
+traceback and exits with 2, and the Python interface raises it.
+"""
 
 from __future__ import annotations
 
@@ -6,16 +10,24 @@ import difflib
 from collections.abc import Iterable
 
 
-class UserError(Exception):
-    """A mistake in the input; the command line prints it without a traceback and exits with 2."""
+class BenchError(Exception):
+    """What cannot be done as asked, in one sentence."""
 
 
-class ReportError(ValueError):
-    """A report or an export that cannot be made as asked."""
+class UserError(BenchError):
+    """A mistake in what was asked; a run that has not begun leaves nothing behind."""
 
 
 class MissingPackage(UserError):
     """What was named needs an optional package; says which to install."""
+
+
+class StoreError(BenchError):
+    """The folder of a run cannot be used as it is; what it holds stays."""
+
+
+class ReportError(BenchError):
+    """A report, a comparison, a check or an export that cannot be made as asked."""
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
@@ -24,7 +36,7 @@ def nearest(word: str, known: Iterable[str]) -> str:
     return f"; did you mean '{close[0]}'?" if close else ""
 
 
-def unknown(sort: str, word: str, known: Iterable[str]) -> UserError:
+def unknown(kind: str, word: str, known: Iterable[str]) -> UserError:
     """The error for a name that is not registered."""
     known = sorted(known)
-    return UserError(f"unknown {sort} '{word}'{nearest(word, known)} (known: {', '.join(known)})")
+    return UserError(f"unknown {kind} '{word}'{nearest(word, known)} (known: {', '.join(known)})")

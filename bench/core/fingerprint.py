@@ -4,13 +4,25 @@ from __future__ import annotations
 
 import hashlib
 import math
+from typing import Protocol, Self
 
 import torch
 from torch import Tensor
 
-from targets.base import Target
+from bench.core.density import Density
 
 _POINTS = 16
+
+
+class Placeable(Density, Protocol):
+    """A density that can be computed elsewhere and says whether it gives a gradient: a target."""
+
+    @property
+    def has_score(self) -> bool:
+        """Whether ``score`` can be called."""
+
+    def to(self, device: str | torch.device, dtype: torch.dtype) -> Self:
+        """The same density on another device, in another floating-point type."""
 
 
 def probes(dim: int, scale: float, points: int = _POINTS) -> Tensor:
@@ -25,7 +37,7 @@ def probes(dim: int, scale: float, points: int = _POINTS) -> Tensor:
     return (torch.tensor(rows, dtype=torch.float64) - 0.5) * (4.0 * scale)
 
 
-def fingerprint(target: Target) -> list[float]:
+def fingerprint(target: Placeable) -> list[float]:
     """Dimension, scale, then log-densities and scores at the probes, in float64 on the CPU.
 
     Log-densities are taken relative to the first, so that a constant does not count; scores are

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-from difflib import get_close_matches
 from typing import Any, NoReturn
 
-from bench.core.errors import ReportError
+from bench.core.errors import ReportError, nearest
 
 
 class Fields:
@@ -73,6 +72,4 @@ class Fields:
         """Raise where a field was not taken: a slip of the pen must not be silent."""
         for name in self._raw:
             if name not in self._taken:
-                near = get_close_matches(name, sorted(self._taken), 1)
-                self.fail(f"unknown field '{name}'" + (f"; did you mean '{near[0]}'?"
-                                                       if near else ""))
+                self.fail(f"unknown field '{name}'{nearest(name, sorted(self._taken))}")

@@ -12,9 +12,9 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor
 
-from bench.core.errors import MissingPackage
+from bench.core.errors import MissingPackage, StoreError
 from bench.harness import meter
-from results.records.store import FULL, StoreError
+from results.records.store import FULL
 from targets.base import Target
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from bench.core.errors import ReportError, UserError
-from results.records.store import StoreError
+from bench.core.errors import ReportError, StoreError, UserError
 
 
 @contextmanager

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from bench.core.errors import UserError
+from bench.core.errors import StoreError, UserError
 from bench.jobs.messages import Ended, Event, Reached
 from bench.jobs.pool import End
 from bench.jobs.progress import Progress
 from bench.jobs.referee_tasks import Apart
 from bench.jobs.spec import DoJobs, JobSpec, Task
 from results.records.schema import Job
-from results.records.store import Store, StoreError
+from results.records.store import Store
 
 
 class Bookkeeping:

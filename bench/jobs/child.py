@@ -113,13 +113,12 @@ def _ended(worker: int) -> int | None:
 
 
 def _work(told: bytes, line: Line) -> int:
-    from bench.core.errors import UserError
+    from bench.core.errors import StoreError, UserError
     from bench.harness import attribution
     from bench.jobs.execute import steady_torch
     from bench.jobs.messages import Done, Event, Prepared, Stopped, event_line, read_task
     from bench.jobs.prepare import prepare_target
     from bench.jobs.spec import PrepareTargets
-    from results.records.store import StoreError
 
     def tell(event: Event) -> None:
         try:

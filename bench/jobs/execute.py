@@ -17,7 +17,7 @@ from pathlib import Path
 
 import torch
 
-from bench.core.errors import MissingPackage, UserError
+from bench.core.errors import MissingPackage, StoreError, UserError
 from bench.harness.judge import Judge
 from bench.harness.loop import CheckpointView, JobLoop
 from bench.harness.scoring import Scorer
@@ -30,7 +30,7 @@ from bench.suite.declarations import undeclared
 from results.records.arrays import save_arrays
 from results.records.floors_file import Floors
 from results.records.schema import Checkpoint, Job, Measure
-from results.records.store import StoreError, submit
+from results.records.store import submit
 from targets.base import Target
 
 #: Sends an event to the run.

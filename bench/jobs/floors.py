@@ -13,14 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.core.compilation import compiling
-from bench.core.errors import UserError
+from bench.core.errors import StoreError, UserError
 from bench.core.fingerprint import fingerprint, same
 from bench.core.places import FLOORS
 from bench.core.seeds import global_stream
 from metrics.base import Metric
 from metrics.floors import null_draws
 from results.records.floors_file import Floors
-from results.records.store import StoreError
 from targets.base import Target
 from targets.reference import Referenced
 

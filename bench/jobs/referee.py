@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from bench.core.cost import Cost
+from bench.core.errors import StoreError
 from bench.harness.loop import CheckpointView
 from bench.jobs.execute import Tell, leave, make_scorer, not_the_samplers, sample
 from bench.jobs.instances import make_target
@@ -29,7 +30,7 @@ from bench.jobs.referee_tasks import END
 from bench.jobs.spec import JobSpec
 from results.records.arrays import read_arrays, save_arrays
 from results.records.schema import Job, dump, parse
-from results.records.store import StoreError, save
+from results.records.store import save
 from samplers.base import LogWeights
 from targets.base import Target
 from targets.sampling_only import sampling_only

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from bench.core.errors import UserError
+from bench.core.errors import StoreError, UserError
 from bench.jobs.bookkeeping import Bookkeeping, how, stop_on_error
 from bench.jobs.machine import processors
 from bench.jobs.messages import Event, Prepared
@@ -25,7 +25,7 @@ from bench.suite.serialised import from_facts, to_facts
 from bench.suite.suite import Suite
 from results.records import damage
 from results.records.schema import HEADER_VERSION
-from results.records.store import TROUBLE, Store, StoreError, read, read_header, save, trouble
+from results.records.store import TROUBLE, Store, read, read_header, save, trouble
 
 
 class Session:

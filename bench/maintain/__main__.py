@@ -7,9 +7,8 @@ import sys
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from bench.core.errors import ReportError, UserError, unknown
+from bench.core.errors import BenchError, unknown
 from bench.core.exits import MISTAKE, answer, say_error
-from results.records.store import StoreError
 
 
 class Program(NamedTuple):
@@ -58,7 +57,7 @@ def main(arguments: Sequence[str]) -> int:
             raise unknown("program", name, PROGRAMS)
         module = importlib.import_module(f"bench.maintain.{PROGRAMS[name].module}")
         return int(module.main(rest))
-    except (UserError, ReportError, StoreError) as error:
+    except BenchError as error:
         say_error(str(error))
         return MISTAKE
 

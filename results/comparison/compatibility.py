@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from bench.core.errors import ReportError, nearest
+from bench.core.errors import ReportError, StoreError, nearest
 from results.presentation.run_words import mixture
 from results.presentation.table import listing, plural
 from results.records.endings import UNRANKED, ending
@@ -16,7 +16,6 @@ from results.records.frames import Scores
 from results.records.leading import primary
 from results.records.run_folder import Run
 from results.records.schema import UNANSWERED
-from results.records.store import StoreError
 
 #: Endings that count against a sampler though they are not ranked.
 OUT = tuple(x for x in UNRANKED if x not in UNANSWERED)

@@ -24,13 +24,12 @@ import re
 import tomllib
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
-from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
 
 from scipy import stats
 
-from bench.core.errors import ReportError
+from bench.core.errors import ReportError, nearest
 from bench.core.places import PUBLISHED
 from bench.core.toml_fields import Fields
 
@@ -145,9 +144,8 @@ def known(folder: Path = PUBLISHED) -> list[str]:
 def published_table(name: str, folder: Path = PUBLISHED) -> PublishedTable:
     """The table of that name; ReportError where there is none or its file is not well formed."""
     if name not in known(folder):
-        near = get_close_matches(name, known(folder), 1)
-        hint = f"did you mean '{near[0]}'?" if near else f"there are: {', '.join(known(folder))}"
-        raise ReportError(f"no published table '{name}'; {hint}")
+        raise ReportError(f"no published table '{name}'{nearest(name, known(folder))} (there are: "
+                          f"{', '.join(known(folder))})")
     return read_table(folder / f"{name}.toml")
 
 

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from results.records.store import StoreError, save
+from bench.core.errors import StoreError
+from results.records.store import save
 
 
 def read_arrays(path: Path) -> dict[str, NDArray[Any]]:

@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from bench.core.errors import StoreError
 from results.records.arrays import read_arrays
 from results.records.schema import Checkpoint, Job, Record
-from results.records.store import StoreError, aside
+from results.records.store import aside
 
 
 def of_targets(folder: Path, targets: dict[str, dict[str, Any]]) -> dict[str, str]:

@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.core.errors import StoreError
 from results.records.arrays import read_arrays, save_arrays
-from results.records.store import StoreError
 
 _FINGERPRINT, _VERSIONS, _LEFT_OUT = "fingerprint", "versions", "left out"
 

@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.core.errors import StoreError
 from results.records.arrays import read_arrays
 from results.records.families import CROWDED, FAMILIES
 from results.records.families import known as known_family
 from results.records.floors_file import Floors
 from results.records.schema import Checkpoint, Job, Measure
-from results.records.store import StoreError, read, read_header
+from results.records.store import read, read_header
 
 Array = NDArray[np.float64]
 

@@ -27,6 +27,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from bench.core.errors import StoreError
 from results.records.lines import assemble, ordered
 from results.records.lock import Held, Lock
 from results.records.renamed import header_of_today
@@ -39,10 +40,6 @@ PACKED = "records.jsonl.gz"
 #: What a run keeps in folders of its own, and how these files end.
 FOLDERS = {"inbox": ".jsonl", "samples": ".npz", "floors": ".npz", "density": ".npz",
            "log": ".txt"}
-
-
-class StoreError(Exception):
-    """The folder cannot be used, with advice."""
 
 
 #: A full disk, and what else a disk or its owner can do to a file, whatever is written.

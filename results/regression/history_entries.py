@@ -9,10 +9,9 @@ from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 
-from bench.core.errors import ReportError
+from bench.core.errors import ReportError, StoreError
 from results.presentation.table import listing
 from results.records.run_folder import load
-from results.records.store import StoreError
 from results.regression.baseline import Snapshot, freeze
 from results.regression.baseline_file import read
 

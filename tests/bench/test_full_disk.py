@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from bench.core.errors import StoreError
 from results.records.schema import Job
-from results.records.store import Store, StoreError, read, save, submit
+from results.records.store import Store, read, save, submit
 
 
 @contextmanager

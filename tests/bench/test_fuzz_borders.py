@@ -27,7 +27,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from bench.core.cost import Cost
-from bench.core.errors import UserError
+from bench.core.errors import StoreError, UserError
 from bench.core.exits import printable
 from bench.core.plugins import imported_entries
 from bench.harness.attribution import Ended
@@ -44,7 +44,7 @@ from results.presentation.rendering import markdown_table
 from results.presentation.table import Cell, Column, Table, slug
 from results.records.run_folder import arrays, load
 from results.records.schema import Checkpoint, Job, Measure, Record, dump, parse
-from results.records.store import RECORDS, StoreError, read
+from results.records.store import RECORDS, read
 from samplers.baselines.initial import Initial
 from targets.mixtures.gmm4 import Gmm4
 from tests.support.report_fake import make

@@ -14,7 +14,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from bench.core.errors import UserError
+from bench.core.errors import StoreError, UserError
 from bench.harness.budget import Budget
 from bench.harness.judge import Judge
 from bench.jobs.execute import execute
@@ -26,7 +26,6 @@ from bench.suite.specs import MetricSpec, SamplerSpec, TargetSpec
 from metrics.base import Estimate, Evidence, Metric
 from results.records.floors_file import Floors
 from results.records.schema import Checkpoint, Job, Measure, parse
-from results.records.store import StoreError
 from tests.support.hostile import Bell, Fair, State, play, spoilt
 
 

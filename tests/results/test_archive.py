@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from bench.core.errors import ReportError
+from bench.core.errors import ReportError, StoreError
 from results.records.archive import archive
 from results.records.run_folder import load
-from results.records.store import Store, StoreError
+from results.records.store import Store
 from tests.support.report_fake import make
 
 

@@ -20,8 +20,9 @@ from pathlib import Path
 import pytest
 
 from bench.commands.parser import main
+from bench.core.errors import StoreError
 from results.records.archive import archive
-from results.records.store import Store, StoreError, read
+from results.records.store import Store, read
 from tests.support.report_fake import make
 from tests.support.runs import finish, numbers
 

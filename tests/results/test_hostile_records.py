@@ -15,14 +15,13 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from bench.core.errors import ReportError
+from bench.core.errors import ReportError, StoreError
 from results.comparison import comparison as parts
 from results.comparison.comparison import compare
 from results.comparison.page import render as compared
 from results.records.export import export
 from results.records.frames import Scores
 from results.records.run_folder import load
-from results.records.store import StoreError
 from results.regression.baseline import Snapshot, freeze
 from results.regression.formats import as_json, junit, markdown
 from results.regression.verdicts import check

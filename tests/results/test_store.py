@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given
 
 from bench.core.cost import Cost
+from bench.core.errors import StoreError
 from results.records.schema import BadRecord, Checkpoint, Job, Measure, Record, dump, parse
-from results.records.store import RECORDS, Store, StoreError, read, submit, write_atomically
+from results.records.store import RECORDS, Store, read, submit, write_atomically
 
 
 def job(key: str, **more: object) -> Job:
