@@ -2,7 +2,7 @@
 
 A new metric is one file in this folder with one frozen dataclass that carries a literal ``name``
 equal to the file's name. Bandwidths and scales come from the reference only, never from the
-samples under test: a metric that adapts to what it judges has no fixed null law.
+samples under test: a metric that adapts to what it judges has no fixed null distribution.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Evidence:
 
     ``reference``: exact points of the target, shape (m, dim), or None where the target has none.
     ``seed`` feeds what a metric randomises (projections), so that a value is reproducible.
-    ``log_weights``: what the sampler says of its own law, for the metrics that judge that
+    ``log_weights``: what the sampler says of its own distribution, for the metrics that judge that
     (``metrics.importance.log_weight_metric``). ``memo`` keeps what depends on the reference alone
     (bandwidths, energies) between metrics.
     """
@@ -76,11 +76,11 @@ class Metric(ABC):
     - ``packages``: optional packages it imports; a suite that names it needs them.
     - ``version``: raised with every change that moves numbers; floors of another version are void.
     - ``default``: False keeps it out of suites, floors and audits that name no metrics: one that
-      is dear, or made for a single question.
+      is expensive, or made for a single question.
     - ``floor_draws``: how many draws a committed floor holds at least.
     - ``signed``: an unbiased estimator of something that is zero at p, so it may be negative.
-    - ``trains``: it fits a network at every call; too dear for the audits of all metrics, it has
-      tests of its own, and the order of points matters to it.
+    - ``trains``: it fits a network at every call; too expensive for the audits of all metrics, it
+      has tests of its own, and the order of points matters to it.
     - ``scale_from_samples``: its bandwidth or scale is estimated from the tested samples, kept for
       a paper's sake; no other metric may do so, and the audit checks it.
     """

@@ -123,7 +123,7 @@ def inside(x: Tensor, evidence: Evidence) -> Tensor:
 def mode_shares(x: Tensor, evidence: Evidence) -> tuple[Tensor, Tensor]:
     """Share of the samples in each mode and the true weights, float64, shapes (k,) and (k,)."""
     weights = evidence.target.mode_weights
-    assert weights is not None  # ``applies`` has seen to it
+    assert weights is not None  # ``applies`` has checked it
     truth = weights.double() / weights.double().sum()
 
     def count() -> Tensor:

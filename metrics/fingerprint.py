@@ -1,4 +1,4 @@
-"""What a metric is, told by how it behaves on a target: a fingerprint that survives a refactor."""
+"""A metric is identified by how it behaves on a target: a fingerprint that survives a refactor."""
 
 from __future__ import annotations
 

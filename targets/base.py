@@ -1,4 +1,4 @@
-"""What a target is: a sampling face that samplers see and a judging face that only metrics see.
+"""What a target is: an interface that samplers use, and one that only metrics use.
 
 A new target is one file in this folder with one class that carries a literal ``name`` equal to
 the file's name. The least it needs is ``dim``, ``scale`` and ``log_prob``; everything else has a
@@ -68,7 +68,7 @@ class Target(ABC):
             if isinstance(item, FunctionType) and not name.startswith("_") and name not in _OPEN:
                 setattr(cls, name, guarded(item))
 
-    # ---- sampling face -------------------------------------------------------------------------
+    # ---- sampling interface ---------------------------------------------------------------------
 
     @property
     def device(self) -> torch.device:
@@ -116,7 +116,7 @@ class Target(ABC):
             (product,) = torch.autograd.grad(score, leaf, v, allow_unused=True)
         return torch.zeros_like(v) if product is None else product
 
-    # ---- judging face --------------------------------------------------------------------------
+    # ---- judging interface ----------------------------------------------------------------------
 
     @property
     def has_score(self) -> bool:
@@ -131,7 +131,7 @@ class Target(ABC):
     has_reference: bool = False
     #: How the reference was made, in a sentence.
     reference_note: str = "exact"
-    #: False where second moments do not exist: tables then say so beside W2 and covariances.
+    #: False where second moments do not exist: tables then say so next to W2 and covariances.
     finite_variance: bool = True
     #: log of the integral of exp(log_prob), where known.
     log_z: float | None = None
@@ -225,7 +225,7 @@ def _moved(value: Any, device: str | torch.device, dtype: torch.dtype) -> Any:  
 class Tempered(Target):
     """Any target with its energy divided by a temperature: log p = log_prob / tau.
 
-    Tempering keeps the sampling face and loses the reference, the truths and log Z.
+    Tempering keeps the sampling interface and loses the reference, the truths and log Z.
     """
 
     citation = "design choice: the temperature of drifting (arXiv 2603.17579, section 1)"

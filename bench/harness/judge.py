@@ -34,7 +34,7 @@ class Judge:
         self.name = name
         self.metrics = {label: m for label, m in metrics.items() if m.applies(target)}
         self.log_weight_metrics = {label: m for label, m in metrics.items()
-                         if isinstance(m, LogWeightMetric) and m.weighs(target)}
+                         if isinstance(m, LogWeightMetric) and m.applies_with_weights(target)}
         reference = reference_block(target, name, seed, n) if target.has_reference else None
         self.evidence = Evidence(target, reference, seed)
         self.floors = floors

@@ -65,7 +65,7 @@ def _told(run: Run) -> str:
 
 
 def _rerun(name: str) -> str:
-    """The published table beside the committed run of that name."""
+    """The published table next to the committed run of that name."""
     scores = Scores(load(RUNS / name))
     unfinished = [w for w in warnings(scores) if "not complete" in w]
     tables = [markdown_table(t) for t in published_tables(scores) if not t.folded]

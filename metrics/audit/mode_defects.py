@@ -1,4 +1,4 @@
-"""Defects of where the modes are and what they weigh."""
+"""Defects of where the modes are and what their weights are."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _ROUNDS = 10_000
 
 def true_weights(target: Target) -> Tensor:
     """Mass of each mode, float64, shape (k,); the target must declare modes."""
-    assert target.mode_weights is not None  # ``applies`` has seen to it
+    assert target.mode_weights is not None  # ``applies`` has checked it
     weights = target.mode_weights.double()
     return weights / weights.sum()
 
@@ -66,7 +66,7 @@ class ModeDefect(Defect):
 
 
 class WeightDefect(ModeDefect):
-    """Exact within each mode, wrong in how much each mode weighs."""
+    """Exact within each mode, wrong in the weight of each mode."""
 
     @abstractmethod
     def weights(self, target: Target) -> Tensor:

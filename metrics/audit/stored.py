@@ -23,7 +23,7 @@ def checksum(floor: Array) -> str:
 
 
 def heading(target: Target, name: str, planned: Sequence[Defect]) -> dict[str, Any]:
-    """What tells whether an audit still holds for a target, and what its defects mean there."""
+    """What decides whether an audit still holds for a target, and what its defects mean there."""
     kinds: dict[str, Any] = {}
     for defect in planned:
         kind = kinds.setdefault(defect.name, {"title": defect.title, "version": defect.version,

@@ -1,6 +1,6 @@
 """A continuous normalising flow fitted by flow matching: a density for points that have none.
 
-A velocity field v(x, t) is fitted to straight paths from a normal law to the points,
+A velocity field v(x, t) is fitted to straight paths from a normal distribution to the points,
 
     min_v E |v(x_t, t) - (x_1 - x_0)|^2,   x_t = (1 - t) x_0 + t x_1,  x_0 ~ N(0, I),
 

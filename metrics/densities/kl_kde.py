@@ -42,25 +42,25 @@ class KlKde(Metric):
     set is part of the definition and the evidence holds only as many points as are judged.
 
     This is what Vilin97/SBTM-sampling computes, but for its single fixed set of exact points and
-    single precision. With it ULA at the published settings (20 to 100 runs a cell, 6 at
-    n = 10,000) gives means within 1.3 sd of 13 of the 15 published figures, and 2.1 and 2.4 sd
-    below those of ``sbtm_analytic`` at n = 300 and 1000. The reading is that of the code; ULA
-    alone would not tell it from the arguments exchanged. On ``sbtm_far`` at n = 100, 300, 1000
+    single precision. With it ULA at the published settings (20 to 100 runs a cell, 6 at n =
+    10,000) gives means within 1.3 sd of 13 of the 15 published figures, and 2.1 and 2.4 sd below
+    those of ``sbtm_analytic`` at n = 300 and 1000. The reading is that of the code; ULA alone
+    would not distinguish it from the arguments exchanged. On ``sbtm_far`` at n = 100, 300, 1000
     (20 runs, mean and sd; published .238 .184 .139) this one gives .288(37) .201(20) .130(14), the
-    arguments exchanged .259(43) .188(16) .125(13), the true density for g .513(50)
-    .358(27) .232(20), the range widened by 1 on each side .365(50) .236(20) .143(14).
+    arguments exchanged .259(43) .188(16) .125(13), the true density for g .513(50) .358(27)
+    .232(20), the range widened by 1 on each side .365(50) .236(20) .143(14).
 
     Neither bandwidth vanishes: exact samples score .16 at n = 100 on ``sbtm_far``, .023 at 1000,
-    and a value means something only beside the floor at its n. Standard error: the influence of
-    each point, of both sets, at fixed bandwidths and range. Spread over standard error was 0.86 to
-    1.21 in seven of eight cases tried (60 runs each), 1.44 where samples reached far out of the
-    range of the exact points.
+    and a value means something only compared with the floor at its n. Standard error: the
+    influence of each point, of both sets, at fixed bandwidths and range. Spread over standard
+    error was 0.86 to 1.21 in seven of eight cases tried (60 runs each), 1.44 where samples reached
+    far out of the range of the exact points.
     """
 
     name = "kl_kde"
     scale_from_samples = True
     title = "KL (KDE, SBTM)"
-    insensitive_to = ("what is narrower than the kernel, whose width is that of the whole law "
+    insensitive_to = ("what is narrower than the kernel, whose width is that of all the points "
                       "times n^(-1/5), and mass beyond the range of both sets")
     citation = ("Score-Based Deterministic Density Sampling (arXiv 2504.18130), as "
                 "Vilin97/SBTM-sampling computes it")

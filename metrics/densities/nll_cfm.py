@@ -20,11 +20,11 @@ class NllCfm(Metric):
         (metrics/densities/continuous_flow.py)
 
     It is the entropy of p plus KL(p || q), in nats and in the target's units: the part shown
-    beside it is the entropy (the mean of -log p over the same points), below which nothing can
+    next to it is the entropy (the mean of -log p over the same points), below which nothing can
     lie but by chance. It judges samples and fit together: on exact samples it stays above the
     entropy by what the network cannot fit, which is what its floor shows. Lengths are in units of
     the target's scale, so that the flow starts from N(0, scale^2 I). Standard error: over the
-    reference points; it leaves out the chance of the fit.
+    reference points; it leaves out the randomness of the fit.
 
     The protocol of iDEM's table 2, which fits to 100,000 samples. Departures: to as many as the
     judge has, by plain flow matching (their text says with minibatch transport, their

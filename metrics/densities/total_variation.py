@@ -14,10 +14,10 @@ def total_variation(counts: Tensor, shares: Tensor) -> float:
 def jackknife(counts: Tensor, shares: Tensor) -> float:
     """Variance of ``total_variation`` over independent points, the shares held fixed.
 
-    The points of a cell are alike, so that leaving out each of n points takes one look at every
-    cell. Where most cells hold one point or none, the first-order rule (each point counts by the
-    sign of its cell's difference) sees no variance, because all occupied cells have the same
-    sign; leaving out a point empties its cell and is seen.
+    The points of a cell are alike, so that leaving out each of n points takes one evaluation of
+    every cell. Where most cells hold one point or none, the first-order rule (each point counts by
+    the sign of its cell's difference) finds no variance, because all occupied cells have the same
+    sign; leaving out a point empties its cell and is noticed.
     """
     n = counts.sum()
     with_it = (counts / (n - 1.0) - shares).abs()

@@ -27,12 +27,12 @@ class TvGrid(Metric):
 
     Exact samples score about sum_c sqrt(p_c (1 - p_c) / (2 pi n)), less where n p_c is below 1: at
     n = 1,000 and 5,000 .180 and .082 on gmm40_fab, .197 and .089 on banana (30 draws each). Read
-    it beside its floor; coarser cells have a lower one, and see less: laws on a partition are
-    never farther apart than the laws themselves.
+    it with its floor; coarser cells have a lower one, and detect less: distributions on a
+    partition are never farther apart than the distributions themselves.
 
     Standard error: the jackknife over points. Spread over standard error was .82 to 1.02 off p and
     .56 to .71 at q = p (60 to 120 sets; gmm4_skewed, banana, gmm40_fab, sbtm_far at n = 300 to
-    5,000): there the floor tells, not the error.
+    5,000): there the floor decides, not the error.
     """
 
     name = "tv_grid"

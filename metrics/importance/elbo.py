@@ -17,9 +17,9 @@ class Elbo(LogWeightMetric):
 
         log Z - ELBO = log Z - E_q[log w] = KL(q || p),   w = p~(x) / q(x)
 
-    Papers print ELBO itself, the part shown beside it. Of samplers whose law is one of paths it is
-    the divergence of the laws of paths, so an upper bound on that of points. Standard error: over
-    independent draws.
+    Papers print ELBO itself, the part shown next to it. Of samplers whose distribution is one of
+    paths it is the divergence of the distributions of paths, so an upper bound on that of points.
+    Standard error: over independent draws.
     """
 
     name = "elbo"

@@ -1,4 +1,4 @@
-"""How badly the sampler's law covers the target."""
+"""How badly the sampler's distribution covers the target."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class EssForward(LogWeightMetric):
         1 - 1 / (E_p[w] E_p[1/w]),   w = p~(x) / q(x)
 
     since 1 / E_q[(w / Z)^2] = Z / E_p[w] and E_p[1/w] = 1 / Z. Papers print the effective size
-    itself, the part shown beside it. No standard error: one weight can carry the mean.
+    itself, the part shown next to it. No standard error: one weight can carry the mean.
     """
 
     name = "ess_forward"
@@ -28,7 +28,7 @@ class EssForward(LogWeightMetric):
     citation = "D. Blessing et al., Beyond ELBOs, ICML 2024, section 4; L. Midgley et al. 2023"
     part = "at_target"
 
-    def weighs(self, target: Target) -> bool:
+    def applies_with_weights(self, target: Target) -> bool:
         """Anywhere: log Z cancels."""
         return True
 

@@ -18,7 +18,7 @@ class EssReverse(LogWeightMetric):
 
         1 - (sum_i w_i)^2 / (n sum_i w_i^2),   w = p~(x) / q(x), x ~ q
 
-    Papers print the effective size itself, the part shown beside it. The estimate is never above
+    Papers print the effective size itself, the part shown next to it. The estimate is never above
     1 - 1/n and too small where large weights are rare. No standard error: none is honest there.
     """
 
@@ -27,7 +27,7 @@ class EssReverse(LogWeightMetric):
     insensitive_to = "modes of p that q never visits: weights inside the others stay even"
     citation = "D. Blessing et al., Beyond ELBOs, ICML 2024, section 4"
 
-    def weighs(self, target: Target) -> bool:
+    def applies_with_weights(self, target: Target) -> bool:
         """Anywhere: log Z cancels."""
         return True
 

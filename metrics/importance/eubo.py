@@ -17,9 +17,9 @@ class Eubo(LogWeightMetric):
 
         EUBO - log Z = E_p[log w] - log Z = KL(p || q),   w = p~(x) / q(x)
 
-    over exact points of the target, so it sees the modes that q never visits. Papers print EUBO
-    itself, the part shown beside it. Of samplers whose law is one of paths it is over paths drawn
-    backward from exact points. Standard error: over independent points.
+    over exact points of the target, so it detects the modes that q never visits. Papers print EUBO
+    itself, the part shown next to it. Of samplers whose distribution is one of paths it is over
+    paths drawn backward from exact points. Standard error: over independent points.
     """
 
     name = "eubo"

@@ -1,4 +1,4 @@
-"""Relative Fisher information of the sampler's own law."""
+"""Relative Fisher information of the sampler's own distribution."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from targets.base import Target
 
 @dataclass(frozen=True)
 class FisherRelative(LogWeightMetric):
-    r"""Relative Fisher information, the Fisher divergence of the sampler's law from the target.
+    r"""Relative Fisher information: the Fisher divergence of the sampler from the target.
 
         E_q |grad log q(x) - grad log p(x)|^2
 
@@ -30,7 +30,7 @@ class FisherRelative(LogWeightMetric):
     citation = "V. Ilin et al., Score-Based Deterministic Density Sampling, arXiv 2504.18130"
     part = "gap"
 
-    def weighs(self, target: Target) -> bool:
+    def applies_with_weights(self, target: Target) -> bool:
         """Anywhere: scores know no Z."""
         return True
 

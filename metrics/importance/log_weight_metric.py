@@ -1,9 +1,9 @@
-"""Metrics of a sampler's own law: they judge what it says of its density, not its points.
+"""Metrics of a sampler's own distribution: they judge what it says of its density, not its points.
 
-A sampler that knows its density q (or the law of the paths it draws) can be asked for the weights
-w = p~/q (``Sampler.log_weights``), and these tell how far q is from p and what log Z it finds.
-They need no reference but the target's log Z, have no floor (for exact samples all weights are
-equal) and stay empty for samplers that know no density.
+A sampler that knows its density q (or the distribution of the paths it draws) can be asked for the
+weights w = p~/q (``Sampler.log_weights``), and these show how far q is from p and what log Z it
+finds. They need no reference but the target's log Z, have no floor (for exact samples all weights
+are equal) and stay empty for samplers that know no density.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class LogWeightMetric(Metric):
         """Never by points alone, so there are no floors and no audits."""
         return False
 
-    def weighs(self, target: Target) -> bool:
+    def applies_with_weights(self, target: Target) -> bool:
         """Whether the target knows what is asked: its log Z."""
         return target.log_z is not None
 

@@ -18,7 +18,7 @@ class LogZError(LogWeightMetric):
         | log Z^ - log Z |,   log Z^ = log (1/n sum_i w_i),   w = p~(x) / q(x), x ~ q
 
     or the sampler's own estimate where it has a better one (nested sampling, annealed particles).
-    The part shown beside it is log Z^ itself. By Jensen's inequality log Z^ lies below log Z in
+    The part shown next to it is log Z^ itself. By Jensen's inequality log Z^ lies below log Z in
     the mean. Standard error: the sampler's, or by the delta method over independent weights.
     """
 

@@ -95,7 +95,7 @@ def stein_sums(x: Tensor, evidence: Evidence) -> SteinSums:
 
     ValueError where they mean nothing: on a target whose exact points break Stein's identity, at
     points where the density is zero or the score no number, and for points that the kernel, whose
-    length is 1, cannot see together.
+    length is 1, cannot relate to each other.
     """
     if found := broken_identity(evidence.target):
         raise ValueError(found)
@@ -104,7 +104,7 @@ def stein_sums(x: Tensor, evidence: Evidence) -> SteinSums:
         nearest = float(torch.pdist(x[:NEAR].double()).min())
         if nearest > SIGHT:
             raise ValueError(f"the nearest two of {min(len(x), NEAR)} points are {nearest:.3g} "
-                             "apart: the kernel, of length 1, sees no two of them together")
+                             "apart: the kernel, of length 1, relates no two of them")
         at, score = x, evidence.target.score(inside(x, evidence)).detach()
         if wide(x, score):
             at = x.double()

@@ -22,7 +22,7 @@ class BetweenMass(Metric):
     Centres m_k and covariances S_k are the target's (``mode_distance``); no reference is used. It
     is the share itself: what exact samples have is not taken off. For modes that stand apart that
     is the chi tail, P(chi_d > 4): 6.3e-5 in one dimension, 3.4e-4 in two, .0032 in four, .10 in
-    ten and .99 in 32, so beyond a few dimensions read it beside its floor, or give ``radius``.
+    ten and .99 in 32, so beyond a few dimensions compare it with its floor, or give ``radius``.
     Standard error: binomial; none where no sample or every sample lies outside.
     """
 
@@ -37,7 +37,7 @@ class BetweenMass(Metric):
     radius: float = 4.0
 
     def applies(self, target: Target) -> bool:
-        """Whether the target tells how far a point is from its modes."""
+        """Whether the target says how far a point is from its modes."""
         return super().applies(target) and target.has_mode_distance
 
     def estimate(self, x: Tensor, evidence: Evidence) -> Estimate:

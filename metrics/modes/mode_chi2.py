@@ -18,12 +18,12 @@ class ModeChi2(Metric):
         X^2 = sum_k (c_k - n w_k)^2 / (n w_k),   c_k the number of samples in mode k
 
     The true weights come from the target: they are the masses of the cells that ``mode_of`` cuts,
-    and a cell of mass zero is left out. Independent exact samples have the chi-square law with one
-    degree of freedom less than there are cells, up to rounding of the counts: that is the floor.
-    It grows with n where the weights are wrong, so values at different n do not compare
-    (``mode_tv`` does). Standard error: off the null the variance is 4 n sum_k f_k g_k^2 with
-    g_k = f_k / w_k - mean (delta method, f the shares); its bias under the null, 2 (cells - 1), is
-    taken off, and the variance of the null law, also 2 (cells - 1), is the least it may be.
+    and a cell of mass zero is left out. Independent exact samples have the chi-square distribution
+    with one degree of freedom less than there are cells, up to rounding of the counts: that is the
+    floor. It grows with n where the weights are wrong, so values at different n do not compare
+    (``mode_tv`` does). Standard error: off the null the variance is 4 n sum_k f_k g_k^2 with g_k =
+    f_k / w_k - mean (delta method, f the shares); its bias under the null, 2 (cells - 1), is taken
+    off, and the variance of the null distribution, also 2 (cells - 1), is the least it may be.
     """
 
     name = "mode_chi2"

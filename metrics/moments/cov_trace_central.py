@@ -19,8 +19,8 @@ class CovTraceCentral(Metric):
 
     c clips every coordinate to the interval that holds the central share ``keep`` of p in that
     coordinate, from its (1 - keep) / 2 to its (1 + keep) / 2 quantile. So a point in the tail
-    counts as one at the edge, however far out: the mass of the tails is seen, their reach is not.
-    The value has no sign; ``parts`` holds the signed error, as in ``cov_trace``.
+    counts as one at the edge, however far out: the mass of the tails is detected, their reach is
+    not. The value has no sign; ``parts`` holds the signed error, as in ``cov_trace``.
 
     Edges and tr C(c(y)) come from ``reference_points`` exact points y drawn with the evidence's
     own seed. A reference of n points has a fixed share beyond its own edges, which gives a bias of

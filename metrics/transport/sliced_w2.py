@@ -50,7 +50,7 @@ class SlicedW2(Metric):
 
     (i) the i-th smallest; ``projections`` directions drawn from the evidence's seed, so that all
     samplers of a seed are looked at along the same ones. The value of two finite sets is above
-    that of their laws. Standard error: the variance of the dual potentials, averaged over
+    that of their distributions. Standard error: the variance of the dual potentials, averaged over
     directions, then the delta method; it leaves out the choice of directions.
     """
 
@@ -58,7 +58,7 @@ class SlicedW2(Metric):
     title = "Sliced W2"
     insensitive_to = "in few directions of a high dimension: structure that most projections blur"
     citation = ("Bonneel, Rabin, Peyre, Pfister (2015), Sliced and Radon Wasserstein "
-                "barycenters; Manole, Balakrishnan, Wasserman (2022), the limit law")
+                "barycenters; Manole, Balakrishnan, Wasserman (2022), the limit distribution")
 
     projections: int = 100
 

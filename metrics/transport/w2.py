@@ -59,9 +59,9 @@ class W2(Metric):
         W2^2 = min over couplings pi of  sum_{i, j} pi_ij |x_i - y_j|^2
 
     by the network simplex of POT in float64. Of more than ``cap`` samples, ``cap`` evenly spread
-    over their order are used. The value of two finite sets is above that of their laws, by an
-    amount that falls slowly with n: read it beside the floor, at the same n. Standard error: the
-    central limit theorem of W2^2 about its mean at this n, through the variance of the dual
+    over their order are used. The value of two finite sets is above that of their distributions,
+    by an amount that falls slowly with n: compare it with the floor at the same n. Standard error:
+    the central limit theorem of W2^2 about its mean at this n, through the variance of the dual
     potentials, then the delta method; none where W2 is zero. Memory O(cap^2).
     """
 

@@ -33,7 +33,7 @@ class W2Blocks(Metric):
     so its influence is the mean over those pairs; variances of the influences within blocks add
     up. That pairs share blocks is in it. Spread over standard error was .97 far from p (80 sets);
     at q = p the root is not linear and it was .6 on gmm4_far, .8 on banana and 1.1 on gmm40_fab
-    (25 sets): there the floor tells, not the error. None where some pair's W2 is zero. Memory
+    (25 sets): there the floor decides, not the error. None where some pair's W2 is zero. Memory
     O(block^2); 20 pairs at n = 5,000 take 1.6 to 2.8 s of one core.
     """
 

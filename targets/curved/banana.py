@@ -20,7 +20,7 @@ class Banana(ShearedGaussian):
     Scale: the root mean square coordinate, 1.45, to the nearest half.
 
     Useful because its ridge is curved and thin far out: linear kernels and step sizes that suit
-    the middle do not suit the arms, and the law is skewed in x1.
+    the middle do not suit the arms, and the distribution is skewed in x1.
     """
 
     name = "banana"

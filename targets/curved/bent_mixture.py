@@ -14,11 +14,12 @@ from targets.mixtures.gaussian_mixture import Mixture
 class BentMixture(Mixture):
     """A mixture of normals each bent into a parabola along its second axis; normalised.
 
-    Component k is the law of x = m_k + A_k (z0, z1 + b_k (z0^2 - 1)) with z ~ N(0, I), that is of
-    A_k^-1 (x - m_k) = (u0, u1) with z = (u0, u1 - b_k (u0^2 - 1)), whose Jacobian is 1. The mean
-    stays m_k, and the covariance is A_k diag(1, 1 + 2 b_k^2) A_k'. With b = 0 it is a ``Mixture``.
+    Component k is the distribution of x = m_k + A_k (z0, z1 + b_k (z0^2 - 1)) with z ~ N(0, I),
+    that is of A_k^-1 (x - m_k) = (u0, u1) with z = (u0, u1 - b_k (u0^2 - 1)), whose Jacobian is 1.
+    The mean stays m_k, and the covariance is A_k diag(1, 1 + 2 b_k^2) A_k'. With b = 0 it is a
+    ``Mixture``.
 
-    ``mode_distance`` is min_k |z_k|, along the bend, so that its law is as without one.
+    ``mode_distance`` is min_k |z_k|, along the bend, so that its distribution is as without one.
 
     A component to the power 1/tau is that of z ~ N(0, tau I), so tempering, moments and mode
     masses are ``Mixture``'s; at tau other than 1 the second moments are right to 1e-6, since the

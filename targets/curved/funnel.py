@@ -29,7 +29,7 @@ class Funnel(TemperedFamily):
 
     Useful because the right step size varies by e^6 over the bulk. Second moments of x0 are finite
     (E (x0 - 1)^2 = e^8.5 = 4915) but so heavy-tailed that no sample mean of practical size comes
-    near; (x0 - 1)^2 e^(-x1), with mean 1, is stated beside them.
+    near; (x0 - 1)^2 e^(-x1), with mean 1, is stated next to them.
     """
 
     name = "funnel"
@@ -37,7 +37,7 @@ class Funnel(TemperedFamily):
     law_settings = {"heavy": ("x0^2", "x0*x1"), "shown": 0.9}
     exempt = {
         "exact_points_fill_cells": "its neck is too narrow for an even grid; tests/targets holds "
-                                   "it to the law in coordinates that straighten it",
+                                   "it to the distribution in coordinates that straighten it",
         "log_z_and_truths_by_quadrature": "as for the cells"}
 
     dim = 2

@@ -29,7 +29,7 @@ class Funnel10(Target):
 
     Useful because the right step size varies by e^6 over the bulk, in ten dimensions. The second
     moments of x_i are finite (e^4.5 = 90) but so heavy-tailed that no sample mean of practical
-    size comes near, hence ``cov_error`` says little; x_i^2 e^(-x0), with mean 1, is stated beside
+    size comes near, hence ``cov_error`` says little; x_i^2 e^(-x0), with mean 1, is stated next to
     them.
     """
 

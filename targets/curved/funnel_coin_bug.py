@@ -12,8 +12,8 @@ class FunnelCoinBug(Target):
     """Not a density: the potential of a wrong funnel score, for rerunning a published column only.
 
     log p(x) = (x1 - 4)^3 / 81 - x1 / 3 - x1 / 2 - (x0 - 1)^2 e^(-x1) / 2, up to a constant. It
-    grows without bound as x1 does, so its integral is infinite: there is no law to sample, no
-    reference, no truth and no floor. Use ``funnel`` for everything else.
+    grows without bound as x1 does, so its integral is infinite: there is no distribution to
+    sample, no reference, no truth and no floor. Use ``funnel`` for everything else.
 
     louissharrock/Coin-SVGD differentiates the normal of x1 in the funnel by its scale instead of
     its argument and so has s1 = ((x1 - 4)^2 - 9) / 27 - 1/2 + (x0 - 1)^2 e^(-x1) / 2, whose

@@ -18,8 +18,8 @@ from targets.tempering import TemperedFamily
 class ShearedGaussian(TemperedFamily):
     """y = (x0, x1 - g(x0)) ~ N(m, C) in two dimensions; the shear has Jacobian 1.
 
-    A subclass gives g with its first two derivatives. At temperature tau the law is that of
-    y ~ N(m, tau C), so that sampler, truths and log Z survive.
+    A subclass gives g with its first two derivatives. At temperature tau the distribution is that
+    of y ~ N(m, tau C), so that sampler, truths and log Z survive.
     """
 
     has_reference = True
@@ -86,7 +86,7 @@ class ShearedGaussian(TemperedFamily):
         d0, d1 = self._pull(v[:, 0], v[:, 1] - slope * v[:, 0])
         return torch.stack([d0 - slope * d1 - self.curve(x[:, 0]) * v[:, 0] * w1, d1], 1)
 
-    # ---- judging face --------------------------------------------------------------------------
+    # ---- judging interface ----------------------------------------------------------------------
 
     def _bend(self, z: Tensor) -> Tensor:
         """Standard normal z to a point of the target: (n, 2) -> (n, 2)."""

@@ -20,7 +20,7 @@ class Squiggle(ShearedGaussian):
     Scale: the root mean square coordinate, 1.57, to the nearest half.
 
     Useful because its curvature changes sign along the ridge: the score turns quickly while the
-    law stays unimodal along it.
+    distribution stays unimodal along it.
     """
 
     name = "squiggle"

@@ -147,7 +147,7 @@ class Mixture(Target):
         return torch.stack([(along * c - share * s).sum(0)
                             for c, s in zip(centred, self._stiffness(x, v), strict=True)], 1)
 
-    # ---- judging interface ---------------------------------------------------------------------
+    # ---- judging interface ----------------------------------------------------------------------
 
     def sample(self, n: int, rng: torch.Generator) -> Tensor:
         """n independent points, shape (n, d)."""

@@ -19,9 +19,9 @@ class Gmm4(Mixture):
 
     Scale: the root mean square coordinate, 1.02, to the nearest half.
 
-    Useful as an easy test: the start law N(0, I) covers all modes evenly, so that a sampler that
-    merely moves each point to the nearest mode gets the weights right. ``gmm4_skewed`` takes that
-    away.
+    Useful as an easy test: the initial distribution N(0, I) covers all modes evenly, so that a
+    sampler that merely moves each point to the nearest mode gets the weights right.
+    ``gmm4_skewed`` takes that away.
     """
 
     name = "gmm4"

@@ -22,7 +22,7 @@ class Gmm4Close(Mixture):
 
     Scale: the root mean square coordinate, 0.82, to the nearest half.
 
-    Useful beside ``gmm4`` and ``gmm4_far``: the same shape with a lower barrier.
+    Useful next to ``gmm4`` and ``gmm4_far``: the same shape with a lower barrier.
     """
 
     name = "gmm4_close"

@@ -18,7 +18,7 @@ class Gmm4Far(Mixture):
     Scale: the root mean square coordinate, 1.51, to the nearest half.
 
     Useful because neighbouring modes are 15 standard deviations apart: a local kernel (the
-    drifting paper's bandwidth is 0.22) sees nothing of the next mode, and no chain crosses.
+    drifting paper's bandwidth is 0.22) is not affected by the next mode, and no chain crosses.
     """
 
     name = "gmm4_far"

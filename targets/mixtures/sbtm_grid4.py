@@ -16,8 +16,8 @@ class SbtmGrid4(Lattice):
     Scale: the root mean square coordinate, 4.58, to the nearest half; a rerun of the paper
     overrides it by 1.
 
-    Useful beside ``sbtm_grid10``: barriers of about 1.3 nats, which Langevin dynamics crosses in a
-    moderate time, so that a sampler is judged by how evenly it spreads.
+    Useful next to ``sbtm_grid10``: barriers of about 1.3 nats, which Langevin dynamics crosses in
+    a moderate time, so that a sampler is judged by how evenly it spreads.
     """
 
     name = "sbtm_grid4"

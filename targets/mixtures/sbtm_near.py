@@ -15,8 +15,8 @@ class SbtmNear(Mixture):
 
     Scale: the root mean square, 2.24, to the nearest half; a rerun of the paper overrides it by 1.
 
-    Useful beside ``sbtm_far``: a low barrier, so that Langevin dynamics finds the right weights in
-    a moderate time. The modes meet at -0.27: the left cell holds 0.248, not 1/4.
+    Useful next to ``sbtm_far``: a low barrier, so that Langevin dynamics finds the right weights
+    in a moderate time. The modes meet at -0.27: the left cell holds 0.248, not 1/4.
     """
 
     name = "sbtm_near"

@@ -1,4 +1,4 @@
-"""A mixture of heavy-tailed laws in fifty dimensions."""
+"""A mixture of heavy-tailed distributions in fifty dimensions."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _APART = 10  # dimensions from which on components hardly overlap
 
 @dataclass(frozen=True, eq=False)
 class StudentMix50(StudentMixture):
-    """Ten equal products of Student t laws with two degrees of freedom, in ``dim`` dimensions.
+    """Ten equal products of Student t distributions, 2 degrees of freedom, in ``dim`` dimensions.
 
     p(x) = 1/10 sum_k prod_j t2(x_j - m_kj), t2(g) = (2 + g^2)^(-3/2), m_kj uniform on [-10, 10];
     normalised.
@@ -28,7 +28,7 @@ class StudentMix50(StudentMixture):
 
     The variance of every coordinate is infinite. No second moment is stated, so ``cov_error`` does
     not apply; the means exist and are stated, but a sample mean has no variance either, so its
-    standard error means nothing and only a drawn floor tells. ``w2`` compares tails.
+    standard error means nothing and only a drawn floor is informative. ``w2`` compares tails.
 
     Modes are components. From 10 dimensions on they hardly overlap and ``mode_weights`` are 1/10
     each: at 10 dimensions 2e-4 of 100,000 points cross over and no mode's mass is off by more than

@@ -1,4 +1,4 @@
-"""Equal mixtures of products of Student t laws with two degrees of freedom."""
+"""Equal mixtures of products of Student t distributions with two degrees of freedom."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ class StudentMixture(Target):
         stiff = 3.0 * (4.0 - spread) / spread.square()  # 3 (2 - g^2) / (2 + g^2)^2
         return (share * ((pull * v).sum(2, keepdim=True) * pull - stiff * v)).sum(0)
 
-    # ---- judging face --------------------------------------------------------------------------
+    # ---- judging interface ----------------------------------------------------------------------
 
     def sample(self, n: int, rng: torch.Generator) -> Tensor:
         """n independent points, shape (n, d): t2 = z / sqrt(e), e exponential of mean 1."""

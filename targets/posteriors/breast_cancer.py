@@ -14,27 +14,27 @@ class BreastCancer(LogisticPosterior):
     targets/posteriors/data/README.md.
 
     Departures: some benchmarks compute this prior and then leave it out; here it stays. The labels
-    are linearly separable, so that the likelihood alone has no finite integral and no law to be
-    sampled: log Z and samples published without the prior are not those of this target. With the
-    labels exchanged the law is the mirror image, w for -w.
+    are linearly separable, so that the likelihood alone has no finite integral and no distribution
+    to be sampled: log Z and samples published without the prior are not those of this target. With
+    the labels exchanged the distribution is the mirror image, w for -w.
 
-    Reference: 10,000 rows of two runs of 500 chains x 3,000 transitions (``python -m
+    Reference: 10,000 points of two runs of 500 chains x 3,000 transitions (``python -m
     bench.maintain references --targets breast_cancer --steps 3000``), whose means are known to
     .0012 posterior deviations. Split R-hat 1.001. Largest of 992 |z|, which chance keeps below
     4.9: run against run 2.5, Stein's identities 2.4 on the runs and 2.4 on the pool, pool against
     runs 2.7, importance sampling (200,000 draws, 6 % effective) against runs 3.2. E[(w - m).s] =
-    -31 within .8 standard errors. A first run, without independent proposals, was refused by these
-    checks.
+    -31 within .8 standard errors. A first run, without independent proposals, was rejected by
+    these checks.
 
     Log Z: -77.574 +- .004 by bridge sampling, -77.558 +- .009 by importance sampling; stated is
     their weighted mean, standard error .004. Laplace's approximation is 2.7 off.
 
     Scale: the root mean square coordinate, 7.69.
 
-    Useful because the law is wide and skewed where the prior alone holds it and narrow where the
-    labels do: deviations along the axes of its covariance differ 400-fold, its curvature varies
-    from place to place, and Hamiltonian chains with one step stay where they are for hundreds of
-    transitions.
+    Useful because the distribution is wide and skewed where the prior alone holds it and narrow
+    where the labels do: deviations along the axes of its covariance differ 400-fold, its curvature
+    varies from place to place, and Hamiltonian chains with one step stay where they are for
+    hundreds of transitions.
     """
 
     name = "breast_cancer"

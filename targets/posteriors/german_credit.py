@@ -18,9 +18,9 @@ class GermanCredit(LogisticPosterior):
     mode lies .04 posterior deviations away. Published log Z and samples without the prior
     are not those of this target.
 
-    Reference: 10,000 rows of two runs of 500 chains x 2,000 transitions
+    Reference: 10,000 points of two runs of 500 chains x 2,000 transitions
     (bench/maintain/references/), whose means are known to .0015 posterior deviations. Split
-    R-hat 1.002. Largest of 650 |z|, which chance keeps below 4.8: run against run 3.1, Stein's
+    R-hat 1.002. Largest of 650 |z| (99.9 % limit 4.8): run against run 3.1, Stein's
     identities 3.0 on the runs and 2.8 on the pool, pool against runs 2.7, importance sampling
     (200,000 draws, 61 % effective) against runs 2.2. E[(w - m).s] = -25 within .8 standard errors.
 
@@ -30,7 +30,7 @@ class GermanCredit(LogisticPosterior):
     Scale: the root mean square coordinate, .767.
 
     Useful because it is close to a normal, yet deviations along the axes of its covariance differ
-    170-fold, since features that are not centred are told from the intercept with difficulty.
+    170-fold, since features that are not centred are hard to distinguish from the intercept.
     """
 
     name = "german_credit"

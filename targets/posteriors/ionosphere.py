@@ -19,9 +19,9 @@ class Ionosphere(LogisticPosterior):
     its prior N(0, 1) apart from all others, so that Z is the same with it; here the feature is
     dropped. The divisor of the variance is 351, and the intercept is coordinate 0.
 
-    Reference: 10,000 rows of two runs of 500 chains x 2,000 transitions
+    Reference: 10,000 points of two runs of 500 chains x 2,000 transitions
     (bench/maintain/references/), whose means are known to .0015 posterior deviations. Split
-    R-hat 1.002. Largest of 1,190 |z|, which chance keeps below 4.9: run against run 2.7, Stein's
+    R-hat 1.002. Largest of 1,190 |z| (99.9 % limit 4.9): run against run 2.7, Stein's
     identities 3.6 on the runs and 3.0 on the pool, pool against runs 3.0, importance sampling
     (200,000 draws, 27 % effective) against runs 3.4. E[(w - m).s] = -34 within .2 standard errors.
 

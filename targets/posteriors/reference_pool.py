@@ -30,7 +30,7 @@ DATA = Path(__file__).resolve().parent / "data"
 
 @dataclass(frozen=True)
 class Stored:
-    """What a file of ``targets/data`` says of a law; arrays as in the module's table."""
+    """What a file of ``targets/data`` says of a distribution; arrays as in the module's table."""
 
     pool: Tensor
     mean: NDArray[np.float64]
@@ -53,9 +53,9 @@ class Pooled(Target):
 
     has_reference = True
     reference_note = (
-        "rows without replacement of a pool of 10,000 from two long runs of Hamiltonian chains, "
+        "points without replacement of a pool of 10,000 from two long runs of Hamiltonian chains, "
         "checked against each other, Stein's identities and importance sampling; sets drawn "
-        "apart share n/10,000 of their rows")
+        "apart share n/10,000 of their points")
 
     def sample(self, n: int, rng: torch.Generator) -> Tensor:
         """n different rows of the pool in random order, shape (n, d)."""

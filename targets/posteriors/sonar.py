@@ -15,9 +15,9 @@ class Sonar(LogisticPosterior):
     "standardised" without the divisor of the variance, 208 here, and put the intercept in any
     place, 0 here.
 
-    Reference: 10,000 rows of two runs of 500 chains x 2,000 transitions
+    Reference: 10,000 points of two runs of 500 chains x 2,000 transitions
     (bench/maintain/references/), whose means are known to .0015 posterior deviations. Split
-    R-hat 1.002. Largest of 3,782 |z|, which chance keeps below 5.1: run against run 3.1, Stein's
+    R-hat 1.002. Largest of 3,782 |z| (99.9 % limit 5.1): run against run 3.1, Stein's
     identities 4.1 on the runs and 3.5 on the pool, pool against runs 2.6, importance sampling
     (200,000 draws, 14 % effective) against runs 4.4. E[(w - m).s] = -61 within .1 standard errors.
 

@@ -1,12 +1,12 @@
-"""Whether a reference that somebody brought belongs to the target, as far as that can be told.
+"""Whether a reference that somebody brought belongs to the target, as far as that can be decided.
 
 Everything that is known of p gives columns whose mean over the reference must vanish:
 
-- Stein's identities E[s] = 0 and E[(x - m).s] = -d, which see shape and place within modes, and
+- Stein's identities E[s] = 0 and E[(x - m).s] = -d, which test shape and place within modes, and
   not their weights (no edge of the support may lie among the points: there they fail);
 - the truths and mode weights that the target states;
 - first and second moments by importance sampling from N(0, (2 scale)^2 I), which never saw a
-  chain and so sees a missing mode; in few dimensions, where the weights are even enough.
+  chain and so detects a missing mode; in few dimensions, where the weights are even enough.
 
 Errors count the autocorrelation of the rows in file order (``bench.core.standard_errors``): a
 longer chain of the same kind does not help against a real disagreement, and is never asked for.
@@ -25,7 +25,7 @@ from bench.core.standard_errors import mean_errors
 from targets.base import Target
 from targets.reference import Referenced
 
-LIMIT = 5.0  # standard errors, far outside chance
+LIMIT = 5.0  # standard errors, far beyond what chance gives
 ENOUGH = 10  # independent points of the reference for each judged one
 _CORRELATED = 2.0  # an autocorrelation time that independent rows are not measured to have
 _DRAWS, _WIDTH, _MOST_DIMENSIONS = 20_000, 2.0, 5

@@ -20,7 +20,7 @@ _TINY = 1e-12  # keeps |x - c| off zero, where it has no derivative
 class Rings(TemperedFamily):
     """log p(x) = -min_k (|x - c| - r_k)^2 / w, not normalised; radii r_1 < ... < r_K, width w.
 
-    The density is with respect to dx, so the radius r = |x - c| has the law
+    The density is with respect to dx, so the radius r = |x - c| has the density
     r exp(-min_k (r - r_k)^2 / w): rings of one width hold mass about in proportion to r_k.
     A mode is a ring, that is, all points nearer to it than to another; a single ring has none. The
     score jumps halfway between two rings and is 0 at the centre, where it is undefined. Log Z,
@@ -86,14 +86,14 @@ class Rings(TemperedFamily):
         across = v - (direction * v).sum(1, keepdim=True) * direction
         return -2.0 / self._width * (v - ring / r * across)
 
-    # ---- judging face --------------------------------------------------------------------------
+    # ---- judging interface ----------------------------------------------------------------------
 
     def sample(self, n: int, rng: torch.Generator) -> Tensor:
         """n independent points, shape (n, 2).
 
-        log r <= log a + (r - a) / a turns the radial law of ring k into a normal; with a its own
-        mode, a (a - r_k) = w / 2, the mean of that normal is a and its mass is in proportion to
-        a exp(-(a - r_k)^2 / w). What falls nearer to another ring is refused.
+        log r <= log a + (r - a) / a turns the radial distribution of ring k into a normal; with a
+        its own mode, a (a - r_k) = w / 2, the mean of that normal is a and its mass is in
+        proportion to a exp(-(a - r_k)^2 / w). What falls nearer to another ring is rejected.
         """
         w = self._width
         peaks = 0.5 * (self._radii + (self._radii**2 + 2.0 * w).sqrt())

@@ -22,7 +22,7 @@ class Donut(TemperedFamily):
     """A ring of radius 2.5: log p(x) = -(|x| - 2.5)^2 / 0.5, not normalised.
 
     There is no factor 1/2 in the exponent, and the density is with respect to dx, so the radius r
-    has the law r exp(-(r - 2.5)^2 / 0.5). Log Z by quadrature.
+    has the density r exp(-(r - 2.5)^2 / 0.5). Log Z by quadrature.
 
     From Denoising Fisher Training (Table 1), which names but does not define it; radius and width
     are those of louissharrock/Coin-SVGD.
@@ -30,7 +30,8 @@ class Donut(TemperedFamily):
     Scale: the root mean square coordinate, 1.87, to the nearest half.
 
     Useful because its mode is a curve: no mixture of few Gaussians fits, mean and covariance
-    cannot tell it from a blob, and the score is undefined at the origin (here it is 0 there).
+    cannot distinguish it from a blob, and the score is undefined at the origin (here it is 0
+    there).
     """
 
     name = "donut"
@@ -77,8 +78,9 @@ class Donut(TemperedFamily):
     def sample(self, n: int, rng: torch.Generator) -> Tensor:
         """n independent points, shape (n, 2).
 
-        log r <= log a + (r - a) / a turns the radial law into a normal; with a its own mode,
-        a (a - 2.5) = width / 2, the mean of that normal is a and nearly all proposals are kept.
+        log r <= log a + (r - a) / a turns the radial distribution into a normal; with a its own
+        mode, a (a - 2.5) = width / 2, the mean of that normal is a and nearly all proposals are
+        kept.
         """
         a = 0.5 * (_RADIUS + math.sqrt(_RADIUS**2 + 2.0 * self._width))
 

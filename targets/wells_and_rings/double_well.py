@@ -12,7 +12,7 @@ class DoubleWell(TwoWells):
 
     Named by the drifting paper (arXiv 2603.17579), which gives no formula; form and k are our
     choice among the forms in use, and no agreement with its Table 1 is claimed. It is a candidate
-    for the paper's double well, beside ``double_well_fab`` and ``double_well_steep``.
+    for the paper's double well, next to ``double_well_fab`` and ``double_well_steep``.
 
     Scale: the root mean square coordinate, 0.97, to the nearest half.
 

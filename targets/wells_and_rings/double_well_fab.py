@@ -18,9 +18,9 @@ class DoubleWellFab(TwoWells):
 
     Scale: the root mean square coordinate, 1.41, to the nearest half.
 
-    Useful because the wells have unequal masses and the barrier (8 nats from the
-    left, 10 from the right) is hardly crossed: a
-    sampler that moves each point to the nearest well keeps the weights of its start law.
+    Useful because the wells have unequal masses and the barrier (8 nats from the left, 10 from the
+    right) is hardly crossed: a sampler that moves each point to the nearest well keeps the weights
+    of its initial distribution.
     """
 
     name = "double_well_fab"

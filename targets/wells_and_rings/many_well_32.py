@@ -31,7 +31,7 @@ class ManyWell32(TemperedFamily):
 
     The 2^16 modes, a left or a right well in every pair, are too many to count, so no modes are
     declared and metrics of modes do not apply. Each pair must hold 0.844 in its right well: these
-    sixteen shares are stated as truths, and ``mean_error`` sees them, since a share alone moves
+    sixteen shares are stated as truths, and ``mean_error`` detects them, since a share alone moves
     the mean of its coordinate.
 
     Scale: the root mean square coordinate, 1.41, to the nearest half.

@@ -12,8 +12,8 @@ class SbtmCircle(Rings):
     quadrature.
 
     From Score-Based Deterministic Density Sampling (arXiv 2504.18130), which starts all particles
-    from N(0, I), through Vilin97/SBTM-sampling, which holds two different laws under this name.
-    This is its density, whose score the samplers follow: a normal of *variance* 0.2 at the
+    from N(0, I), through Vilin97/SBTM-sampling, which holds two different distributions under this
+    name. This is its density, whose score the samplers follow: a normal of *variance* 0.2 at the
     distance to the circle, with respect to dx. Its ``sample`` draws uniform points of the circle
     with normal noise of *standard deviation* 0.2 in the plane (and takes angle and noise from the
     same key); figures measured against those points do not judge the sampler.
@@ -21,8 +21,8 @@ class SbtmCircle(Rings):
     Scale: the root mean square coordinate, 2.99, to the nearest half; a rerun of the paper
     overrides it by 1.
 
-    Useful because the law lies off the start, to one side, and is wide enough that its middle is a
-    shallow pit of 2.5 nats: a transport must open a hole that the start does not have.
+    Useful because the distribution lies off the start, to one side, and is wide enough that its
+    middle is a shallow pit of 2.5 nats: a transport must open a hole that the start does not have.
     """
 
     name = "sbtm_circle"

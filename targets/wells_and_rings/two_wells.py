@@ -72,9 +72,9 @@ class TwoWells(TemperedFamily):
     def sample(self, n: int, rng: torch.Generator) -> Tensor:
         """n independent points, shape (n, 2).
 
-        a = |x0| has the law exp(-k (a^2 - m)^2) cosh(c a). With r = sqrt(m),
-        (a^2 - m)^2 >= m (a - r)^2 and cosh(c a) <= exp(c a), so a normal at r + c / (2 k m) of
-        variance 1 / (2 k m) proposes. Given a, x0 is negative with chance 1 / (1 + exp(2 c a)).
+        a = |x0| has the density exp(-k (a^2 - m)^2) cosh(c a). With r = sqrt(m), (a^2 - m)^2 >= m
+        (a - r)^2 and cosh(c a) <= exp(c a), so a normal at r + c / (2 k m) of variance 1 / (2 k m)
+        proposes. Given a, x0 is negative with probability 1 / (1 + exp(2 c a)).
         """
         m, r = self._square, math.sqrt(self._square)
         spread = 1.0 / math.sqrt(2.0 * self._k * m)
