@@ -37,15 +37,15 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from bench.core.density import Density
 from bench.core.log_weights import LogWeights
 from samplers.base import Sampler, normal
 from samplers.diffusion.control_network import Control
-from samplers.diffusion.energy_matching import clipped
-from samplers.learning.networks import adam, in_blocks
-from samplers.one_step.implicit import scaled_score
+from samplers.learning.networks import in_blocks
+from samplers.learning.optimisation import adam, descend
+from samplers.learning.scaled_score import clipped, scaled_score
 
 
 @dataclass
@@ -155,10 +155,7 @@ class ControlledPaths(Sampler):
         x, log_w = self.paths(target, state.net, self.batch, rng, self.loss == "log_variance")
         log_w = log_w + log_density(target, x)
         loss = -log_w.mean() if self.loss == "kl" else log_w.var()
-        state.optimiser.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(state.net.parameters(), self.grad_clip)
-        state.optimiser.step()
+        descend(state.optimiser, loss, longest=self.grad_clip)
         state.updates += 1
         state.elbo, state.spread = log_w.detach().mean(), log_w.detach().std()
         return state

@@ -28,11 +28,13 @@ import math
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from bench.core.density import Density
 from samplers.base import Sampler, normal, uniform
-from samplers.learning.networks import TimedNet, adam, in_blocks
+from samplers.learning.networks import TimedNet, in_blocks
+from samplers.learning.optimisation import adam, descend, follow
+from samplers.learning.scaled_score import clipped
 from samplers.learning.smoothed_score import gradient_score
 
 
@@ -129,10 +131,7 @@ class EnergyMatching(Sampler):
         goal = clipped(goal, self.clip)
         error = (state.net(x, t) - goal).square().sum(dim=1, keepdim=True)
         loss = ((h + 1e-3) * error).mean()
-        state.optimiser.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(state.net.parameters(), self.grad_clip)
-        state.optimiser.step()
+        descend(state.optimiser, loss, longest=self.grad_clip)
         state.loss = loss.detach()
         state.updates += 1
         # the usual warm-up of the decay: early weights are forgotten early
@@ -178,16 +177,3 @@ class EnergyMatching(Sampler):
         if state.loss is not None and state.ess is not None:
             found |= {"loss": float(state.loss), "ess": float(state.ess)}
         return found
-
-
-@torch.no_grad()
-def follow(average: nn.Module, net: nn.Module, decay: float) -> None:
-    """average <- decay x average + (1 - decay) x net, weight by weight."""
-    for mean, now in zip(average.parameters(), net.parameters(), strict=True):
-        mean.lerp_(now, 1.0 - decay)
-
-
-def clipped(score: Tensor, norm: float) -> Tensor:
-    """Rows longer than ``norm`` rescaled to that length, shape (n, dim)."""
-    length = torch.linalg.vector_norm(score, dim=1, keepdim=True)
-    return score * (norm / length.clamp_min(norm))

@@ -37,9 +37,9 @@ from torch import Tensor
 from bench.core.density import Density
 from bench.core.log_weights import normalised, systematic
 from samplers.base import uniform
-from samplers.flow.coupling_layers import CouplingFlow, carried, descend
+from samplers.flow.coupling_layers import CouplingFlow, carried
 from samplers.flow.flow_sampler import FlowSampler, FlowState
-from samplers.learning.networks import adam
+from samplers.learning.optimisation import adam, descend
 from samplers.mcmc.mala import Mala, MalaState
 
 
@@ -112,7 +112,7 @@ class BoltzmannGenerator(FlowSampler):
         by_example = -state.flow.log_prob(state.chains.x).mean()
         by_energy = (log_q - carried(target, x)).mean()
         loss = self.example * by_example + (1 - self.example) * by_energy
-        descend(loss, state.flow, state.optimiser, self.clip)
+        descend(state.optimiser, loss, longest=self.clip, skip_infinite=True)
         state.example_loss, state.energy_loss = by_example.detach(), by_energy.detach()
         state.updates += 1
         return state

@@ -26,9 +26,9 @@ import torch
 from torch import Tensor
 
 from bench.core.density import Density
-from samplers.flow.coupling_layers import CouplingFlow, carried, descend
+from samplers.flow.coupling_layers import CouplingFlow, carried
 from samplers.flow.flow_sampler import FlowSampler
-from samplers.learning.networks import adam
+from samplers.learning.optimisation import adam, descend
 
 
 @dataclass
@@ -78,7 +78,7 @@ class CoupFlow(FlowSampler):
         """One update: a score row for each of ``batch`` points."""
         x, log_q = state.flow.sample(target, self.batch, rng)
         loss = (log_q - carried(target, x)).mean()
-        descend(loss, state.flow, state.optimiser, self.clip)
+        descend(state.optimiser, loss, longest=self.clip, skip_infinite=True)
         state.loss = loss.detach()
         state.updates += 1
         return state

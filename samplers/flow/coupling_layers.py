@@ -141,19 +141,3 @@ def carried(target: Density, x: Tensor) -> Tensor:
     """log p~ at points (n, dim) through which gradients flow: (n,), for a score row a point."""
     value, score = target.log_prob_and_score(x.detach())
     return value + (score * (x - x.detach())).sum(dim=1)
-
-
-def descend(loss: Tensor, flow: CouplingFlow, optimiser: torch.optim.Optimizer,
-            longest: float) -> Tensor:
-    """One step of the optimiser, the gradient no longer than ``longest``; its length, 0-d.
-
-    A gradient that is not finite counts as zero, as one bad batch must not end a run.
-    """
-    optimiser.zero_grad()
-    loss.backward()
-    length = torch.nn.utils.clip_grad_norm_(flow.parameters(), longest)
-    for weight in flow.parameters():
-        if weight.grad is not None:
-            weight.grad = torch.where(length.isfinite(), weight.grad, 0.0)
-    optimiser.step()
-    return length

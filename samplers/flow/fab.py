@@ -40,11 +40,11 @@ from torch import Tensor
 
 from bench.core.density import Density
 from bench.core.log_weights import effective_size, normalised
-from samplers.flow.coupling_layers import CouplingFlow, descend
+from samplers.flow.coupling_layers import CouplingFlow
 from samplers.flow.flow_ais import Points, hamiltonian, random_walk
 from samplers.flow.flow_sampler import FlowSampler
 from samplers.flow.replay_buffer import Buffer
-from samplers.learning.networks import adam
+from samplers.learning.optimisation import adam, descend
 
 
 @dataclass
@@ -175,7 +175,7 @@ class Fab(FlowSampler):
         log_change = (1 - self.alpha) * (log_q.detach() - state.buffer.log_q[at])
         w_adj = log_change.clamp_max(math.log(self.clip_weight)).exp()
         loss = -(w_adj * log_q).mean()
-        descend(loss, state.flow, state.optimiser, self.clip)
+        descend(state.optimiser, loss, longest=self.clip, skip_infinite=True)
         state.buffer.correct(at, log_change, log_q.detach())
         state.loss = loss.detach()
         state.updates += 1

@@ -7,7 +7,7 @@ weights N(0, gain^2 / inputs) and zero biases, so that a layer keeps the size of
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
@@ -146,8 +146,3 @@ class TimedNet(nn.Module):
         for block in self.blocks:
             h = h + functional.gelu(block(h))
         return self.last(h)
-
-
-def adam(parameters: Iterable[nn.Parameter], rate: float) -> torch.optim.Adam:
-    """Adam at torch's default betas; the fused kernel where there is one (CPU and CUDA)."""
-    return torch.optim.Adam(parameters, lr=rate, fused=True)

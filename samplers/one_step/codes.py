@@ -37,8 +37,9 @@ from torch.nn import functional
 
 from bench.core.density import Density
 from samplers.base import normal
+from samplers.distances import squared_distances
 from samplers.learning.networks import one_step_generator
-from samplers.one_step.kernels import kernel, squares
+from samplers.one_step.kernels import kernel
 
 #: Share of the starting variance that lies within a code.
 WITHIN = 0.09
@@ -77,7 +78,7 @@ class CodedGenerator(nn.Module):
 
 def responsibilities(u: Tensor, y: Tensor, code: Tensor, codes: int, width: float) -> Tensor:
     """Mean over u of the kernel responsibility of each code's y, shape (codes,), of sum 1."""
-    gaps = squares(u, y)
+    gaps = squared_distances(u, y)
     gaps -= gaps.amin(dim=1, keepdim=True)
     weights = kernel(gaps, width)
     by_point = (weights / weights.sum(dim=1, keepdim=True)).mean(dim=0)
@@ -92,8 +93,8 @@ def mass_step(mass: Tensor, gain: Tensor, rate: float) -> Tensor:
 
 def crowded(u: Tensor, y: Tensor) -> Tensor:
     """How many other u (copies apart) are nearer to each u than the nearest y, shape (n,)."""
-    among = squares(u, u)
-    nearest = squares(u, y).amin(dim=1, keepdim=True)
+    among = squared_distances(u, u)
+    nearest = squared_distances(u, y).amin(dim=1, keepdim=True)
     return ((among < nearest) & (among > 0.0)).sum(dim=1)
 
 
@@ -113,3 +114,11 @@ def reseat(generators: list[CodedGenerator], optimiser: torch.optim.Optimizer,
     for mass in masses:
         mass[poorest] = 2.0 * POOR / len(mass)
         mass /= mass.sum()
+
+
+def rescue(generators: list[CodedGenerator], optimiser: torch.optim.Optimizer,
+           masses: list[Tensor], u: Tensor, y: Tensor, size: float) -> None:
+    """Reseat the poorest code at the u, (n, dim), that most lacks points of q near it, if any."""
+    crowd = crowded(u, y)
+    if int(crowd.max()) >= CROWD:
+        reseat(generators, optimiser, masses, u[crowd.argmax()], size)

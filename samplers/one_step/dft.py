@@ -36,7 +36,8 @@ import torch
 from torch import Tensor
 
 from bench.core.density import Density
-from samplers.one_step.implicit import Denoising, Field, scaled_score
+from samplers.learning.scaled_score import scaled_score
+from samplers.one_step.implicit import Denoising, Field
 
 
 @dataclass(frozen=True)

@@ -50,9 +50,10 @@ from torch.nn import functional
 
 from bench.core.density import Density
 from samplers.base import normal
-from samplers.learning.networks import TimedNet, adam
+from samplers.learning.networks import TimedNet
+from samplers.learning.optimisation import adam, descend
 from samplers.one_step.denoising_posterior import Noised, annealed, continued
-from samplers.one_step.implicit import Alternating, PairState, descend, known
+from samplers.one_step.implicit import Alternating, PairState, known
 
 #: The acceptance Langevin steps are adapted to, and how fast their logarithms move.
 ACCEPTANCE, RATE = 0.574, 0.3
@@ -168,7 +169,7 @@ class Dikl(Alternating):
         with torch.no_grad():
             own = -self.noise_in(state, x_t, level) / b
             gap = self.target_score(target, state, x_t, level, rng) - own
-        descend(state.generator_optimiser, clean, -gap / len(clean), self.grad_clip)
+        descend(state.generator_optimiser, clean, -gap / len(clean), longest=self.grad_clip)
         state.fisher = (b * gap).square().sum(dim=1).mean()
 
     def target_score(self, target: Density, state: DiklState, x_t: Tensor, level: Tensor,

@@ -42,7 +42,8 @@ from torch.nn import functional
 
 from bench.core.density import Density
 from samplers.base import Sampler, normal
-from samplers.learning.networks import MLP, adam, one_step_generator, pushed_forward
+from samplers.learning.networks import MLP, one_step_generator, pushed_forward
+from samplers.learning.optimisation import adam, descend
 from samplers.learning.smoothed_score import monte_carlo_score, second_order_score
 from samplers.one_step.kernels import mean_shift
 
@@ -129,9 +130,7 @@ class Drifting(Sampler):
             drift = self.eta * (target_side - sampler_side)
             goal = x + drift
         loss = (x - goal).square().sum(dim=1).mean()
-        state.optimiser.zero_grad()
-        loss.backward()
-        state.optimiser.step()
+        descend(state.optimiser, loss)
         state.loss = loss.detach()
         state.updates += 1
         return state

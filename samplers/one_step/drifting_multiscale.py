@@ -39,13 +39,8 @@ three. The y have independent codes: stratified ones leave no tail empty and bre
 **Widths.** alpha climbs by the weights themselves (samplers/one_step/bandwidths.py): widths that
 do not help to predict the target lose their weight; w = alpha over the rungs in use.
 
-**Centres.** Any will do, for q~ knows where they are. Three sorts: the y; ``scouts``, the points
-of the window with the largest b, where p was found heavier than proposed (without them the pools
-miss the ends of thin tails, and the generator then has no centres there: a vicious circle); and
-``walkers``, chains of MALA from the initial law, a score row each an update, which bring places
-that the generator has not reached. Without walkers the method uses no gradient; in the plane
-nothing is lost then, and on an eight-mode mixture in ten dimensions little (docs/drifting.md).
-A mode in whose basin no walker starts may never be proposed to; ``restarts`` keep looking.
+**Centres.** Any will do, for q~ knows where they are: the y, heavy points and chains of MALA
+(samplers/one_step/centres.py).
 
 **Mass.** pi of the codes by an EM step (samplers/one_step/codes.py), exact at q = p.
 
@@ -62,7 +57,7 @@ from __future__ import annotations
 
 import copy
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal, get_args
 
 import torch
@@ -70,19 +65,13 @@ from torch import Tensor
 
 from bench.core.density import Density
 from bench.core.log_weights import effective_size, normalised, systematic
-from samplers.base import Sampler, initial_points, normal, uniform
-from samplers.diffusion.energy_matching import follow
-from samplers.learning.networks import adam, in_blocks
-from samplers.mcmc.mala import Mala, MalaState
+from samplers.base import Sampler, normal, uniform
+from samplers.learning.networks import in_blocks
+from samplers.learning.optimisation import adam, descend, follow
+from samplers.mcmc.mala import MalaState
 from samplers.one_step.bandwidths import SCHEDULES, Bandwidths, Schedule
-from samplers.one_step.codes import (
-    CROWD,
-    CodedGenerator,
-    crowded,
-    mass_step,
-    reseat,
-    responsibilities,
-)
+from samplers.one_step.centres import start_walkers, walked
+from samplers.one_step.codes import CodedGenerator, mass_step, rescue, responsibilities
 from samplers.one_step.kernels import misfits, smoothed_score
 from samplers.one_step.proposal_pool import Window
 from samplers.one_step.target_drift import (
@@ -98,7 +87,7 @@ Normalisation = Literal["score", "width", "square"]
 #: k in V = sum_s w_s s^k (...): the score itself, a length of order one, the mean-shift vector.
 POWERS: dict[Normalisation, int] = {"score": 0, "width": 1, "square": 2}
 EMBEDDING = 16
-#: Updates between two looks for a mode without a code, and the progress at which they end.
+#: Updates between two searches for a mode without a code, and the progress at which they end.
 PATROL, SETTLED = 10, 0.7
 
 
@@ -215,7 +204,7 @@ class DriftingMultiscale(Sampler):
         drawn = self.support if self.sampler_side == "fresh" else self.batch
         room = self.window * (self.support + self.walkers + self.scouts)
         side = target_side(self.estimator, self.perturbations, drawn, Window.empty(target, room))
-        walkers = self._mala().init(target, rng) if self.walkers else None
+        walkers = start_walkers(target, self.walkers, rng)
         return MultiscaleState(generator, copy.deepcopy(generator).requires_grad_(False),
                                adam(generator.parameters(), self.learning_rate), mass,
                                mass.clone(), widths, side, walkers)
@@ -279,9 +268,6 @@ class DriftingMultiscale(Sampler):
 
     # ---- the parts of a step -------------------------------------------------------------------
 
-    def _mala(self) -> Mala:
-        return Mala(chains=self.walkers)
-
     def _push(self, target: Density, generator: CodedGenerator, code: Tensor,
               rng: torch.Generator) -> Tensor:
         """Points of the generator at fresh latents, one for each code: (n,) -> (n, dim)."""
@@ -292,27 +278,13 @@ class DriftingMultiscale(Sampler):
         """The support, the walkers after one transition, and the scouts."""
         centres = [y]
         if state.walkers is not None:
-            walkers = self._restarted(target, state.walkers, state.updates, rng)
-            state.walkers = self._mala().step(target, walkers, progress, rng)
+            state.walkers = walked(target, state.walkers, self.restarts, state.updates, progress,
+                                   rng)
             centres.append(state.walkers.x)
         scouts = state.side.scouts(self.scouts) if self.scouts else None
         if scouts is not None:
             centres.append(scouts)
         return torch.cat(centres)
-
-    def _restarted(self, target: Density, walkers: MalaState, updates: int,
-                   rng: torch.Generator) -> MalaState:
-        """The next ``restarts`` of the chains in turn put at initial points: a score row each."""
-        if self.restarts == 0:
-            return walkers
-        rows = torch.arange(self.restarts, device=target.device) + updates * self.restarts
-        rows = (rows % self.walkers).unsqueeze(1)
-        x = initial_points(target, self.restarts, rng)
-        log_p, score = target.log_prob_and_score(x)
-        across = rows.expand_as(x)
-        return replace(walkers, x=walkers.x.scatter(0, across, x),
-                       log_p=walkers.log_p.scatter(0, rows[:, 0], log_p),
-                       score=walkers.score.scatter(0, across, score))
 
     def _drift(self, target: Density, state: MultiscaleState, x: Tensor, y: Tensor,
                rng: torch.Generator) -> Tensor:
@@ -328,9 +300,7 @@ class DriftingMultiscale(Sampler):
     def _descend(self, state: MultiscaleState, loss: Tensor, progress: float) -> None:
         for group in state.optimiser.param_groups:
             group["lr"] = self.learning_rate * (0.5 + 0.5 * math.cos(math.pi * progress))
-        state.optimiser.zero_grad()
-        loss.backward()
-        state.optimiser.step()
+        descend(state.optimiser, loss)
         state.loss = loss.detach()
         state.updates += 1
 
@@ -346,7 +316,5 @@ class DriftingMultiscale(Sampler):
         rate = self.mass_rate * (0.55 + 0.45 * math.cos(math.pi * progress))
         state.mass = mass_step(state.mass, of_p - of_q, rate)
         if state.updates % PATROL == 0 and progress < SETTLED:
-            crowd = crowded(u, y)
-            if int(crowd.max()) >= CROWD:
-                reseat([state.generator, state.average], state.optimiser,
-                       [state.mass, state.average_mass], u[crowd.argmax()], s)
+            rescue([state.generator, state.average], state.optimiser,
+                   [state.mass, state.average_mass], u, y, s)

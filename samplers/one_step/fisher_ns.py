@@ -33,7 +33,9 @@ import torch
 from torch import Tensor
 
 from bench.core.density import Density
-from samplers.one_step.implicit import Alternating, Field, PairState, descend, known, scaled_score
+from samplers.learning.optimisation import descend
+from samplers.learning.scaled_score import scaled_score
+from samplers.one_step.implicit import Alternating, Field, PairState, known
 
 
 @dataclass(frozen=True)

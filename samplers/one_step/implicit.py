@@ -26,7 +26,8 @@ from torch.nn import functional
 
 from bench.core.density import Density
 from samplers.base import Sampler, normal
-from samplers.learning.networks import MLP, Activation, adam, one_step_generator, pushed_forward
+from samplers.learning.networks import MLP, Activation, one_step_generator, pushed_forward
+from samplers.learning.optimisation import adam, descend
 
 #: A network as the losses see it: (n, dim) -> (n, dim).
 Field = Callable[[Tensor], Tensor]
@@ -167,25 +168,6 @@ class Denoising(Alternating):
     def pull(self, target: Density, score_net: Field, x: Tensor,
              e: Tensor) -> tuple[Tensor, Tensor]:
         """Gradient of the batch's loss by its points, and s_q - s_theta at them: both (n, dim)."""
-
-
-def scaled_score(target: Density, x: Tensor) -> Tensor:
-    """The target's score in units of the scale, at x in these units: (n, dim) -> (n, dim)."""
-    return target.scale * target.score(target.scale * x)
-
-
-def descend(optimiser: torch.optim.Adam, out: Tensor, pull: Tensor | None = None,
-            longest: float | None = None) -> None:
-    """One update down a loss, 0-d, or along sum_i pull_i . dx_i/dtheta at points x, (n, dim).
-
-    A gradient longer than ``longest`` is cut to that length.
-    """
-    optimiser.zero_grad()
-    out.backward(pull)
-    if longest is not None:
-        weights = (p for group in optimiser.param_groups for p in group["params"])
-        nn.utils.clip_grad_norm_(weights, longest)
-    optimiser.step()
 
 
 def known(**numbers: Tensor | None) -> dict[str, float]:

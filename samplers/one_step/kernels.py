@@ -19,9 +19,8 @@ import torch
 from torch import Tensor
 
 from bench.core.log_weights import FLOOR
+from samplers.distances import squared_distances
 
-#: Up to this dimension distances are summed coordinate by coordinate, which is quicker than cdist.
-_FEW = 6
 #: Up to this dimension 512 points resolve half the main width.
 RESOLVED = 3
 #: Rows of a mean-shift taken at once: their kernels stay in the cache.
@@ -30,16 +29,6 @@ EVALUATIONS = 256
 POWERS = 2
 #: Its fourth power is just above exp(FLOOR): smaller numbers would be slow and change no sum.
 LEAST = math.exp(FLOOR / 4)
-
-
-def squares(x: Tensor, y: Tensor) -> Tensor:
-    """|x_i - y_j|^2 from differences (no cancellation far from the origin), shape (n, m)."""
-    if x.shape[1] > _FEW:
-        return torch.cdist(x, y, compute_mode="donot_use_mm_for_euclid_dist").square_()
-    total = (x[:, :1] - y[:, 0]).square_()
-    for i in range(1, x.shape[1]):
-        total += (x[:, i:i + 1] - y[:, i]).square_()
-    return total
 
 
 def kernel(gaps: Tensor, width: float) -> Tensor:
@@ -65,7 +54,7 @@ def kernels(gaps: Tensor, widths: list[float]) -> Iterator[Tensor]:
 
 def log_densities(x: Tensor, centres: Tensor, widths: list[float]) -> Tensor:
     """log of the mean over the centres of N(x; c_j, s^2 I), for each width s: (n, widths)."""
-    gaps = squares(x, centres)
+    gaps = squared_distances(x, centres)
     nearest = gaps.amin(dim=1, keepdim=True)
     gaps -= nearest  # so that the nearest centre's kernel is 1 and no sum vanishes
     found = [k.sum(dim=1).log() - nearest[:, 0] / (2 * s * s) - x.shape[1] * math.log(s)
@@ -81,7 +70,7 @@ def smoothed_score(x: Tensor, cloud: Tensor, widths: list[float], factors: list[
     ``log_weights``, (m,): of the cloud's points. ``exclude``: the cloud is x itself and a point
     is left out of its own sum.
     """
-    gaps = squares(x, cloud)
+    gaps = squared_distances(x, cloud)
     if exclude:
         gaps.fill_diagonal_(math.inf)
     found = (kernels(gaps.sub_(gaps.amin(dim=1, keepdim=True)), widths) if log_weights is None
@@ -107,7 +96,7 @@ def mean_shift(x: Tensor, sigma: float) -> Tensor:
     """
     means = []
     for at in x.split(EVALUATIONS):
-        weights = squares(at, x).mul_(-0.5 / sigma**2).clamp_min_(FLOOR).exp_()
+        weights = squared_distances(at, x).mul_(-0.5 / sigma**2).clamp_min_(FLOOR).exp_()
         means.append(weights @ x / weights.sum(dim=1, keepdim=True))
     return (torch.cat(means) - x) / sigma**2
 
@@ -118,7 +107,7 @@ def overlap(x: Tensor, y: Tensor, variance: float, *, same: bool = False) -> Ten
     With variance = a^2 + b^2 that is the integral of (q * phi_a)(p * phi_b). ``same``: the two are
     one cloud, and pairs (i, i) are left out.
     """
-    values = kernel(squares(x, y), math.sqrt(variance))
+    values = kernel(squared_distances(x, y), math.sqrt(variance))
     total = values.sum() - (values.diagonal().sum() if same else 0.0)
     pairs = len(x) * (len(y) - 1) if same else len(x) * len(y)
     return total / pairs / (2 * math.pi * variance) ** (x.shape[1] / 2)

@@ -34,8 +34,10 @@ import torch
 from torch import Tensor
 
 from bench.core.density import Density
-from samplers.one_step.implicit import Alone, OneStepState, descend, known, scaled_score
-from samplers.particles.svgd import square_distances
+from samplers.distances import squared_distances
+from samplers.learning.optimisation import descend
+from samplers.learning.scaled_score import scaled_score
+from samplers.one_step.implicit import Alone, OneStepState, known
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,7 @@ class KsdNs(Alone):
 
 def square_discrepancy(x: Tensor, s: Tensor, c: float) -> Tensor:
     """The U-statistic of KSD^2, 0-d, of points x and the target's scores s at them, (n, dim)."""
-    r2 = square_distances(x, x)
+    r2 = squared_distances(x, x)
     root = (1.0 + r2 / c**2).rsqrt()
     own = (s * x).sum(dim=1)
     cross = own[:, None] + own - s @ x.T - x @ s.T  # (s_i - s_j) . (x_i - x_j)

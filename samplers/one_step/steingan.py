@@ -35,7 +35,9 @@ from dataclasses import dataclass
 import torch
 
 from bench.core.density import Density
-from samplers.one_step.implicit import Alone, OneStepState, descend, known, scaled_score
+from samplers.learning.optimisation import descend
+from samplers.learning.scaled_score import scaled_score
+from samplers.one_step.implicit import Alone, OneStepState, known
 from samplers.particles.svgd import Svgd, stein_field
 
 

@@ -19,6 +19,7 @@ from bench.core.density import Density
 from bench.core.log_weights import LogWeights
 from samplers.base import Sampler, normal
 from samplers.learning.networks import Affine
+from samplers.learning.optimisation import descend
 from samplers.transitions.history import choose
 
 
@@ -145,9 +146,7 @@ class ScoreTransport(Sampler):
             u = self.minibatch(state)
             loss = implicit_loss(state.net, u, self.signs(target, len(u), rng))
             state.turn += 1
-        state.optimiser.zero_grad()
-        loss.backward()
-        state.optimiser.step()
+        descend(state.optimiser, loss)
         state.loss = loss.detach()
         state.updates += 1
         state.steps += 1

@@ -32,6 +32,7 @@ from torch import Tensor
 from bench.core.compilation import compilable
 from bench.core.density import Density
 from samplers.base import Sampler, initial_points
+from samplers.distances import squared_distances
 from samplers.transitions.history import choose
 
 #: Most dimensions for which a compiled step sums pair by pair.
@@ -47,12 +48,6 @@ class SvgdState:
     bandwidth: Tensor  # h^2 of the latest step, 0-d
     movement: Tensor  # root mean square of phi at the latest step, 0-d
     steps: int = 0
-
-
-def square_distances(x: Tensor, y: Tensor) -> Tensor:
-    """|x_i - y_j|^2: (n, dim), (m, dim) -> (n, m), without an n x m x dim array."""
-    inner = torch.addmm(y.square().sum(1), x, y.T, alpha=-2.0)
-    return (inner + x.square().sum(1, keepdim=True)).clamp_min(0.0)
 
 
 def stein_field(x: Tensor, score: Tensor, h2: Tensor) -> Tensor:
@@ -137,7 +132,7 @@ class Svgd(Sampler):
         if self.bandwidth is not None:
             return x.new_full((), self.bandwidth**2)
         rows = choose(x, self.median_rows, rng) if self.median_rows else x
-        median = square_distances(rows, x).flatten().median()
+        median = squared_distances(rows, x).flatten().median()
         return (median / (2 * math.log(len(x) + 1))).clamp_min(torch.finfo(x.dtype).tiny)
 
     def points(self, n: int) -> int:

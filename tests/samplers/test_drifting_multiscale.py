@@ -14,6 +14,7 @@ from bench.core.registry import load
 from bench.harness.meter import Ledger, MeteredTarget
 from samplers.base import initial_points, uniform
 from samplers.learning.smoothed_score import monte_carlo_score
+from samplers.one_step.centres import restarted
 from samplers.one_step.kernels import mean_shift, smoothed_score
 from tests.support.drifting_cases import SMALL, Normals, generator, pair, points, solved
 
@@ -127,7 +128,7 @@ def test_restarts_take_the_walkers_in_turn_and_leave_the_rest_alone() -> None:
     walkers = sampler.init(target, generator()).walkers
     seen: list[int] = []
     for update in range(4):
-        moved = sampler._restarted(target, walkers, update, generator(update))
+        moved = restarted(target, walkers, 3, update, generator(update))
         changed = (moved.x != walkers.x).all(dim=1)
         seen += changed.nonzero()[:, 0].tolist()
         assert torch.equal(moved.x[~changed], walkers.x[~changed])

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from bench.core.log_weights import effective_size, normalised
+from samplers.distances import squared_distances
 from samplers.one_step.bandwidths import FLOOR_LAST, RATE, Bandwidths
 from samplers.one_step.kernels import (
     kernels,
@@ -17,7 +18,6 @@ from samplers.one_step.kernels import (
     mean_shift,
     overlap,
     smoothed_score,
-    squares,
 )
 from samplers.one_step.proposal_pool import Pool, Window, propose
 from tests.support.drifting_cases import (
@@ -37,7 +37,7 @@ from tests.support.drifting_cases import (
 @pytest.mark.parametrize(("dtype", "allowed"), [(torch.float32, 1e-5), (torch.float64, 1e-12)])
 def test_powers_of_a_kernel_are_fresh_exponentials(dtype: torch.dtype, allowed: float) -> None:
     x = points(60)
-    gaps = squares(2.0 * x, points(50, seed=8))
+    gaps = squared_distances(2.0 * x, points(50, seed=8))
     widths = [2.0 / 2**j for j in range(7)]
     found = [k.clone() for k in kernels(gaps.to(dtype), widths)]
     seen = 0
@@ -52,7 +52,7 @@ def test_powers_of_a_kernel_are_fresh_exponentials(dtype: torch.dtype, allowed: 
 
 
 def test_kernels_of_widths_that_do_not_halve_are_fresh() -> None:
-    gaps, widths = squares(points(9), points(9)), [1.0, 0.7, 0.35, 0.1]
+    gaps, widths = squared_distances(points(9), points(9)), [1.0, 0.7, 0.35, 0.1]
     for s, k in zip(widths, kernels(gaps, widths), strict=True):
         torch.testing.assert_close(k, (-gaps / (2 * s * s)).exp(), rtol=1e-12, atol=1e-30)
 
@@ -69,7 +69,7 @@ def test_log_densities_are_the_naive_log_means(dim: int) -> None:
 
 def _log_kernel_estimate(x: Tensor, cloud: Tensor, s: float, log_b: Tensor,
                          exclude: bool) -> Tensor:
-    exponents = log_b - squares(x, cloud.clone()) / (2 * s * s)
+    exponents = log_b - squared_distances(x, cloud.clone()) / (2 * s * s)
     if exclude:
         exponents = exponents.masked_fill(torch.eye(len(x), dtype=torch.bool), -torch.inf)
     return exponents.logsumexp(1)

@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from samplers.learning.networks import adam
+from samplers.learning.optimisation import adam
 from samplers.one_step.codes import CROWD, POOR, CodedGenerator, crowded, reseat
 from samplers.one_step.proposal_pool import Pool, Window
 from samplers.one_step.target_drift import Resampled
