@@ -27,7 +27,8 @@ def table(shown: Table) -> str:
     heads = "".join(f"<th>{escape(c.title)}{_small(c.sub)}</th>" for c in shown.columns)
     rows = "".join(f"<tr>{''.join(_cell(c) for c in row)}</tr>" for _, _, row in shown.lines)
     notes = "".join(sentence(note) for note in shown.notes)
-    return (f"<table><caption style='text-align:left'>{escape(shown.caption)}</caption>"
+    style = "text-align:left;white-space:nowrap"
+    return (f"<table><caption style='{style}'>{escape(shown.caption)}</caption>"
             f"<thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>{notes}")
 
 
@@ -39,7 +40,7 @@ def _cell(cell: Cell) -> str:
 
 def _small(text: str) -> str:
     lines = "<br>".join(escape(line) for line in text.split("\n"))
-    return f"<br><small style='opacity:.7'>{lines}</small>" if text else ""
+    return f"<br><small style='opacity:.7;font-weight:normal'>{lines}</small>" if text else ""
 
 
 def page(parts: Iterable[str]) -> str:
