@@ -21,8 +21,9 @@ def main(options: argparse.Namespace) -> int:
     from bench.core.exits import printable
     from results.presentation.console import open_console
     from results.regression import history_page as page
+    from results.regression.history import history
 
-    made = page.history([Path(f) for f in options.file])
+    made = history([Path(f) for f in options.file])
     paths = page.save(made, Path(options.out))
     console = open_console()
     page.print_history(made, console)

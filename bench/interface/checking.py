@@ -20,9 +20,9 @@ from results.presentation.console import open_console
 from results.records.run_folder import load
 from results.regression import formats, tables, verdicts
 from results.regression.baseline import SETTINGS, Snapshot
-from results.regression.baseline import freeze as snapshot_of
 from results.regression.baseline_file import read, save
-from results.regression.scores import Rule
+from results.regression.freeze import freeze as snapshot_of
+from results.regression.outcome import Rule
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -49,7 +49,7 @@ class Check:
     def table(self) -> pd.DataFrame:
         """A row a finding, the gravest first: sampler, target, quality or cost, the verdict.
 
-        ``p`` is corrected for all tests of the check; ``metric`` moved most, from ``old`` to
+        ``p`` is adjusted for all tests of the check; ``metric`` moved most, from ``old`` to
         ``new`` (medians over seeds).
         """
         import pandas as pd
@@ -81,7 +81,7 @@ def _row(finding: verdicts.Finding) -> dict[str, Any]:
     return {"sampler": finding.sampler, "target": finding.target, "what": finding.what,
             "verdict": finding.verdict, "metric": tested.metric if tested else "",
             "old": tested.old if tested else math.nan, "new": tested.new if tested else math.nan,
-            "p": tested.corrected if tested else math.nan, "reason": finding.reason}
+            "p": tested.adjusted_p if tested else math.nan, "reason": finding.reason}
 
 
 @one_sentence()

@@ -31,11 +31,12 @@ from numpy.typing import NDArray
 
 from bench.core.places import BASELINES
 from results.presentation.rendering import markdown_table
-from results.regression.baseline import Cell, Snapshot
+from results.regression.baseline import SamplerOnTarget, Snapshot
 from results.regression.baseline_file import read
 from results.regression.calibration_tables import CALIBRATION, HARM, tables
-from results.regression.scores import Outcome, Rule, outcomes, quality_outcome
-from results.regression.trial import ENOUGH
+from results.regression.outcome import Outcome, Rule
+from results.regression.quality import quality_outcome
+from results.regression.two_samples import ENOUGH, TwoSamples
 from results.regression.verdicts import CHECK_SEEDS, FRESH_SEEDS
 from results.statistics.multiple_testing import holm
 
@@ -53,9 +54,9 @@ Places = NDArray[np.intp]
 class Sides:
     """Cells of a comparison by name: the baseline's seeds, the run's, the fresh ones."""
 
-    old: tuple[Cell, ...]
-    new: tuple[Cell, ...]
-    fresh: tuple[Cell, ...]
+    old: tuple[SamplerOnTarget, ...]
+    new: tuple[SamplerOnTarget, ...]
+    fresh: tuple[SamplerOnTarget, ...]
     shared: int  # first seeds of ``old`` that the first test leaves out
 
 
@@ -67,15 +68,16 @@ def alarms(pool: Snapshot, sides: Sides, rule: Rule, family: int = 0) -> tuple[b
     tests: list[tuple[int, str, Outcome]] = []
     for i, (old, new) in enumerate(zip(sides.old, sides.new, strict=True)):
         rest = old.at(range(sides.shared, len(old.seeds)))
-        tests += [(i, what, found)
-                  for what, found in outcomes(rest, new, pool.floors_of(old), rule).items()]
+        samples = TwoSamples(rest, new, pool.floors_of(old))
+        tests += [(i, what, found) for what, found in samples.outcomes(rule).items()]
     ps = [found.p_worse for *_, found in tests]
     corrected = holm(ps + [1.0] * max(family - len(ps), 0))
     fired = [t for t, p in zip(tests, corrected, strict=False) if p <= rule.alpha]
     large = [t for t in fired if t[2].worse]
     if not large:
         return bool(fired), False, False
-    again = [outcomes(sides.old[i], sides.fresh[i], pool.floors_of(sides.old[i]), rule)[what]
+    again = [TwoSamples(sides.old[i], sides.fresh[i],
+                        pool.floors_of(sides.old[i])).outcomes(rule)[what]
              for i, what, _ in large]
     held = any(found.worse and p <= rule.alpha for found, p in zip(
         again, holm([found.p_worse for found in again]), strict=True))
@@ -101,8 +103,8 @@ def false_alarms(pool: Snapshot, rule: Rule, repeats: int, size: int,
     return [int(c) for c in counts]
 
 
-def _sides(cells: Sequence[Cell], other: Sequence[Cell], old: Places, mixed: Places,
-           size: int, shared: int) -> Sides:
+def _sides(cells: Sequence[SamplerOnTarget], other: Sequence[SamplerOnTarget], old: Places,
+           mixed: Places, size: int, shared: int) -> Sides:
     """A run of ``size`` seeds, the first of ``mixed``, confirmed by those that follow."""
     new, fresh = mixed[:size], mixed[size:size + FRESH_SEEDS]
     return Sides(tuple(c.at(old) for c in cells), tuple(c.at(new) for c in other),

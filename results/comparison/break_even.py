@@ -2,10 +2,10 @@
 
 For an amortised sampler on a target: the least n at which training plus drawing n points costs
 less than n fresh points of the cheapest rival (continuing or one-shot) whose excess over the floor
-is no larger; what cannot be told from the floor has excess 0. Answered twice: with whole runs as
-the price of a first set, and with each sampler's price at its first checkpoint from which on it is
-no worse than the amortised sampler's end (on the curve's points; annealing samplers have no
-earlier checkpoint). The second does not depend on how generous the budget happened to be.
+is no larger; what does not differ significantly from the floor has excess 0. Answered twice: with
+whole runs as the price of a first set, and with each sampler's price at its first checkpoint from
+which on it is no worse than the amortised sampler's end (on the curve's points; annealing samplers
+have no earlier checkpoint). The second does not depend on how generous the budget happened to be.
 """
 
 from __future__ import annotations

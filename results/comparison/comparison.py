@@ -103,7 +103,7 @@ def compare(folders: Sequence[Path], against: str | None = None,
             metric: str | None = None) -> Comparison:
     """Compare the samplers of one or more runs.
 
-    Raises ReportError or ``results.records.store.StoreError`` with one sentence.
+    Raises ReportError or StoreError with one sentence.
     """
     return Comparison(align([Scores(load(Path(f))) for f in folders], metric, against), against)
 

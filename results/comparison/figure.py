@@ -28,9 +28,9 @@ def marker_of(aligned: AlignedRuns, label: str) -> str:
     """The sampler's marker, chosen like its colour."""
     if len(aligned.runs) == 1:
         return marker(aligned.scores.run, label)
-    place = aligned.labels.index(label)
+    index = aligned.labels.index(label)
     # Beyond twelve the colours come again, with other markers.
-    return MARKERS[(place + place // len(COLOURS)) % len(MARKERS)]
+    return MARKERS[(index + index // len(COLOURS)) % len(MARKERS)]
 
 
 def glyph_of(aligned: AlignedRuns, label: str) -> str:

@@ -20,7 +20,7 @@ from bench.core.errors import ReportError
 from bench.core.types import Array
 from results.records.renamed import cell_of_today
 from results.records.store import write_atomically
-from results.regression.baseline import Cell, Floor, Snapshot
+from results.regression.baseline import FloorSummary, SamplerOnTarget, Snapshot
 
 #: A row of numbers, or the one that all its seeds share.
 Numbers = list[float | None] | float | None
@@ -76,7 +76,7 @@ def _content(s: Snapshot) -> dict[str, Any]:
         "cells": [_cell(cell) for cell in s.cells]}
 
 
-def _cell(cell: Cell) -> dict[str, Any]:
+def _cell(cell: SamplerOnTarget) -> dict[str, Any]:
     failed = {str(seed): status for seed, status in zip(cell.seeds, cell.status, strict=True)
               if status != "ok"}
     return {"sampler": cell.sampler, "target": cell.target, "settings": cell.settings,
@@ -104,16 +104,16 @@ def _array(rows: list[Numbers], seeds: int) -> Array:
 
 def _snapshot(raw: dict[str, Any]) -> Snapshot:
     floors = {}
-    for key, law in raw["floors"].items():
+    for key, summary in raw["floors"].items():
         target, metric, n = key.rsplit("/", 2)
-        floors[target, metric, int(n)] = Floor(*law)
+        floors[target, metric, int(n)] = FloorSummary(*summary)
     return Snapshot(raw["suite"], raw["made"], raw["settings"], raw["targets"], raw["metrics"],
                     floors, tuple(_read_cell(c) for c in raw["cells"]), raw["curve_metric"])
 
 
-def _read_cell(raw: dict[str, Any]) -> Cell:
+def _read_cell(raw: dict[str, Any]) -> SamplerOnTarget:
     seeds = tuple(raw["seeds"])
-    return Cell(raw["sampler"], raw["target"], raw["settings"], tuple(raw["values"]),
+    return SamplerOnTarget(raw["sampler"], raw["target"], raw["settings"], tuple(raw["values"]),
                 tuple(raw["sizes"].values()), seeds,
                 _array(list(raw["values"].values()), len(seeds)),
                 _array(raw["evals"], len(seeds)), _array(raw["curve"], len(seeds)),

@@ -68,7 +68,7 @@ def _mutations(found: dict[str, Any]) -> Table:
          Column("harmful here", "200 seeds", numeric=False),
          Column("what it does", numeric=False),
          *(Column(f"{k} seeds") for k in sizes)), tuple(rows), notes=(
-            f"{found['trials']:,} trials each, against the committed baseline, corrected as if "
+            f"{found['trials']:,} trials each, against the committed baseline, adjusted as if "
             "every test of the suite took part; the 40 seeds are 45 to 84, not the baseline's. "
             "Shown of each target: the metric that moved most, "
             "medians of the pool and of the mutation.",))

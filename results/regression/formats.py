@@ -13,11 +13,22 @@ from rich.text import Text
 
 from results.presentation.console import grid
 from results.presentation.rendering import markdown_table, markdown_text
-from results.regression.tables import against, explained, headline, listed, table, tally, value
-from results.regression.trial import Measured
-from results.regression.verdicts import Check, Finding
+from results.regression.measured_change import MeasuredChange
+from results.regression.tables import (
+    MOVED,
+    against,
+    explained,
+    headline,
+    listed,
+    table,
+    tally,
+    value,
+)
+from results.regression.verdicts import Check, Finding, Verdict
 
 FORMATS = ("text", "markdown", "junit", "json")
+_TAGS = {Verdict.WORSE: "failure", Verdict.NOT_COMPARED: "error", Verdict.MISSING: "error",
+         Verdict.NEW: "skipped"}
 _STYLES = {0: "bold green", 1: "bold red", 2: "bold yellow"}
 
 
@@ -35,9 +46,9 @@ def print_text(check: Check, console: Console) -> None:
 
 
 def markdown(check: Check) -> str:
-    """The check for a pull request: the outcome first, what stayed folded away."""
-    moved = table(check, ("worse", "not confirmed", "better", "lower", "not compared"))
-    stayed = table(check, ("stayed",))
+    """The check for a pull request: the outcome first, what stayed is folded."""
+    moved = table(check, (*MOVED, Verdict.NOT_COMPARED))
+    stayed = table(check, (Verdict.STAYED,))
     parts = [f"### {markdown_text(headline(check))}", markdown_text(against(check)),
              markdown_text(tally(check))]
     parts += [markdown_table(moved)] if moved else []
@@ -65,9 +76,9 @@ def as_json(check: Check) -> str:
         "findings": [_plain(asdict(f)) for f in check.findings]}, indent=1, allow_nan=False) + "\n"
 
 
-def _said(found: Measured) -> str:
-    return (f"{found.metric} {value(found, found.old)} → {value(found, found.new)}, corrected "
-            f"p {found.corrected:.2g}, {found.seeds[1]} seeds against {found.seeds[0]}")
+def _said(found: MeasuredChange) -> str:
+    return (f"{found.metric} {value(found, found.old)} → {value(found, found.new)}, adjusted "
+            f"p {found.adjusted_p:.2g}, {found.seeds[1]} seeds against {found.seeds[0]}")
 
 
 def sentence(finding: Finding) -> str:
@@ -80,16 +91,15 @@ def sentence(finding: Finding) -> str:
 
 def junit(check: Check) -> str:
     """The check as JUnit XML: a case a finding; what could not be judged is an error."""
+    open_ = check.of(Verdict.NOT_COMPARED) + check.of(Verdict.MISSING)
     suite = ElementTree.Element("testsuite", name=f"sample quality: {check.run.suite}",
                                 tests=str(len(check.findings)),
-                                failures=str(len(check.of("worse"))),
-                                errors=str(len(check.of("not compared") + check.of("missing"))),
-                                skipped=str(len(check.of("new"))))
+                                failures=str(len(check.of(Verdict.WORSE))),
+                                errors=str(len(open_)), skipped=str(len(check.of(Verdict.NEW))))
     for f in check.findings:
         case = ElementTree.SubElement(suite, "testcase", classname=f.target,
                                       name=f"{f.sampler}, {f.what}")
-        tag = {"worse": "failure", "not compared": "error", "missing": "error",
-               "new": "skipped"}.get(f.verdict)
+        tag = _TAGS.get(f.verdict)
         if tag:
             ElementTree.SubElement(case, tag, message=f"{f.verdict}: {sentence(f)}")
         else:
@@ -102,8 +112,8 @@ def junit(check: Check) -> str:
 def github(check: Check) -> list[str]:
     """Workflow commands of GitHub Actions: errors for regressions, warnings for what is open."""
     made = []
-    for verdict, level in (("worse", "error"), ("not compared", "warning"),
-                           ("missing", "warning"), ("not confirmed", "notice")):
+    for verdict, level in ((Verdict.WORSE, "error"), (Verdict.NOT_COMPARED, "warning"),
+                           (Verdict.MISSING, "warning"), (Verdict.NOT_CONFIRMED, "notice")):
         for f in check.of(verdict):
             text = f"{f.sampler} on {f.target}, {f.what}: {verdict}: {sentence(f)}"
             for sign, code in (("%", "%25"), ("\r", "%0D"), ("\n", "%0A")):

@@ -12,8 +12,9 @@ from pathlib import Path
 from bench.core.errors import ReportError, StoreError
 from results.presentation.table import listing
 from results.records.run_folder import load
-from results.regression.baseline import Snapshot, freeze
+from results.regression.baseline import Snapshot
 from results.regression.baseline_file import read
+from results.regression.freeze import freeze
 
 
 @dataclass(frozen=True)

@@ -20,25 +20,27 @@ from results.presentation.drawing import (
 from results.presentation.figures import Image, svg
 from results.presentation.palette import COLOURS, GREY
 from results.presentation.table import number, plural, power, slug
-from results.regression.baseline import Floor
-from results.regression.history import Change, Name
+from results.regression.baseline import FloorSummary
+from results.regression.change_points import ChangePoint, Name
 from results.regression.history_entries import Entry
-from results.regression.history_stretch import Break
+from results.regression.segments import Break
+from results.regression.verdicts import Verdict
 
 SIZE = (4.3, 2.75)
-POINTS, TINTS = COLOURS[0], {"worse": COLOURS[1], "better": COLOURS[2], "lower": COLOURS[2]}
-ARROWS = {"worse": "▲", "better": "▼", "lower": "▽"}
+POINTS = COLOURS[0]
+TINTS = {Verdict.WORSE: COLOURS[1], Verdict.BETTER: COLOURS[2], Verdict.LOWER: COLOURS[2]}
+ARROWS = {Verdict.WORSE: "▲", Verdict.BETTER: "▼", Verdict.LOWER: "▽"}
 #: Labels below the axis that have room, and that have room side by side.
 MOST_LABELS, FEW_LABELS = 14, 5
 
 
 @dataclass(frozen=True)
 class _Series:
-    """A cell's values by one metric: (place, values of its seeds) an entry, and the floor."""
+    """A cell's values by one metric: (index, values of its seeds) an entry, and the floor."""
 
     metric: str
     values: tuple[tuple[int, Array], ...]
-    floor: Floor | None
+    floor: FloorSummary | None
 
     @property
     def finite(self) -> Array:
@@ -68,7 +70,7 @@ def _series(entries: Sequence[Entry], name: Name) -> _Series | None:
     return made if len(made.finite) else None
 
 
-def panel(entries: Sequence[Entry], name: Name, changes: Sequence[Change],
+def panel(entries: Sequence[Entry], name: Name, changes: Sequence[ChangePoint],
           breaks: Sequence[Break]) -> Image | None:
     """The panel of a cell; None where no seed ever had a value."""
     series = _series(entries, name)
@@ -99,12 +101,12 @@ def _floor(axes: Axes, series: _Series) -> None:
 def _seeds(axes: Axes, series: _Series) -> None:
     """A short dash a seed, all of them one path: a marker each would make a heavy page."""
     parts = []
-    for place, values in series.values:
+    for index, values in series.values:
         kept = np.sort(values[np.isfinite(values)])
-        # Neighbours in value stand beside each other, so that they do not hide one another.
-        aside = place + 0.12 * np.resize([0, 2, -2, 1, -1], len(kept))
+        # Neighbours in value stand next to each other, so that they do not hide one another.
+        shifted = index + 0.12 * np.resize([0, 2, -2, 1, -1], len(kept))
         parts += [np.array([[x - 0.035, y], [x + 0.035, y], [np.nan, np.nan]])
-                  for x, y in zip(aside, kept, strict=True)]
+                  for x, y in zip(shifted, kept, strict=True)]
     line = np.concatenate(parts)
     axes.plot(*line.T, color=POINTS, lw=1.6, alpha=0.5, solid_capstyle="round")
 
@@ -113,11 +115,11 @@ def _medians(axes: Axes, series: _Series, breaks: Sequence[Break]) -> None:
     """The median of each entry; failed seeds count as the worst. No line crosses a break."""
     cuts = {b.at for b in breaks}
     xs, ys = [], []
-    for place, values in series.values:
-        if place in cuts:
+    for index, values in series.values:
+        if index in cuts:
             xs.append(math.nan)
             ys.append(math.nan)
-        xs.append(float(place))
+        xs.append(float(index))
         ys.append(float(np.median(values)))
     shown = [y if math.isfinite(y) else math.nan for y in ys]
     axes.plot(xs, shown, color=POINTS, lw=1.7, marker="o", ms=4.4, mec="none")
@@ -143,17 +145,17 @@ def _scale(axes: Axes, series: _Series) -> None:
 
 def _failed(axes: Axes, series: _Series) -> None:
     """A cross at the upper edge with the number of seeds that failed."""
-    for place, values in series.values:
+    for index, values in series.values:
         if lost := int(np.sum(~np.isfinite(values))):
-            axes.text(place, 0.99, f"✕{lost}", transform=axes.get_xaxis_transform(), ha="center",
-                      va="top", fontsize=7.5, color=TINTS["worse"])
+            axes.text(index, 0.99, f"✕{lost}", transform=axes.get_xaxis_transform(), ha="center",
+                      va="top", fontsize=7.5, color=TINTS[Verdict.WORSE])
 
 
-def _changes(axes: Axes, changes: Sequence[Change]) -> None:
-    places: dict[float, list[Change]] = {}
+def _changes(axes: Axes, changes: Sequence[ChangePoint]) -> None:
+    at: dict[float, list[ChangePoint]] = {}
     for change in changes:
-        places.setdefault((change.after + change.at) / 2, []).append(change)
-    for x, some in places.items():
+        at.setdefault((change.after + change.at) / 2, []).append(change)
+    for x, some in at.items():
         axes.axvline(x, color=TINTS[some[0].verdict], lw=1.5)
         words = [f"{ARROWS[c.verdict]} {c.verdict} ({c.what})" if c.what == "cost" else
                  f"{ARROWS[c.verdict]} {c.verdict}" for c in some]
@@ -175,7 +177,7 @@ def _ticks(axes: Axes, entries: Sequence[Entry]) -> None:
         axes.tick_params(axis="x", pad=10)
 
 
-def _alt(entries: Sequence[Entry], name: Name, series: _Series, changes: Sequence[Change],
+def _alt(entries: Sequence[Entry], name: Name, series: _Series, changes: Sequence[ChangePoint],
          breaks: Sequence[Break]) -> str:
     factor = 10.0 ** series.exponent
     scale = f" times {power(series.exponent)}" if series.exponent else ""

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from results.presentation.table import listing
-from results.regression.baseline import Cell, Snapshot
+from results.regression.baseline import SamplerOnTarget, Snapshot
 
 #: Targets behave alike up to this share (as fingerprints do), metrics up to that.
 TARGET_TOLERANCE, METRIC_TOLERANCE = 1e-6, 1e-4
@@ -19,14 +19,14 @@ _WORDS = {"budget": "budget", "n": "number of points", "n_curve": "number of poi
           "fractions": "checkpoints", "device": "device", "dtype": "dtype"}
 
 
-def difference(old: Snapshot, new: Snapshot, a: Cell, b: Cell) -> str:
+def difference(old: Snapshot, new: Snapshot, a: SamplerOnTarget, b: SamplerOnTarget) -> str:
     """Why a cell of two snapshots cannot be compared; empty where it can."""
     target = _target(old, new, a.target)
     return "; ".join(filter(None, (_setting(old, new, a, b), target,
                                    _metrics(old, new, a, b, not target))))
 
 
-def _setting(old: Snapshot, new: Snapshot, a: Cell, b: Cell) -> str:
+def _setting(old: Snapshot, new: Snapshot, a: SamplerOnTarget, b: SamplerOnTarget) -> str:
     said = [f"{_WORDS[k]} {_short(old.settings.get(k))} → {_short(new.settings.get(k))}"
             for k in _WORDS if old.settings.get(k) != new.settings.get(k)]
     for key in ("sampler", "budget"):
@@ -70,14 +70,16 @@ def _target(old: Snapshot, new: Snapshot, name: str) -> str:
     return ""
 
 
-def _metrics(old: Snapshot, new: Snapshot, a: Cell, b: Cell, same: bool) -> str:
+def _metrics(old: Snapshot, new: Snapshot, a: SamplerOnTarget, b: SamplerOnTarget,
+             same: bool) -> str:
     """``same``: the target is; on another density a metric's figures may move by themselves."""
     changed = [f"{m} ({why})" for m in dict.fromkeys((*a.metrics, *b.metrics))
                if (why := _metric(old, new, a, b, m, same))]
     return f"a metric differs: {listing(changed)}" if changed else ""
 
 
-def _metric(old: Snapshot, new: Snapshot, a: Cell, b: Cell, name: str, same: bool) -> str:
+def _metric(old: Snapshot, new: Snapshot, a: SamplerOnTarget, b: SamplerOnTarget, name: str,
+            same: bool) -> str:
     one, other = old.metrics.get(name), new.metrics.get(name)
     if one is None or other is None:
         return "only in the baseline" if other is None else "not in the baseline"

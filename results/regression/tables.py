@@ -17,22 +17,21 @@ from results.presentation.table import (
     number,
     plural,
 )
-from results.regression.scores import COST
-from results.regression.trial import Measured
-from results.regression.verdicts import FRESH_SEEDS, VERDICTS, Check, Finding
+from results.regression.measured_change import MeasuredChange
+from results.regression.outcome import COST
+from results.regression.verdicts import FRESH_SEEDS, Check, Finding, Verdict
 
-_MARKS = {"worse": "fail", "not compared": "warn", "missing": "warn", "not confirmed": "warn",
-          "better": "good"}
-#: Verdicts told in one line each reason: there is nothing to tabulate.
-_LISTED = ("not compared", "missing", "identical", "new")
-_MOVED = ("worse", "better", "lower", "not confirmed")
-_MEANS = {"not compared": "cannot be compared", "missing": "missing",
-          "identical": "identical", "new": "new"}
+_MARKS = {Verdict.WORSE: "fail", Verdict.NOT_COMPARED: "warn", Verdict.MISSING: "warn",
+          Verdict.NOT_CONFIRMED: "warn", Verdict.BETTER: "good"}
+#: Verdicts listed in one line each reason: there is nothing to tabulate.
+_LISTED = (Verdict.NOT_COMPARED, Verdict.MISSING, Verdict.IDENTICAL, Verdict.NEW)
+MOVED = (Verdict.WORSE, Verdict.BETTER, Verdict.LOWER, Verdict.NOT_CONFIRMED)
 
 
 def headline(check: Check) -> str:
     """The outcome in one sentence, and what to do where something is wrong."""
-    worse, open_ = check.of("worse"), check.of("not compared") + check.of("missing")
+    worse = check.of(Verdict.WORSE)
+    open_ = check.of(Verdict.NOT_COMPARED) + check.of(Verdict.MISSING)
     if worse:
         sure = "" if check.confirmed or not check.fired else (
             ", not yet confirmed by fresh seeds ('python -m bench run --check' runs them)")
@@ -44,15 +43,15 @@ def headline(check: Check) -> str:
                 "the change of settings, targets or metrics is meant.")
     tested = [f for f in check.findings if f.measured is not None]
     if not tested:
-        return "No regression: every number is the baseline's to the bit."
+        return "No regression: every number is bitwise identical to the baseline's."
     return (f"No regression: {plural(len(tested), 'test')} at a family-wise level of "
-            f"{number(100 * check.rule.alpha)} %, none got worse.{_praise(check)}")
+            f"{number(100 * check.rule.alpha)} %, none got worse.{_caveat(check)}")
 
 
-def _praise(check: Check) -> str:
+def _caveat(check: Check) -> str:
     """What a fall does not mean, wherever one is reported."""
-    lower = check.of("lower")
-    if not lower and not check.of("better"):
+    lower = check.of(Verdict.LOWER)
+    if not lower and not check.of(Verdict.BETTER):
         return ""
     single = f" {listing([_named(f) for f in lower])}: lower in single metrics only." if (
         lower) else ""
@@ -65,8 +64,8 @@ def _named(finding: Finding) -> str:
 
 
 def tally(check: Check) -> str:
-    """How many findings of each sort."""
-    counts = {v: len(check.of(v)) for v in VERDICTS}
+    """How many findings of each verdict."""
+    counts = {v: len(check.of(v)) for v in Verdict}
     return ", ".join(f"{n} {v}" for v, n in counts.items() if n)
 
 
@@ -85,16 +84,20 @@ def _span(sizes: set[int]) -> str:
 
 def listed(check: Check) -> list[str]:
     """A line for each verdict and reason that needs no numbers; cells of a reason together."""
-    groups: dict[tuple[str, str], list[str]] = {}
+    groups: dict[tuple[Verdict, str], list[str]] = {}
     for f in check.findings:
-        if f.verdict in _LISTED or (f.verdict == "worse" and f.measured is None):
+        if f.verdict in _LISTED or (f.verdict == Verdict.WORSE and f.measured is None):
             groups.setdefault((f.verdict, f.reason), []).append(_named(f))
-    return [f"{_MEANS.get(verdict, verdict)}: {', '.join(dict.fromkeys(names))}: {reason}"
+    return [f"{_lead(verdict)}: {', '.join(dict.fromkeys(names))}: {reason}"
             for (verdict, reason), names in groups.items()]
 
 
+def _lead(verdict: Verdict) -> str:
+    return "cannot be compared" if verdict == Verdict.NOT_COMPARED else verdict
+
+
 def explained(check: Check) -> list[str]:
-    """What each metric alone says of a cell that moved; these chances only explain.
+    """What each metric alone says of a cell that moved; these p-values only explain.
 
     First of all, which of the two runs is mixed.
     """
@@ -102,39 +105,39 @@ def explained(check: Check) -> list[str]:
              (("baseline", check.baseline.made), ("run", check.run.made))
              if (mixed := mixture(made))]
     for f in check.findings:
-        if f.verdict == "lower":
+        if f.verdict == Verdict.LOWER:
             lines.append(f"{_named(f)}: {f.reason}")
-        if f.verdict in _MOVED and f.measured and f.measured.each:
+        if f.verdict in MOVED and f.measured and f.measured.each:
             each = ", ".join(f"{m} {chance(p)}" for m, p in f.measured.each)
-            lines.append(f"{_named(f)}, metric by metric (uncorrected): {each}")
+            lines.append(f"{_named(f)}, metric by metric (p not adjusted): {each}")
     return lines
 
 
-def value(found: Measured, amount: float) -> str:
+def value(found: MeasuredChange, amount: float) -> str:
     """An amount in the finding's unit."""
     if not math.isfinite(amount):
         return "never" if found.metric == "evaluations" else "failed"
     return count(amount) if found.metric == "evaluations" else number(amount)
 
 
-def _signed(found: Measured, amount: float) -> str:
+def _signed(found: MeasuredChange, amount: float) -> str:
     if math.isinf(amount):
         return "∞" if amount > 0 else "−∞"
     return ("+" if amount > 0 else "") + value(found, amount).replace("-", "−")
 
 
-def _least(found: Measured) -> str:
-    if not math.isfinite(found.visible):
+def _least(found: MeasuredChange) -> str:
+    if not math.isfinite(found.detectable):
         return "none"
-    return (f"×{number(found.visible, 2)}" if found.metric == "evaluations"
-            else f"+{number(found.visible, 2)}")
+    return (f"×{number(found.detectable, 2)}" if found.metric == "evaluations"
+            else f"+{number(found.detectable, 2)}")
 
 
 def _again(finding: Finding) -> str:
     if finding.again is None:
         return ""
     a = finding.again
-    return f"again, {a.seeds[1]} fresh: {_signed(a, a.shift.value)}, {chance(a.corrected)}"
+    return f"again, {a.seeds[1]} fresh: {_signed(a, a.shift.value)}, {chance(a.adjusted_p)}"
 
 
 def _row(finding: Finding) -> tuple[Cell, ...]:
@@ -148,18 +151,18 @@ def _row(finding: Finding) -> tuple[Cell, ...]:
             Cell(value(found, found.new), found.new, f"from {value(found, found.old)}"),
             Cell(_signed(found, gap.value), gap.value,
                  f"{_signed(found, gap.low)} to {_signed(found, gap.high)}"),
-            Cell(_least(found), found.visible),
-            Cell(chance(found.corrected).removeprefix("p "), found.corrected),
+            Cell(_least(found), found.detectable),
+            Cell(chance(found.adjusted_p).removeprefix("p "), found.adjusted_p),
             Cell(duration(now), now, f"from {duration(then)}"))
 
 
 COLUMNS = (Column("cell", numeric=False), Column("verdict", numeric=False),
            Column("what", "moved most", numeric=False), Column("median", "now, before"),
-           Column("change", "95 %"), Column("visible", "from"), Column("p", "corrected"),
+           Column("change", "95 %"), Column("detectable", "from"), Column("p", "adjusted"),
            Column("a job", "not gated"))
 
 
-def table(check: Check, verdicts: Sequence[str] = VERDICTS) -> Table | None:
+def table(check: Check, verdicts: Sequence[Verdict] = tuple(Verdict)) -> Table | None:
     """A row a test; None where nothing had to be tested."""
     rows = [f for f in check.findings if f.measured is not None and f.verdict in verdicts]
     if not rows:
@@ -167,10 +170,11 @@ def table(check: Check, verdicts: Sequence[str] = VERDICTS) -> Table | None:
     tol = number(100 * check.rule.tolerance)
     notes = (
         "Quality: each seed's worst metric, rank sum of new against old seeds, one-sided, "
-        "Holm-corrected over all tests; and a median that moved by more than "
+        "adjusted over all tests (Holm); and a median that moved by more than "
         f"{tol} % of its excess over the floor and than the floor's own spread. The metric shown "
-        "is the one that moved most. Cost: evaluations to reach the quality of the last look but "
-        f"one; gated beyond {tol} %. Visible: the least change seen in nine tries of ten. Seconds "
+        "is the one that moved most. Cost: evaluations to reach the quality of the last "
+        f"checkpoint but one; gated beyond {tol} %. Detectable: the least change detected with "
+        "probability .9. Seconds "
         f"are shown, never gated. A regression must show again in {FRESH_SEEDS} fresh seeds. "
         "Better: the worst metric of each seed fell, and no metric rose by its own test; lower: "
         "some metrics fell, which is no gain in quality.",)

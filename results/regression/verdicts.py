@@ -1,12 +1,12 @@
-"""A check: every cell of a run against the baseline, corrected together, confirmed by fresh seeds.
+"""A check: every cell of a run against the baseline, adjusted together, confirmed by fresh seeds.
 
 1. A cell is compared where settings, target and metrics are the baseline's (``matching``).
 2. Seeds that both sides have and that agree in every number make it identical: nothing is tested.
-3. Else its quality and its cost are tested one-sidedly (``scores``) against the baseline's other
-   seeds. All tests of the check are corrected by Holm's method at ``alpha``; one that fires and
-   is large enough to matter is a regression, so far unconfirmed.
+3. Else its quality and its cost are tested one-sidedly (``quality``, ``cost``) against the
+   baseline's other seeds. All tests of the check are adjusted by Holm's method at ``alpha``; one
+   that fires and is large enough to matter is a regression, so far unconfirmed.
 4. Where fresh seeds of a confirmation are at hand, those that fired are tested again against all
-   of the baseline's seeds, corrected among themselves, and must fire again.
+   of the baseline's seeds, adjusted among themselves, and must fire again.
 5. A way of ending that no seed of the baseline had is a regression by itself.
 
 At least 40 seeds against 5: the least p is 8e-7, so that a clear change fires among hundreds of
@@ -18,70 +18,92 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass, replace
+from enum import StrEnum
 
 import numpy as np
 
 from bench.core.errors import ReportError
 from results.presentation.table import listing, plural
-from results.regression.baseline import Cell, Snapshot
+from results.regression.baseline import SamplerOnTarget, Snapshot
 from results.regression.matching import difference
-from results.regression.scores import COST, QUALITY, SPLIT, Rule, aligned, rising
-from results.regression.trial import Measured, Trial, measured, trial_of
+from results.regression.measured_change import MeasuredChange, measured_change
+from results.regression.outcome import COST, QUALITY, Outcome, Rule
+from results.regression.quality import aligned_values, rising
+from results.regression.two_samples import TwoSamples, two_samples
 from results.statistics.multiple_testing import holm
-from results.statistics.rank_sum_test import least_p
 
 #: What a baseline holds at least; seeds that a check runs, and runs again where it fires.
 BASELINE_SEEDS, CHECK_SEEDS, FRESH_SEEDS = 40, 5, 20
-#: Every verdict, the gravest first.
-VERDICTS = ("worse", "not compared", "missing", "not confirmed", "better", "lower", "stayed",
-            "identical", "new")
+
+
+class Verdict(StrEnum):
+    """What is said of a cell's quality or cost, the gravest first."""
+
+    WORSE = "worse"
+    NOT_COMPARED = "not compared"
+    MISSING = "missing"  # in the baseline, not in the run
+    NOT_CONFIRMED = "not confirmed"
+    BETTER = "better"
+    LOWER = "lower"  # some metric fell, which is no gain in quality
+    STAYED = "stayed"
+    IDENTICAL = "identical"
+    NEW = "new"  # in the run, not in the baseline
+
+    @property
+    def order(self) -> int:
+        """0 is the gravest."""
+        return list(Verdict).index(self)
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What is said of a cell's quality or cost."""
+    """What is said of a cell's quality or cost.
+
+    ``again`` is the change measured by fresh seeds, ``seconds`` the medians of a job's seconds in
+    the baseline and in the run.
+    """
 
     sampler: str
     target: str
     what: str
-    verdict: str
+    verdict: Verdict
     reason: str = ""
-    measured: Measured | None = None
-    again: Measured | None = None  # by fresh seeds
-    seconds: tuple[float, float] | None = None  # medians of a job, then and now
+    measured: MeasuredChange | None = None
+    again: MeasuredChange | None = None
+    seconds: tuple[float, float] | None = None
 
     @property
     def name(self) -> tuple[str, str]:
-        """The cell."""
+        """The cell: sampler and target."""
         return self.sampler, self.target
 
 
 @dataclass(frozen=True)
 class Check:
-    """All findings of a run against a baseline."""
+    """All findings of a run against a baseline; ``confirmed``: whether fresh seeds took part."""
 
     baseline: Snapshot
     run: Snapshot
     rule: Rule
     findings: tuple[Finding, ...]
-    confirmed: bool  # whether fresh seeds were at hand
+    confirmed: bool
 
     @property
     def code(self) -> int:
         """Exit code: 0 no regression, 1 regression, 2 something could not be judged."""
-        kinds = {f.verdict for f in self.findings}
-        if "worse" in kinds:
+        verdicts = {f.verdict for f in self.findings}
+        if Verdict.WORSE in verdicts:
             return 1
-        return 2 if kinds & {"not compared", "missing"} else 0
+        return 2 if verdicts & {Verdict.NOT_COMPARED, Verdict.MISSING} else 0
 
-    def of(self, verdict: str) -> list[Finding]:
+    def of(self, verdict: Verdict) -> list[Finding]:
         """Findings with that verdict."""
         return [f for f in self.findings if f.verdict == verdict]
 
     @property
     def fired(self) -> list[Finding]:
         """Regressions that fresh seeds have yet to confirm."""
-        return [f for f in self.of("worse") if f.measured is not None and f.again is None]
+        return [f for f in self.of(Verdict.WORSE) if f.measured is not None and f.again is None]
 
 
 def check(baseline: Snapshot, run: Snapshot, rule: Rule | None = None,
@@ -98,86 +120,88 @@ def check(baseline: Snapshot, run: Snapshot, rule: Rule | None = None,
                           f"'{run.suite}'; check a run of the same suite")
     cells = [c for c in baseline.cells if (not samplers or c.sampler in samplers)
              and (not targets or c.target in targets)]
-    told = [_untested(baseline, run, cell) for cell in cells]
-    found = [f for f in told if f is not None]
-    trials = {c.name: trial for c, f in zip(cells, told, strict=True)
-              if f is None and (trial := trial_of(baseline, run, c)) is not None}
-    found += _tested(trials, rule)
+    untested = {c.name: _untested(baseline, run, c) for c in cells}
+    found = [f for f in untested.values() if f is not None]
+    tested = {c.name: samples for c in cells if untested[c.name] is None
+              and (samples := two_samples(baseline, run, c)) is not None}
+    found += _tested(tested, rule)
     if fresh is not None:
         found = _confirmed(baseline, fresh, found, rule)
-    found += [Finding(*c.name, QUALITY, "new", "not in the baseline; freeze a new one to gate it")
+    found += [Finding(*c.name, QUALITY, Verdict.NEW,
+                      "not in the baseline; freeze a new one to gate it")
               for c in run.cells if c.name not in baseline.by_name]
     order = {c.name: i for i, c in enumerate((*baseline.cells, *run.cells))}
-    found.sort(key=lambda f: (VERDICTS.index(f.verdict), order[f.name], f.what == COST))
+    found.sort(key=lambda f: (f.verdict.order, order[f.name], f.what == COST))
     return Check(baseline, run, rule, tuple(found), fresh is not None)
 
 
-def _untested(baseline: Snapshot, run: Snapshot, old: Cell) -> Finding | None:
+def _untested(baseline: Snapshot, run: Snapshot, old: SamplerOnTarget) -> Finding | None:
     """What can be said without a test; None where one is needed."""
     new = run.by_name.get(old.name)
     if new is None:
-        return Finding(*old.name, QUALITY, "missing", "in the baseline, not in the run")
-    seconds = _seconds(old, new)
+        return Finding(*old.name, QUALITY, Verdict.MISSING, "in the baseline, not in the run")
     if why := difference(baseline, run, old, new):
-        return Finding(*old.name, QUALITY, "not compared", why, seconds=seconds)
-    if news := _new_endings(old, new):
-        return Finding(*old.name, QUALITY, "worse", news, seconds=seconds)
-    if _same_bits(old, new):
-        return Finding(*old.name, QUALITY, "identical",
-                       f"to the bit, {plural(len(new.seeds), 'seed')}", seconds=seconds)
-    return None
+        verdict, reason = Verdict.NOT_COMPARED, why
+    elif news := _new_endings(old, new):
+        verdict, reason = Verdict.WORSE, news
+    elif _same_bits(old, new):
+        verdict, reason = Verdict.IDENTICAL, f"bitwise, {plural(len(new.seeds), 'seed')}"
+    else:
+        return None
+    return Finding(*old.name, QUALITY, verdict, reason, seconds=_seconds(old, new))
 
 
-def _seconds(old: Cell, new: Cell) -> tuple[float, float]:
+def _seconds(old: SamplerOnTarget, new: SamplerOnTarget) -> tuple[float, float]:
     return float(np.median(old.seconds)), float(np.median(new.seconds))
 
 
-def _new_endings(old: Cell, new: Cell) -> str:
+def _new_endings(old: SamplerOnTarget, new: SamplerOnTarget) -> str:
     counts = Counter(s for s in new.status if s not in old.statuses | {"ok"})
     said = [f"{status} in {n} of {len(new.seeds)} seeds" for status, n in counts.items()]
     return f"{listing(said)}, never in the baseline's {len(old.seeds)}" if said else ""
 
 
-def _same_bits(old: Cell, new: Cell) -> bool:
-    """Whether every seed of the run is one of the baseline's, and the same to the last bit."""
+def _same_bits(old: SamplerOnTarget, new: SamplerOnTarget) -> bool:
+    """Whether every seed of the run is one of the baseline's, and bitwise identical."""
     known = dict(zip(old.seeds, old.bits, strict=True))
     return all(known.get(s) == bits for s, bits in zip(new.seeds, new.bits, strict=True))
 
 
-def _tested(trials: dict[tuple[str, str], Trial], rule: Rule) -> list[Finding]:
-    """All tests of the check, corrected together."""
-    tests = [(trial, what, found) for trial in trials.values()
-             for what, found in trial.outcomes(rule).items()]
+def _tested(cells: dict[tuple[str, str], TwoSamples], rule: Rule) -> list[Finding]:
+    """All tests of the check, adjusted together."""
+    tests = [(samples, what, found) for samples in cells.values()
+             for what, found in samples.outcomes(rule).items()]
     level = rule.alpha / max(len(tests), 1)
     worse = holm([found.p_worse for _, _, found in tests])
     better = holm([found.p_better for _, _, found in tests])
     findings = []
-    for (trial, what, found), p, q in zip(tests, worse, better, strict=True):
-        verdict, reason = "stayed", ""
-        if _least(trial, what) > level:
-            verdict = "not compared"
-            reason = (f"too few seeds: {len(trial.new.seeds)} against {len(trial.old.seeds)} "
-                      "cannot fire; run more with --seeds")
-        elif found.worse and p <= rule.alpha:
-            verdict = "worse"
-        elif found.better and q <= rule.alpha:
-            verdict, reason = ("better", "") if found.gain else ("lower", _lower(trial))
-        fell = verdict in ("better", "lower")
+    for (samples, what, found), p, q in zip(tests, worse, better, strict=True):
+        verdict, reason = _judged(samples, what, found, p, q, level, rule)
+        fell = verdict in (Verdict.BETTER, Verdict.LOWER)
         findings.append(Finding(
-            *trial.old.name, what, verdict, reason,
-            measured(trial, what, found, q if fell else p, level, rule, fell),
-            seconds=_seconds(trial.old, trial.new)))
+            *samples.old.name, what, verdict, reason,
+            measured_change(samples, what, found, q if fell else p, level, rule, fell),
+            seconds=_seconds(samples.old, samples.new)))
     return findings
 
 
-def _least(trial: Trial, what: str) -> float:
-    """The smallest p that the trial's test can reach."""
-    return least_p(len(trial.old.seeds), len(trial.new.seeds)) * (SPLIT if what == QUALITY else 1)
+def _judged(samples: TwoSamples, what: str, found: Outcome, worse: float, better: float,
+            level: float, rule: Rule) -> tuple[Verdict, str]:
+    """The verdict of one test by its adjusted p-values, and the reason where it needs one."""
+    if samples.least_p(what) > level:
+        old, new = samples.sizes
+        return Verdict.NOT_COMPARED, (f"too few seeds: {new} against {old} cannot fire; run more "
+                                      "with --seeds")
+    if found.worse and worse <= rule.alpha:
+        return Verdict.WORSE, ""
+    if found.better and better <= rule.alpha:
+        return (Verdict.BETTER, "") if found.gain else (Verdict.LOWER, _why_no_gain(samples))
+    return Verdict.STAYED, ""
 
 
-def _lower(trial: Trial) -> str:
+def _why_no_gain(samples: TwoSamples) -> str:
     """Why a fall is no gain."""
-    names, (a, b) = trial.old.metrics, aligned(trial.old, trial.new)
+    names, (a, b) = samples.old.metrics, aligned_values(samples.old, samples.new)
     fell, rose = ([names[i] for i in rising(*sides)] for sides in ((-a, -b), (a, b)))
     said = f"{listing(rose)} rose" if rose else "the worst metric of a seed did not fall"
     return f"lower in {listing(fell) if fell else 'one metric'}, not a gain in quality: {said}"
@@ -185,27 +209,26 @@ def _lower(trial: Trial) -> str:
 
 def _confirmed(baseline: Snapshot, fresh: Snapshot, found: list[Finding],
                rule: Rule) -> list[Finding]:
-    """Those that fired once, judged again by seeds that nobody has seen.
+    """Those that fired once, judged again by seeds that took no part in the first test.
 
     Where too few of these are left for any to fire, nothing is cleared: it stays unconfirmed.
     """
-    fired = [f for f in found if f.verdict == "worse" and f.measured is not None]
-    trials = {f.name: trial for f in fired
-              if (trial := trial_of(baseline, fresh, baseline.by_name[f.name])) is not None}
-    tests = {(f.name, f.what): outcome for f in fired if f.name in trials
-             if (outcome := trials[f.name].outcomes(rule).get(f.what)) is not None}
+    fired = [f for f in found if f.verdict == Verdict.WORSE and f.measured is not None]
+    cells = {f.name: samples for f in fired
+             if (samples := two_samples(baseline, fresh, baseline.by_name[f.name])) is not None}
+    tests = {(f.name, f.what): outcome for f in fired if f.name in cells
+             if (outcome := cells[f.name].outcomes(rule).get(f.what)) is not None}
     tests = {k: t for k, t in tests.items()
-             if _least(trials[k[0]], k[1]) <= rule.alpha / len(tests)}
-    corrected = dict(zip(tests, holm([t.p_worse for t in tests.values()]), strict=True))
+             if cells[k[0]].least_p(k[1]) <= rule.alpha / len(tests)}
+    adjusted = dict(zip(tests, holm([t.p_worse for t in tests.values()]), strict=True))
     made = []
     for finding in found:
         key = finding.name, finding.what
         if finding in fired and key in tests:
-            again = measured(trials[finding.name], finding.what, tests[key], corrected[key],
-                              rule.alpha / len(tests), rule)
-            holds = tests[key].worse and corrected[key] <= rule.alpha
+            again = measured_change(cells[finding.name], finding.what, tests[key], adjusted[key],
+                                    rule.alpha / len(tests), rule)
+            holds = tests[key].worse and adjusted[key] <= rule.alpha
             finding = replace(finding, again=again,
-                              verdict="worse" if holds else "not confirmed")
+                              verdict=Verdict.WORSE if holds else Verdict.NOT_CONFIRMED)
         made.append(finding)
     return made
-

@@ -22,7 +22,7 @@ from bench.suite.schema import parse, suite_names
 from results.regression.baseline import Snapshot
 from results.regression.baseline_file import read
 from results.regression.calibration_tables import CALIBRATION
-from results.regression.scores import Rule
+from results.regression.outcome import Rule
 from tests.results.test_check_judge import cell, rng, snapshot
 
 

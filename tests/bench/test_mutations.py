@@ -17,7 +17,7 @@ from bench.maintain.__main__ import main as maintain
 from bench.maintain.mutations import MUTATIONS, Mutation, copy_packages
 from bench.suite.schema import parse, suite_names
 from results.records.run_folder import load
-from results.regression.baseline import freeze
+from results.regression.freeze import freeze
 from results.regression.matching import difference
 
 NAMES = [m.name for m in MUTATIONS]

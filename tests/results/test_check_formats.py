@@ -16,9 +16,10 @@ from rich.console import Console
 
 from bench.commands.parser import main
 from results.records.run_folder import load
-from results.regression.baseline import Snapshot, freeze
+from results.regression.baseline import Snapshot
 from results.regression.formats import github, junit, markdown, print_text
-from results.regression.verdicts import VERDICTS, Check, check
+from results.regression.freeze import freeze
+from results.regression.verdicts import Check, Verdict, check
 from tests.support.check_fake import Fake
 
 #: What a hand can write into a setting, and a format can trip over.
@@ -68,7 +69,7 @@ def say(base: Path, mixed: Path, capsys: pytest.CaptureFixture[str]
 
 
 def test_the_fixture_holds_every_verdict(made: Check) -> None:
-    assert {f.verdict for f in made.findings} == set(VERDICTS) - {"identical", "lower"}
+    assert {f.verdict for f in made.findings} == set(Verdict) - {"identical", "lower"}
 
 
 def test_json_holds_every_finding_and_the_exit_code(say: Callable[[str], tuple[str, str]],
@@ -84,8 +85,8 @@ def test_json_holds_every_finding_and_the_exit_code(say: Callable[[str], tuple[s
     real = next(f.measured for f in found.findings if f.verdict == "worse" and f.measured)
     assert worse["shift"] == {"value": real.shift.value, "low": real.shift.low,
                               "high": real.shift.high}
-    assert worse["shift"]["low"] > 0 and worse["visible"] == real.visible > real.limit
-    assert worse["p"] <= worse["corrected"] <= 0.01 and worse["seeds"] == [40, 5]
+    assert worse["shift"]["low"] > 0 and worse["detectable"] == real.detectable > real.limit
+    assert worse["p"] <= worse["adjusted_p"] <= 0.01 and worse["seeds"] == [40, 5]
     hostile = next(f for f in told["findings"] if f["sampler"] == "hmc")
     assert "50%|\n" in hostile["reason"]
 
@@ -202,7 +203,7 @@ def test_the_terminal_shows_effect_interval_and_what_was_visible(made: Check) ->
     found = next(f for f in made.findings if f.verdict == "not confirmed")
     assert found.measured is not None and found.again is not None
     assert "again, 20 fresh:" in text
-    assert "metric by metric (uncorrected): mmd p" in text
+    assert "metric by metric (p not adjusted): mmd p" in text
     assert text.rstrip().splitlines()[-1].startswith("REGRESSION: ula on banana got worse.")
 
 

@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from results.regression.baseline import Cell, Floor, Snapshot
-from results.regression.scores import Rule, quality_outcome, reach, rulers, seed_scores
+from results.regression.baseline import FloorSummary, SamplerOnTarget, Snapshot
+from results.regression.cost import evaluations_to
+from results.regression.outcome import Rule
+from results.regression.quality import centre_and_unit, quality_outcome, worst_metric
 from results.regression.verdicts import FRESH_SEEDS, Check, check
 from results.statistics.rank_sum_test import critical_pairs, least_p, rank_sum, shift
 from results.statistics.ranks import doubled_midranks
@@ -20,7 +22,7 @@ RULE = Rule()
 
 
 def cell(rng: np.random.Generator, seeds: range, name: str = "hmc", *, rise: float = 0.0,
-         slower: float = 1.0, status: dict[int, str] | None = None) -> Cell:
+         slower: float = 1.0, status: dict[int, str] | None = None) -> SamplerOnTarget:
     """Independent lognormal metrics; a curve that halves with each doubling of evaluations."""
     size = len(seeds)
     ended = tuple((status or {}).get(s, "ok") for s in seeds)
@@ -32,17 +34,18 @@ def cell(rng: np.random.Generator, seeds: range, name: str = "hmc", *, rise: flo
     values[:, gone] = np.inf
     curve[-1, gone] = np.inf
     bits = tuple(f"{v:.12g}" for v in values.sum(axis=0))
-    return Cell(name, "gaussian", {"params": {"step_size": 0.1}}, METRICS, (1000,) * 3,
+    return SamplerOnTarget(name, "gaussian", {"params": {"step_size": 0.1}}, METRICS, (1000,) * 3,
                 tuple(seeds), values, evals, curve, ended, (1.0,) * size, bits)
 
 
-def snapshot(*cells: Cell) -> Snapshot:
+def snapshot(*cells: SamplerOnTarget) -> Snapshot:
     behaviour = {"behaviour": [2.0, 1.0, -3.5], "fingerprint": "abc",
                  "metric_behaviour": dict.fromkeys(METRICS, 0.3)}
     return Snapshot("smoke", {"commit": "f" * 40, "started": "2026-01-01"},
                     {"budget": "1000evals"}, {"gaussian": behaviour},
                     {m: {"version": 1, "params": {}} for m in METRICS},
-                    {("gaussian", m, 1000): Floor(0.5, 0.6, 0.05) for m in METRICS}, cells, "mmd")
+                    {("gaussian", m, 1000): FloorSummary(0.5, 0.6, 0.05) for m in METRICS},
+                    cells, "mmd")
 
 
 def verdicts(made: Check) -> dict[tuple[str, str], str]:
@@ -96,13 +99,13 @@ def test_pooled_scores_are_exchangeable_whatever_the_law() -> None:
     pooled = np.exp(draw.standard_normal((3, 45)))
     pooled[1, 7] = 1e12
     order = draw.permutation(45)
-    floors = (Floor(0.5, 0.6, 0.01),) * 3
-    scores = seed_scores(pooled, *rulers(pooled, floors))
-    assert np.allclose(seed_scores(pooled[:, order], *rulers(pooled[:, order], floors)),
+    floors = (FloorSummary(0.5, 0.6, 0.01),) * 3
+    scores = worst_metric(pooled, *centre_and_unit(pooled, floors))
+    assert np.allclose(worst_metric(pooled[:, order], *centre_and_unit(pooled[:, order], floors)),
                        scores[order])
     calm = pooled.copy()
     calm[1, 7] = 1.0
-    unit = rulers(pooled, floors)[1] / rulers(calm, floors)[1]
+    unit = centre_and_unit(pooled, floors)[1] / centre_and_unit(calm, floors)[1]
     assert np.all((unit > 0.8) & (unit < 1.25))
 
 
@@ -110,7 +113,8 @@ def test_a_metric_that_hardly_varies_does_not_rule() -> None:
     """A hundred of its own deviations are nothing where exact samples vary far more."""
     pooled = np.array([1.0 + 1e-9 * rng(4).standard_normal(45), rng(5).standard_normal(45)])
     pooled[0, :3] += 1e-7
-    scores = seed_scores(pooled, *rulers(pooled, (Floor(1.0, 1.1, 0.05), Floor(0, 1, 0.1))))
+    floors = FloorSummary(1.0, 1.1, 0.05), FloorSummary(0, 1, 0.1)
+    scores = worst_metric(pooled, *centre_and_unit(pooled, floors))
     assert np.argmax(scores) == np.argmax(pooled[1])
 
 
@@ -127,14 +131,14 @@ def test_a_modest_change_of_one_metric_is_not_drowned_by_the_others() -> None:
     """Two deviations in one of eight metrics: hardly a worst metric, plain to its own rank sum."""
     draw = rng(12)
     names = tuple(f"m{i}" for i in range(8))
-    floors = (Floor(-9.0, -8.9, 0.01),) * 8
+    floors = (FloorSummary(-9.0, -8.9, 0.01),) * 8
     sides = [replace(cell(draw, range(n)), metrics=names, values=draw.standard_normal((8, n)))
              for n in (45, 20)]
     sides[1].values[3] += 2.0
     found = quality_outcome(sides[0], sides[1], floors, Rule(tolerance=0.1))
     assert found.worse and found.rose == 3
     pooled = np.hstack([s.values for s in sides])
-    worst = [seed_scores(s.values, *rulers(pooled, floors)) for s in sides]
+    worst = [worst_metric(s.values, *centre_and_unit(pooled, floors)) for s in sides]
     assert found.p_worse < 1e-5 < rank_sum(*worst)
 
 
@@ -213,7 +217,7 @@ def test_slower_to_the_same_end_is_a_cost() -> None:
 def test_reach_interpolates_in_the_logarithm_and_knows_never() -> None:
     evals = np.array([[100.0] * 4, [200.0] * 4, [400.0] * 4])
     curve = np.array([[1.0, 8.0, 8.0, 3.0], [1.0, 4.0, 6.0, np.inf], [1.0, 1.0, 5.0, 1.0]])
-    found = reach(evals, curve, 2.0)
+    found = evaluations_to(2.0, evals, curve)
     assert found[0] == 100 and found[2] == np.inf and found[3] == 400
     assert found[1] == pytest.approx(200 * 2 ** (2 / 3))  # 4 -> 1, two thirds of an octave
 
@@ -232,16 +236,16 @@ def test_fresh_seeds_confirm_or_clear() -> None:
 
 
 def test_one_sampler_touched_is_judged_alone() -> None:
-    """Identical cells leave the family: the corrected p is that of two tests, not of twenty."""
+    """Identical cells leave the family: the adjusted p is that of two tests, not of twenty."""
     others = [cell(rng(i), range(45), f"s{i}") for i in range(9)]
     base = snapshot(cell(rng(50), range(45)), *others)
     new = cell(rng(51), range(5), rise=3.0)
     alone = check(base, snapshot(new, *[o.of(range(5)) for o in others]))
     found = next(f.measured for f in alone.findings if f.sampler == "hmc" and f.what == "quality")
-    assert found is not None and found.corrected == pytest.approx(2 * found.p)
+    assert found is not None and found.adjusted_p == pytest.approx(2 * found.p)
     crowd = check(base, snapshot(new, *[cell(rng(80 + i), range(5), f"s{i}") for i in range(9)]))
     found = next(f.measured for f in crowd.findings if f.sampler == "hmc" and f.what == "quality")
-    assert found is not None and found.corrected == pytest.approx(20 * found.p)
+    assert found is not None and found.adjusted_p == pytest.approx(20 * found.p)
 
 
 def test_what_changed_is_named_and_not_called_worse() -> None:
@@ -300,7 +304,7 @@ def test_visible_change_is_what_is_seen_nine_times_in_ten() -> None:
     for i in range(100):
         new = cell(rng(100 + i), range(50, 55))
         values = new.values.copy()
-        values[METRICS.index(found.metric)] += found.visible
+        values[METRICS.index(found.metric)] += found.detectable
         made = check(base, snapshot(replace(new, values=values)), Rule(level))
         hits += verdicts(made)["hmc", "quality"] == "worse"
     assert 75 <= hits <= 99

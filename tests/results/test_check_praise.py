@@ -12,7 +12,7 @@ from rich.console import Console
 
 from bench.core.places import BASELINES
 from bench.maintain.check_calibration import MUTATIONS
-from results.regression.baseline import Cell
+from results.regression.baseline import SamplerOnTarget
 from results.regression.baseline_file import read
 from results.regression.formats import as_json, junit, markdown, print_text
 from results.regression.verdicts import Check, check
@@ -22,7 +22,7 @@ OLD = {"mmd": np.random.default_rng(1).normal(1e-3, 1e-4, 45),
        "w2": np.random.default_rng(2).normal(0.1, 6e-3, 45)}
 
 
-def moved(mmd: float, w2: float, seeds: int = 5) -> Cell:
+def moved(mmd: float, w2: float, seeds: int = 5) -> SamplerOnTarget:
     """Fresh seeds whose metrics lie so many deviations off."""
     rng = np.random.default_rng(3)
     return cell({"mmd": rng.normal(1e-3 + 1e-4 * mmd, 1e-4, seeds),

@@ -22,8 +22,9 @@ from results.comparison.page import render as compared
 from results.records.export import export
 from results.records.frames import Scores
 from results.records.run_folder import load
-from results.regression.baseline import Snapshot, freeze
+from results.regression.baseline import Snapshot
 from results.regression.formats import as_json, junit, markdown
+from results.regression.freeze import freeze
 from results.regression.verdicts import check
 from results.report import page as report
 from results.report.sections import gallery

@@ -29,8 +29,9 @@ from results.presentation.table import Cell, Column, Table
 from results.records.audit_file import committed_audits
 from results.records.run_folder import load
 from results.regression import history_page
-from results.regression.baseline import freeze
 from results.regression.formats import print_text
+from results.regression.freeze import freeze
+from results.regression.history import history
 from results.regression.verdicts import check
 from results.report.power_tables import power_table, smallest_table
 from results.report.terminal import print_report
@@ -159,7 +160,7 @@ def test_a_check(tmp_path: Path) -> None:
 
 
 def test_a_history(tmp_path: Path) -> None:
-    made = history_page.history(written(history_of_snapshots(), tmp_path))
+    made = history(written(history_of_snapshots(), tmp_path))
     assert made.tables()
     whole(lambda console: history_page.print_history(made, console))
     whole(lambda console: console.print(grid(made.entries_table())))

@@ -14,15 +14,16 @@ import pytest
 from rich.console import Console
 
 from bench.core.errors import ReportError
-from results.regression.baseline import Cell, Floor, Snapshot
+from results.regression.baseline import FloorSummary, SamplerOnTarget, Snapshot
 from results.regression.baseline_file import save as save_baseline
-from results.regression.history import changes
-from results.regression.history_page import history, print_history, save
-from results.regression.scores import Rule
+from results.regression.change_points import change_points
+from results.regression.history import history
+from results.regression.history_page import print_history, save
+from results.regression.outcome import Rule
 from tests.support.report_fake import make
 
 METRICS = ("mmd", "w2", "ksd")
-LOOKS = (100.0, 1000.0, 10_000.0)
+CHECKPOINTS = (100.0, 1000.0, 10_000.0)
 #: Any change of a median counts: the tests' own error rate is seen, not the effect's.
 BARE = Rule(alpha=0.2, tolerance=0.0)
 Draw = Callable[[np.random.Generator, int], np.ndarray[Any, Any]]
@@ -37,22 +38,23 @@ def lognormal(rng: np.random.Generator, size: int) -> np.ndarray[Any, Any]:
 
 
 def cell(rng: np.random.Generator, seeds: range, name: tuple[str, str] = ("ula", "gmm4"),
-         factor: float = 1.0, slower: float = 1.0, law: Draw = normal) -> Cell:
-    """A cell whose final metrics are ``factor`` times, its looks ``slower`` times as much."""
+         factor: float = 1.0, slower: float = 1.0, law: Draw = normal) -> SamplerOnTarget:
+    """A cell whose final metrics are ``factor`` times, its curve ``slower`` times as much."""
     size = len(seeds)
     values = factor * np.array([scale * law(rng, size) for scale in (1.0, 3.0, 0.2)])
     curve = np.array([values[0] / factor * k * (1 + 0.05 * rng.standard_normal(size))
                       for k in (9.0, 3.0, 1.0)])
-    evals = slower * np.outer(LOOKS, np.ones(size))
-    return Cell(*name, {"sampler": name[0], "params": {"step": 0.1}, "budget": "1e4 evals"},
-                METRICS, (1000,) * 3, tuple(seeds), values, evals, curve, ("ok",) * size,
-                (1.0,) * size, tuple(f"{s:x}" for s in seeds))
+    evals = slower * np.outer(CHECKPOINTS, np.ones(size))
+    settings = {"sampler": name[0], "params": {"step": 0.1}, "budget": "1e4 evals"}
+    return SamplerOnTarget(*name, settings, METRICS, (1000,) * 3, tuple(seeds), values, evals,
+                           curve, ("ok",) * size, (1.0,) * size, tuple(f"{s:x}" for s in seeds))
 
 
-def snapshot(day: int, cells: list[Cell], floor: float | None = 0.5, **settings: Any) -> Snapshot:
+def snapshot(day: int, cells: list[SamplerOnTarget], floor: float | None = 0.5,
+             **settings: Any) -> Snapshot:
     targets = dict.fromkeys(c.target for c in cells)
     floors = {} if floor is None else {
-        (t, m, 1000): Floor(floor * k, 1.2 * floor * k, 0.1 * floor * k)
+        (t, m, 1000): FloorSummary(floor * k, 1.2 * floor * k, 0.1 * floor * k)
         for t in targets for m, k in zip(METRICS, (1.0, 3.0, 0.2), strict=True)}
     return Snapshot(
         "smoke", {"started": f"2026-03-{day + 1:02d}T10:00:00+00:00", "commit": f"{day:x}" * 40},
@@ -70,7 +72,7 @@ def stepped(factors: list[float], seeds: int = 40, fresh: bool = True, **more: A
 
 
 def cuts(snapshots: list[Snapshot], rule: Rule | None = None) -> list[tuple[str, int, str]]:
-    return [(c.what, c.at, c.verdict) for c in changes(snapshots, rule).changes]
+    return [(c.what, c.at, c.verdict) for c in change_points(snapshots, rule).changes]
 
 
 @pytest.mark.parametrize("fresh", [True, False])
@@ -99,14 +101,14 @@ def test_cost_is_a_quantity_of_its_own() -> None:
     rng = np.random.default_rng(2)
     entries = [snapshot(i, [cell(rng, range(40 * i, 40 * i + 40), slower=2.0 if i > 1 else 1.0)])
                for i in range(4)]
-    found = changes(entries).changes
+    found = change_points(entries).changes
     assert [(c.what, c.at, c.verdict, c.metric) for c in found] == [
         ("cost", 2, "worse", "evaluations")]
     assert found[0].new / found[0].old == pytest.approx(2.0, rel=0.2)
 
 
 def test_medians_are_those_between_the_neighbouring_change_points() -> None:
-    first, second = changes(stepped([1, 1, 4, 4, 2, 2])).changes
+    first, second = change_points(stepped([1, 1, 4, 4, 2, 2])).changes
     scale = {"mmd": 1.0, "w2": 3.0, "ksd": 0.2}
     for change, old, new in ((first, 1, 4), (second, 4, 2)):
         unit = scale[change.metric]
@@ -127,15 +129,15 @@ def test_a_copy_adds_no_evidence() -> None:
     """The same seeds again, or changed in their last bits, must not sharpen any p."""
     rng = np.random.default_rng(3)
     old, new = cell(rng, range(6)), cell(rng, range(50, 56), factor=2.0)
-    plain = changes([snapshot(0, [old]), snapshot(1, [new])], BARE).changes
-    copied = changes([snapshot(0, [old]), snapshot(1, [old]), snapshot(2, [new]),
+    plain = change_points([snapshot(0, [old]), snapshot(1, [new])], BARE).changes
+    copied = change_points([snapshot(0, [old]), snapshot(1, [old]), snapshot(2, [new]),
                       snapshot(3, [new])], BARE).changes
-    assert [(c.p, c.corrected, c.seeds) for c in copied] == [
-        (c.p, c.corrected, c.seeds) for c in plain]
+    assert [(c.p, c.adjusted_p, c.seeds) for c in copied] == [
+        (c.p, c.adjusted_p, c.seeds) for c in plain]
     assert [(c.after, c.at) for c in copied] == [(1, 2)] * len(plain) and plain
     near = [snapshot(i, [replace(c, values=c.values * (1 + 1e-5 * i))])
             for i, c in enumerate([old, old, old, new, new, new])]
-    found = [c for c in changes(near, BARE).changes if c.what == "quality"]
+    found = [c for c in change_points(near, BARE).changes if c.what == "quality"]
     assert [c.seeds for c in found] == [(6, 6)] and found[0].p >= 1 / 924 - 1e-12
 
 
@@ -144,7 +146,7 @@ def test_seeds_that_an_identical_entry_adds_do_count() -> None:
     whole = cell(rng, range(20))
     entries = [snapshot(0, [whole.at(range(10))]), snapshot(1, [whole]),
                snapshot(2, [cell(rng, range(50, 60), factor=3.0)])]
-    found = [c for c in changes(entries).changes if c.what == "quality"]
+    found = [c for c in change_points(entries).changes if c.what == "quality"]
     assert [(c.after, c.at, c.seeds) for c in found] == [(1, 2, (20, 10))]
 
 
@@ -152,10 +154,10 @@ def test_entries_are_compared_with_none_beyond_a_break_and_the_reason_is_told() 
     entries = stepped([1, 1, 3, 3])
     entries = [replace(s, settings={**s.settings, "n": 1000 if i < 2 else 500})
                for i, s in enumerate(entries)]
-    found = changes(entries)
+    found = change_points(entries)
     assert found.changes == () and [(b.after, b.at) for b in found.breaks] == [(1, 2)]
     assert "1000 → 500" in found.breaks[0].reason
-    assert [c.at for c in changes([*entries, *(
+    assert [c.at for c in change_points([*entries, *(
         replace(s, settings=entries[2].settings) for s in stepped([9, 9]))]).changes
             if c.what == "quality"] == [4]
 
@@ -166,15 +168,15 @@ def test_a_cell_that_is_not_in_every_entry_is_compared_over_the_gap() -> None:
     entries = stepped([1, 1, 3, 3])
     entries = [replace(s, cells=((*s.cells, o) if i != 1 else (o,)))
                for i, (s, o) in enumerate(zip(entries, other, strict=True))]
-    found = [c for c in changes(entries).changes if c.name == ("ula", "gmm4")]
+    found = [c for c in change_points(entries).changes if c.name == ("ula", "gmm4")]
     assert [(c.after, c.at) for c in found if c.what == "quality"] == [(0, 2)]
 
 
 def test_what_could_not_be_shown_is_not_called_unchanged() -> None:
-    few = changes(stepped([1, 9], seeds=5))
+    few = change_points(stepped([1, 9], seeds=5))
     assert few.changes == () and few.unable == (("ula", "gmm4"),) and few.identical == ()
     again = stepped([1, 1])
-    same = changes([again[0], replace(again[0], made=again[1].made)])
+    same = change_points([again[0], replace(again[0], made=again[1].made)])
     assert same.unable == () and same.identical == (("ula", "gmm4"),)
 
 
@@ -201,7 +203,7 @@ def test_histories_without_a_change_are_cut_at_most_as_often_as_claimed(
         law: Draw, shared: bool) -> None:
     rng = np.random.default_rng(11)
     repeats = 60
-    wrong = sum(bool(changes(null(rng, law, shared), BARE).changes) for _ in range(repeats))
+    wrong = sum(bool(change_points(null(rng, law, shared), BARE).changes) for _ in range(repeats))
     error = (BARE.alpha * (1 - BARE.alpha) / repeats) ** 0.5
     assert wrong / repeats <= BARE.alpha + 2.5 * error
 
@@ -221,7 +223,7 @@ def test_the_parts_beside_a_change_are_cut_at_most_as_often_as_claimed() -> None
 
 
 def shown(worse: float = 2.0) -> list[Snapshot]:
-    """Six entries of four cells: a step, a step back with slower looks, a break, failures."""
+    """Six entries of four cells: a step, a step back with slower curves, a break, failures."""
     rng = np.random.default_rng(7)
     made = []
     for i in range(6):

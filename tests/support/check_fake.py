@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from bench.core.cost import Cost
 from results.records.schema import HEADER_VERSION, Checkpoint, Job, Measure, Record, dump
-from results.regression.baseline import Cell, Floor, Snapshot, rounded
+from results.regression.baseline import FloorSummary, SamplerOnTarget, Snapshot
+from results.regression.freeze import rounded
 
 Array = NDArray[np.float64]
 Name = tuple[str, str]
@@ -25,7 +26,8 @@ LAWS = {"mmd": (0.0, 1e-4, 1e-3, 1e-4), "w2": (0.06, 0.006, 0.1, 0.006),
 GATED = ("mmd", "w2")
 FRACTIONS = (0.25, 0.5, 1.0)
 BUDGET = 100_000
-FLOORS = {m: Floor(middle, middle + 1.645 * sd, sd) for m, (middle, sd, _, _) in LAWS.items()}
+FLOORS = {m: FloorSummary(middle, middle + 1.645 * sd, sd)
+          for m, (middle, sd, _, _) in LAWS.items()}
 
 
 # ---- in memory ----------------------------------------------------------------------------------
@@ -34,24 +36,25 @@ FLOORS = {m: Floor(middle, middle + 1.645 * sd, sd) for m, (middle, sd, _, _) in
 def cell(values: Mapping[str, Any], sampler: str = "ula", target: str = "ring",
          seeds: Sequence[int] | None = None, status: Sequence[str] | None = None,
          evals: Any = None, curve: Any = None, settings: dict[str, Any] | None = None,
-         sizes: Sequence[int] | None = None) -> Cell:
+         sizes: Sequence[int] | None = None) -> SamplerOnTarget:
     """A cell of values by metric, (seeds,) each; without ``curve`` it has no cost to gate."""
     table = np.array([np.asarray(v, dtype=float) for v in values.values()])
     count = table.shape[1]
     seeds = range(count) if seeds is None else seeds
-    looks = np.empty((0, count)) if curve is None else np.asarray(curve, dtype=float)
-    spent = (np.outer(np.array(FRACTIONS) * BUDGET, np.ones(count))[:len(looks)]
+    checkpoints = np.empty((0, count)) if curve is None else np.asarray(curve, dtype=float)
+    spent = (np.outer(np.array(FRACTIONS) * BUDGET, np.ones(count))[:len(checkpoints)]
              if evals is None else np.asarray(evals, dtype=float))
-    bits = tuple(hashlib.sha256(repr((table[:, i].tolist(), looks[:, i].tolist())).encode()
+    bits = tuple(hashlib.sha256(repr((table[:, i].tolist(), checkpoints[:, i].tolist())).encode()
                                 ).hexdigest()[:8] for i in range(count))
-    return Cell(sampler, target, settings or {"sampler": sampler, "params": {"step_size": 0.1}},
-                tuple(values), tuple(sizes or (1000,) * len(values)), tuple(seeds),
-                rounded(table), rounded(spent), rounded(looks),
-                tuple(status or ("ok",) * count), (0.1,) * count, bits)
+    settings = settings or {"sampler": sampler, "params": {"step_size": 0.1}}
+    return SamplerOnTarget(
+        sampler, target, settings, tuple(values), tuple(sizes or (1000,) * len(values)),
+        tuple(seeds), rounded(table), rounded(spent), rounded(checkpoints),
+        tuple(status or ("ok",) * count), (0.1,) * count, bits)
 
 
 def drawn(seeds: Sequence[int], rng: np.random.Generator, rise: float = 0.0, slow: float = 1.0,
-          sampler: str = "ula", target: str = "ring", **more: Any) -> Cell:
+          sampler: str = "ula", target: str = "ring", **more: Any) -> SamplerOnTarget:
     """A cell of the made-up law: values raised by ``rise`` deviations, ``slow`` times as dear."""
     values = {m: rng.normal(LAWS[m][2] + rise * LAWS[m][3], LAWS[m][3], len(seeds))
               for m in GATED}
@@ -60,7 +63,7 @@ def drawn(seeds: Sequence[int], rng: np.random.Generator, rise: float = 0.0, slo
     return cell(values, sampler, target, seeds, curve=curve, **more)
 
 
-def snapshot(*cells: Cell, suite: str = "fake", **more: Any) -> Snapshot:
+def snapshot(*cells: SamplerOnTarget, suite: str = "fake", **more: Any) -> Snapshot:
     """A snapshot of cells whose targets and metrics never changed, unless ``more`` says so."""
     metrics = tuple(dict.fromkeys(m for c in cells for m in c.metrics))
     targets = tuple(dict.fromkeys(c.target for c in cells))
