@@ -6,7 +6,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import ArrayLike
 
 from bench.core.errors import UserError, nearest
 from bench.harness.budget import parse_budget
@@ -19,7 +21,7 @@ from bench.interface.result import Result
 from bench.interface.scoring import Setting
 from bench.jobs.execute import check_compiler, check_device, steady_torch
 from bench.jobs.one_job import execute_job
-from bench.jobs.prepare import check_contract
+from bench.jobs.prepare import check_contract, check_reference
 from bench.suite.declarations import KINDS
 from bench.suite.schema import fractions_of
 from bench.suite.suite import DTYPES
@@ -27,13 +29,14 @@ from bench.suite.values import MOST_POINTS, whole
 from metrics.importance.log_weight_metric import LogWeightMetric
 from samplers.base import Sampler
 from targets.base import Target
+from targets.reference import Referenced
 
 
 @one_sentence()
 def run(sampler: str | Sampler, target: str | Target, *, budget: str, n: int = 5000, seed: int = 0,
         metrics: Metrics = (), checkpoints: int | Sequence[float] = 5, n_curve: int = 1000,
-        device: str = "cpu", dtype: str = "float32", compile: bool = False,
-        progress: bool = False, **hyperparameters: Any) -> Result:  # noqa: ANN401
+        reference: ArrayLike | None = None, device: str = "cpu", dtype: str = "float32",
+        compile: bool = False, progress: bool = False, **hyperparameters: Any) -> Result:  # noqa: ANN401
     """Let a sampler spend a budget on a target, in this process.
 
         r = bench.run("hmc", "gmm4", budget="3e5evals", n=1000, seed=0, chains=500)
@@ -53,6 +56,8 @@ def run(sampler: str | Sampler, target: str | Target, *, budget: str, n: int = 5
         checkpoints: a number of them, each at half the budget of the next; or what has been spent
             at each, in the budget's unit, the last being the budget.
         n_curve: points drawn at the checkpoints before the last.
+        reference: a long verified run, shape (m, dim), m >= 10 n, for a target that cannot be
+            sampled exactly; it must agree with the target's score.
         device: "cpu", "cuda" or "cuda:1".
         dtype: "float32" or "float64".
         compile: compile the inner parts of samplers; compiling is not charged.
@@ -71,8 +76,12 @@ def run(sampler: str | Sampler, target: str | Target, *, budget: str, n: int = 5
     _check(n, n_curve, device, dtype, compile)
     spend = parse_budget(budget)
     with _as_in_a_run(device):
-        home = settled(bare, name).to("cpu", getattr(torch, dtype))
+        known = settled(bare, name)
+        known = known if reference is None else _referenced(known, reference)
+        home = known.to("cpu", getattr(torch, dtype))
         check_contract(home, name)
+        if isinstance(home, Referenced):
+            check_reference(home, n)
         there = home.to(device, home.dtype)
         setting = Setting(there, name, seed, n, min(n, n_curve), compile)
         asked = {label: m for label, m in judges.items() if isinstance(m, LogWeightMetric)}
@@ -115,6 +124,13 @@ def _name_of(made: Sampler | Target) -> str:
         cls = type(made).__name__
         raise UserError(f"class {cls} has no name; add the line name = \"{cls.lower()}\"")
     return name
+
+
+def _referenced(target: Target, pool: ArrayLike) -> Referenced:
+    try:
+        return Referenced(target, torch.as_tensor(np.asarray(pool)), "points handed to bench.run")
+    except (ValueError, TypeError) as error:
+        raise UserError(f"the reference cannot be used: {error}") from None
 
 
 def _check(n: int, n_curve: int, device: str, dtype: str, compile: bool) -> None:

@@ -45,7 +45,7 @@ def prepare_target(spec: TargetSpec, samplers: Iterable[SamplerSpec],
     target = make_target(spec, settings, "cpu")
     check_contract(target, spec.name)
     metrics = make_metrics(settings)
-    note = _check_reference(target, settings.n) if isinstance(target, Referenced) else ""
+    note = check_reference(target, settings.n) if isinstance(target, Referenced) else ""
     if target.dim == 2:
         save_arrays(settings.folder / "density" / f"{spec.label}.npz", density_grid(target))
     floors = Floors()
@@ -92,7 +92,7 @@ def check_contract(target: Target, name: str) -> None:
         raise UserError(f"target '{name}' breaks the contract: {error}") from error
 
 
-def _check_reference(target: Referenced, n: int) -> str:
+def check_reference(target: Referenced, n: int) -> str:
     """A reference named by the user must be long enough and agree with the target.
 
     Blocks of different seeds are drawn from one pool: ten times the points keep them apart.

@@ -215,6 +215,23 @@ class Nameless(bench.Target):
         return -x.square().sum(1)
 
 
+class Bell(Nameless):
+    """exp(-|x|^2) in the plane."""
+
+    name = "bell"
+
+
+def test_a_long_run_is_a_reference() -> None:
+    """Metrics that compare with exact points apply then; a run of something else is refused."""
+    exact = np.random.default_rng(0).standard_normal((1000, 2)) / 2 ** 0.5
+    scores = bench.run("mala", Bell(), budget="150000evals", n=100, reference=exact).scores("mmd")
+    assert scores.p["mmd"] > 0.01 and scores.floor_sd["mmd"] > 0
+    for pool, said in ((exact + 0.5, "disagrees"), (exact[:500], "at least 1000 rows"),
+                       (exact[:, :1], "the reference cannot be used: .*shape")):
+        with pytest.raises(bench.UserError, match=said):
+            bench.run("mala", Bell(), budget="1000evals", n=100, reference=pool)
+
+
 USUAL: dict[str, Any] = {"sampler": "mala", "target": "gmm4", "budget": "1000evals", "n": 50}
 
 
