@@ -32,7 +32,7 @@ class Sampler(ABC):
     - ``family``: ``mcmc``, ``particles``, ``diffusion``, ``flow``, ``one-step`` or ``baseline``;
       tables and figures group by it.
     - ``packages``: optional packages it imports; without them it is listed as needing them, and
-      its jobs become rows that say so.
+      its jobs become records that say so.
     - ``learned``: a network is trained; then the state has ``updates``, the optimiser updates.
     - ``anneals``: ``step`` reads ``progress``, so an intermediate point of a run is not what a
       smaller budget would give.
@@ -84,10 +84,10 @@ class Sampler(ABC):
 
     def log_weights(self, target: Density, state: Any, n: int, points: Tensor | None,  # noqa: ANN401
               rng: torch.Generator) -> LogWeights | None:
-        """What the sampler says of its own law at about n draws; None where it knows nothing.
+        """What the sampler knows of its own distribution at about n draws; None if nothing.
 
         ``points`` are exact points of the target, (m, dim), or None where there are none: they may
-        be weighed and must not be kept. Leaves the state as it was; charged to nobody, since only
+        be evaluated and must not be kept. Leaves the state as it was; uncharged, since only
         metrics ask.
         """
         return None
@@ -119,5 +119,5 @@ def on_host(rng: torch.Generator, step: int) -> torch.Generator:
 
 
 def initial_points(target: Density, n: int, rng: torch.Generator) -> Tensor:
-    """The initial law of every sampler: N(0, scale^2 I), shape (n, dim)."""
+    """The initial distribution of every sampler: N(0, scale^2 I), shape (n, dim)."""
     return target.scale * normal(target, (n, target.dim), rng)

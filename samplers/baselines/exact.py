@@ -31,7 +31,7 @@ class Exact(Sampler):
     steps = 0
     update = "x ~ p"
     citation = "baseline"
-    limitations = "run on a target without an exact sampler or reference"
+    limitations = "cannot run on a target without an exact sampler or reference"
     law_settings = {"steps": 0}
 
     def init(self, target: Density, rng: torch.Generator) -> None:

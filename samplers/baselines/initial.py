@@ -25,7 +25,7 @@ class Initial(Sampler):
     steps = 0
     update = "x ~ N(0, scale^2 I)"
     citation = "baseline"
-    limitations = "know the target beyond its declared scale"
+    limitations = "cannot know the target beyond its declared scale"
     law_settings = {"steps": 0}
     exempt = {"recovers_distribution": "a baseline: it draws the initial distribution, which the "
                                        "kit must refuse"}

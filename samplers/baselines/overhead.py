@@ -25,7 +25,7 @@ class Overhead(Sampler):
     steps = 1000
     update = "x <- x"
     citation = "baseline"
-    limitations = "do anything"
+    limitations = "cannot do anything"
     exempt = {"recovers_distribution": "a baseline: it draws the initial distribution, which the "
                                        "kit must refuse"}
 

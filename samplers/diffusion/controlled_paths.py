@@ -1,8 +1,8 @@
 """Samplers that learn the control of a diffusion: what PIS, DDS and DIS share.
 
-A path x_0, ..., x_N starts from a known law nu and moves by Gaussian kernels F_k that a control
-u steers. Another law of paths starts from the target p at x_N and moves backward by fixed kernels
-B_k. Their ratio, with p~ the unnormalised density,
+A path x_0, ..., x_N starts from a known distribution nu and moves by Gaussian kernels F_k that a
+control u steers. Another distribution of paths starts from the target p at x_N and moves backward
+by fixed kernels B_k. Their ratio, with p~ the unnormalised density,
 
     w = p~(x_N) prod_k B_k(x_k | x_{k+1}) / (nu(x_0) prod_k F_k(x_{k+1} | x_k)),
 
@@ -16,10 +16,11 @@ Weights of paths drawn backward from exact points of p have E_B[1/w] = 1/Z. Trai
 Each sampler gives nu, F_k, B_k and their ratio. Lengths are in units of the declared scale.
 
 Gradients. The score inside the control is held fixed under "kl", as in the code of VSM and of
-gfn-diffusion, so that a path costs ``steps`` + 1 score rows and a density row. What is descended
-is then not exactly the KL: the drift's dependence on x through the score is left out.
-``exact_gradient`` puts it in, for a Hessian-vector row a step but the first. "log_variance" needs
-neither: ``steps`` score rows and a density row. A draw costs ``steps`` score rows a point.
+gfn-diffusion, so that a path costs ``steps`` + 1 gradient evaluations and a log-density
+evaluation. What is descended is then not exactly the KL: the drift's dependence on x through the
+score is left out. ``exact_gradient`` puts it in, for a Hessian-vector product a step but the
+first. "log_variance" needs neither: ``steps`` gradient evaluations and a log-density evaluation. A
+draw costs ``steps`` gradient evaluations a point.
 
 References
 ----------
@@ -64,8 +65,8 @@ class ControlledPaths(Sampler):
     """Hyperparameters and moves common to PIS, DDS and DIS.
 
     ``steps``: N. ``batch``: paths an update. ``prior``: the standard deviation of the reference
-    law in scales; it must cover the target. ``clip``: the norm to which the score (times the
-    scale) is cut inside the control. ``grad_clip``: the norm to which an update's gradient is.
+    distribution in scales; it must cover the target. ``clip``: the norm to which the score (times
+    the scale) is cut inside the control. ``grad_clip``: the norm to which an update's gradient is.
     """
 
     loss: Literal["kl", "log_variance"] = "kl"
@@ -145,7 +146,7 @@ class ControlledPaths(Sampler):
     # ---- the sampler ----------------------------------------------------------------------------
 
     def init(self, target: Density, rng: torch.Generator) -> PathState:
-        """No control: the law of x_N is that of the uncontrolled process."""
+        """No control: the distribution of x_N is that of the uncontrolled process."""
         net = Control(target, rng, self.width, self.layers, self.embedding)
         return PathState(net, adam(net.parameters(), self.learning_rate))
 
@@ -161,7 +162,7 @@ class ControlledPaths(Sampler):
         return state
 
     def draw(self, target: Density, state: PathState, n: int, rng: torch.Generator) -> Tensor:
-        """The ends of n fresh paths, in blocks: ``steps`` score rows a point."""
+        """The ends of n fresh paths, in blocks: ``steps`` gradient evaluations a point."""
         return in_blocks(target, n, lambda m: target.scale * self.paths(
             target, state.net, m, rng)[0])
 

@@ -9,7 +9,8 @@ with l_k = 1 - sqrt(1 - a_k):
 
     x_{k+1} = sqrt(1 - a_k) x_k + 2 l_k prior^2 u(x_k, t_k) + prior sqrt(a_k) z_k.     (F_k)
 
-The law of paths to match is x_N ~ p, noised backward by the same process, which is reversible:
+The distribution of paths to match is x_N ~ p, noised backward by the same process, which is
+reversible:
 
     x_k = sqrt(1 - a_k) x_{k+1} + prior sqrt(a_k) z_k.                                 (B_k)
 
@@ -67,9 +68,9 @@ class DDS(ControlledPaths):
     update = ("Adam step on -E log w of controlled OU paths from N(0, prior^2), by an exponential "
               "integrator; log w = log p~ - log N(0, prior^2) - log(controlled / reference)")
     citation = "Vargas, Grathwohl, Doucet 2023, arXiv 2302.13834; settings of VSM, 2406.07423"
-    limitations = ("notice modes that no path reaches: the reverse KL does not see them; draw "
-                   "without the target's score, one row a step; be exact at a finite noise: "
-                   "exp(-noise) x_N is still in x_0")
+    limitations = ("cannot notice modes that no path reaches: the reverse KL does not see them; "
+                   "draw without the target's score, an evaluation per step; be exact at a "
+                   "finite noise: exp(-noise) x_N is still in x_0")
     law_settings = {
         "steps": 400, "bias": 0.2, "slow": True,
         "why": "so short a training over 64 SDE steps leaves variances off by up to a fifth",

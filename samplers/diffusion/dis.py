@@ -2,7 +2,7 @@
 
 Data y_0 ~ p are noised by a variance-preserving diffusion, dy = -beta y / 2 dt + prior sqrt(beta)
 dW, which forgets p and tends to N(0, prior^2 I). Backward in time, with s the score of the noised
-law in place of u,
+distribution in place of u,
 
     dx = beta (x / 2 + prior^2 u(x, t)) dt + prior sqrt(beta) dW,     x_0 ~ N(0, prior^2 I),
 
@@ -76,9 +76,9 @@ class DIS(ControlledPaths):
     update = ("Adam step on -E log w of paths x' = (1 + h) x + v u(x, t) + sqrt(v) z from "
               "N(0, prior^2); log w = log p~ - log N(x_0) + sum log(noising / controlled kernel)")
     citation = "Berner, Richter, Ullrich 2022, arXiv 2211.01364; settings of VSM, 2406.07423"
-    limitations = ("notice modes that no path reaches: the reverse KL does not see them; draw "
-                   "without the target's score, one row a step; have constant weights at "
-                   "finitely many steps")
+    limitations = ("cannot notice modes that no path reaches: the reverse KL does not see them; "
+                   "draw without the target's score, one evaluation per step; have constant "
+                   "weights at finitely many steps")
     law_settings = {
         "steps": 400, "bias": 0.2, "slow": True,
         "why": "as dds",

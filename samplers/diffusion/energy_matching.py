@@ -1,6 +1,6 @@
 """Denoising energy matching: what iDEM and pDEM share.
 
-The noised law p_t = p * N(0, h(t) I) of a variance-exploding diffusion has the score
+The noised distribution p_t = p * N(0, h(t) I) of a variance-exploding diffusion has the score
 
     grad log p_t(x) = E_z[p(x + sqrt(h) z) grad log p(x + sqrt(h) z)] / E_z[p(x + sqrt(h) z)],
 
@@ -8,10 +8,10 @@ estimated with K shared normals z_k as
 
     S_K(x, t) = sum_k w_k grad log p(x + sqrt(h) z_k),   w = softmax_k log p(x + sqrt(h) z_k),
 
-the gradient of log-mean-exp_k log p(x + sqrt(h) z_k); it costs K score rows a point. A network
-s(x, t) is regressed onto S_K, and the reverse SDE from N(0, h(1) I) draws. Lengths are in units
-of the declared scale throughout: x is the point divided by the unit, scores are multiplied by it.
-The geometric schedule has, for r = sigma_max / sigma_min,
+the gradient of log-mean-exp_k log p(x + sqrt(h) z_k); it costs K gradient evaluations a point. A
+network s(x, t) is regressed onto S_K, and the reverse SDE from N(0, h(1) I) draws. Lengths are in
+units of the declared scale throughout: x is the point divided by the unit, scores are multiplied
+by it. The geometric schedule has, for r = sigma_max / sigma_min,
 
     h(t) = sigma_min^2 (r^(2t) - 1),   g(t) = sigma_min r^t sqrt(2 ln r),   h' = g^2.
 

@@ -30,9 +30,9 @@ class IDEM(EnergyMatching):
     reverse SDE, which then go on in the next step) or one inner update. The buffer starts with
     ``initial`` points: "reverse_sde" runs the reverse SDE with the Monte-Carlo score, one SDE step
     a step of ours, as the paper does for GMM-40 (``initial`` x ``sde_steps`` x ``mc_samples``
-    score rows, all charged: 5e8 at the defaults); "prior" takes N(0, h(1) I), as it does for
-    molecules. Paper settings are those of GMM-40, with 1,000 points an outer loop and 100 inner
-    updates, taken from the authors' configuration.
+    gradient evaluations, all charged: 5e8 at the defaults); "prior" takes N(0, h(1) I), as it does
+    for molecules. Paper settings are those of GMM-40, with 1,000 points an outer loop and 100
+    inner updates, taken from the authors' configuration.
     """
 
     warm_start: Literal["reverse_sde", "prior"] = "reverse_sde"
@@ -48,9 +48,9 @@ class IDEM(EnergyMatching):
     update = ("outer: points of the reverse SDE enter a buffer; inner: x_t = buffer point + noise "
               "of variance h(t), Adam step on (h(t) + 1e-3) |s(x_t, t) - S_K(x_t, t)|^2")
     citation = "Akhound-Sadegh et al. 2024, arXiv 2402.06121, Algorithm 1"
-    limitations = ("find modes that neither the noised buffer nor the K samples reach; S_K with K "
-                   "samples is biased where few of them carry weight, and clipping flattens sharp "
-                   "targets; a draw costs ``sde_steps`` network passes")
+    limitations = ("cannot find modes that neither the noised buffer nor the K samples reach; "
+                   "S_K with K samples is biased where few of them carry weight, and clipping "
+                   "flattens sharp targets; a draw costs ``sde_steps`` network passes")
     law_settings = {
         "steps": 3000, "bias": 0.1, "slow": True,
         "why": "150 samples estimate the score with bias",

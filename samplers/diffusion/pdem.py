@@ -31,9 +31,9 @@ class PDEM(EnergyMatching):
     update = ("x_t = prior point + noise of variance h(t); Adam step on (h(t) + 1e-3) "
               "|s(x_t, t) - S_K(x_t, t)|^2; draws by the reverse SDE")
     citation = "Akhound-Sadegh et al. 2024, arXiv 2402.06121 (pDEM)"
-    limitations = ("see regions that prior-noised points seldom reach, so it degrades with "
-                   "dimension; S_K with K samples is biased where few of them carry weight; a "
-                   "draw costs ``sde_steps`` network passes")
+    limitations = ("cannot see regions that prior-noised points seldom reach, so it degrades "
+                   "with dimension; S_K with K samples is biased where few of them carry weight; "
+                   "a draw costs ``sde_steps`` network passes")
     law_settings = {
         "steps": 2500, "bias": 0.1, "slow": True,
         "why": "as idem",

@@ -5,8 +5,8 @@ steers it, dx = sigma^2 u dt + sigma dW, in N steps of variance v_k = sigma^2 dt
 
     x_{k+1} = x_k + v_k u(x_k, t_k) + sqrt(v_k) z_k,      z_k ~ N(0, I).               (F_k)
 
-The law of paths to match is that of the reference bent to end at p: x_N ~ p, then backward the
-Brownian bridge to the origin, with clock c_k = v_0 + ... + v_{k-1},
+The distribution of paths to match is that of the reference bent to end at p: x_N ~ p, then
+backward the Brownian bridge to the origin, with clock c_k = v_0 + ... + v_{k-1},
 
     x_k = (c_k / c_{k+1}) x_{k+1} + sqrt(v_k c_k / c_{k+1}) z_k.                       (B_k)
 
@@ -65,9 +65,9 @@ class PIS(ControlledPaths):
     update = ("Adam step on -E log w of controlled paths x' = x + v u(x, t) + sqrt(v) z from 0; "
               "log w = log p~ - log N(0, prior^2) - sum (u . dx - v |u|^2 / 2)")
     citation = "Zhang, Chen 2022, arXiv 2111.15141; settings of VSM, arXiv 2406.07423"
-    limitations = ("notice modes that no path reaches: the reverse KL does not see them; draw "
-                   "without the target's score, one row a step; resolve structure finer than the "
-                   "last steps")
+    limitations = ("cannot notice modes that no path reaches: the reverse KL does not see them; "
+                   "draw without the target's score, an evaluation per step; resolve structure "
+                   "finer than the last steps")
     law_settings = {
         "steps": 400, "bias": 0.05, "slow": True,
         "why": "so short a training leaves variances off by a tenth",

@@ -1,4 +1,4 @@
-"""Boltzmann generator: a flow trained by example and by energy, its points weighed again.
+"""Boltzmann generator: a flow trained by example and by energy, its points reweighted.
 
 Theory. With data of p the forward divergence can be descended as well as the reverse one. The
 loss is their convex combination, lambda = ``example``,
@@ -6,15 +6,16 @@ loss is their convex combination, lambda = ``example``,
     J = lambda E_data[ -log q(x) ] + (1 - lambda) E_z[ log q(g(z)) - log p~(g(z)) ],
 
 the first term keeping q from leaving out what the data show, the second from putting mass where p
-has none. Points of q are then weighed by w = p~(x) / q(x): a draw of n takes ``candidates`` x n of
-them and keeps n by systematic resampling, so that a point of large weight may be given more than
-once. ``reweight = False`` gives points of q themselves.
+has none. Points of q are then weighted by w = p~(x) / q(x): a draw of n takes ``candidates`` x n
+of them and keeps n by systematic resampling, so that a point of large weight may be given more
+than once. ``reweight = False`` gives points of q themselves.
 
 Data. The method wants samples and here are none, so it makes its own: ``chains`` of MALA start
-from the initial law and make one transition an update, a score row each, charged like all else;
-their positions are the batch of examples. Their step is adapted over the first ``warmup`` updates.
-Chains that lie in separate modes keep the shares of their start, as do the paper's trajectories,
-each of which stays in its metastable state: it is for the second term and for w to mend them.
+from the initial distribution and make one transition an update, a gradient evaluation each,
+charged like all else; their positions are the batch of examples. Their step is adapted over the
+first ``warmup`` updates. Chains that lie in separate modes keep the shares of their start, as do
+the paper's trajectories, each of which stays in its metastable state: it is for the second term
+and for w to mend them.
 
 References. F. Noe, S. Olsson, J. Koehler, H. Wu, Boltzmann generators, Science 365 (2019),
 arXiv 1812.01729, losses J_ML and J_KL; the convex combination as in appendix D.5 of iDEM,
@@ -61,7 +62,7 @@ class BoltzmannGenerator(FlowSampler):
 
     ``example``: the forward loss's share lambda. ``batch``: points of the flow an update;
     ``chains``: examples an update. ``candidates``: points of the flow a drawn point is chosen
-    from, a density row each. ``clip``: the longest gradient.
+    from, a log-density evaluation each. ``clip``: the longest gradient.
     """
 
     layers: int = 8
@@ -83,9 +84,9 @@ class BoltzmannGenerator(FlowSampler):
     update = ("a MALA transition of the chains; Adam step on lambda mean of -log q at the chains "
               "+ (1 - lambda) mean of log q - log p~ at x = g(z), through x")
     citation = "Noe, Olsson, Koehler, Wu 2019, arXiv 1812.01729; iDEM appendix D.5"
-    limitations = ("find modes that no chain started near; weigh modes rightly where few points "
-                   "of the flow carry all weight; give distinct points there (resampling repeats "
-                   "them)")
+    limitations = ("cannot find modes that no chain started near; give modes their weights where "
+                   "few points of the flow carry all weight; give distinct points there "
+                   "(resampling repeats them)")
     law_settings = {
         "steps": 700, "slow": True,
         "parameters": {"layers": 4, "width": 32, "learning_rate": 0.002}}
@@ -98,14 +99,14 @@ class BoltzmannGenerator(FlowSampler):
             raise ValueError(f"candidates must be at least 1, not {self.candidates!r}")
 
     def init(self, target: Density, rng: torch.Generator) -> BoltzmannState:
-        """The flow untrained, the chains at the initial law: a score row each."""
+        """The flow untrained, the chains at the initial distribution: a gradient each."""
         flow = self.untrained(target, rng)
         chains = Mala(self.chains).init(target, rng)
         return BoltzmannState(flow, adam(flow.parameters(), self.learning_rate), chains)
 
     def step(self, target: Density, state: BoltzmannState, progress: float,
              rng: torch.Generator) -> BoltzmannState:
-        """One update: a score row for each chain and for each of ``batch`` points."""
+        """One update: a gradient evaluation for each chain and for each of ``batch`` points."""
         settled = float(state.updates >= self.warmup)  # MALA adapts while its progress is small
         state.chains = Mala(self.chains).step(target, state.chains, settled, rng)
         x, log_q = state.flow.sample(target, self.batch, rng)

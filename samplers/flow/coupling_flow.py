@@ -5,9 +5,9 @@ x = g(z), z ~ N(0, I), so that
 
     KL(q | p) = E_z [ log q(g(z)) - log p~(g(z)) ] + log Z
 
-is differentiated through the points themselves, at a score row each. An update is one step of
-Adam on the mean over ``batch`` fresh points. q may be narrow where p is wide at little cost, but
-not wide where p is narrow: it keeps to the modes it has found.
+is differentiated through the points themselves, at a gradient evaluation each. An update is one
+step of Adam on the mean over ``batch`` fresh points. q may be narrow where p is wide at little
+cost, but not wide where p is narrow: it keeps to the modes it has found.
 
 References. D. Rezende, S. Mohamed, Variational inference with normalizing flows, ICML 2015;
 L. Dinh et al., Real NVP, arXiv 1605.08803; the row COUP-FLOW of table 1 of Denoising
@@ -62,20 +62,21 @@ class CoupFlow(FlowSampler):
     learned = True
     update = "x = g(z), z ~ N(0, I); Adam step on mean of log q(x) - log p~(x), through x"
     citation = "Rezende and Mohamed 2015; Dinh et al. 2017; COUP-FLOW of arXiv 2411.01453"
-    limitations = ("find modes that no draw falls into, or weigh modes once no draw falls between "
-                   "them; cut modes apart (a flow is continuous: filaments remain)")
+    limitations = ("cannot find modes that no draw falls into, or give modes their weights once "
+                   "no draw falls between them; cut modes apart (a flow is continuous: filaments "
+                   "remain)")
     law_settings = {
         "steps": 900, "slow": True,
         "parameters": {"layers": 4, "width": 32, "learning_rate": 0.001}}
 
     def init(self, target: Density, rng: torch.Generator) -> CoupFlowState:
-        """The flow untrained: the initial law."""
+        """The flow untrained: the initial distribution."""
         flow = self.untrained(target, rng)
         return CoupFlowState(flow, adam(flow.parameters(), self.learning_rate))
 
     def step(self, target: Density, state: CoupFlowState, progress: float,
              rng: torch.Generator) -> CoupFlowState:
-        """One update: a score row for each of ``batch`` points."""
+        """One update: a gradient evaluation for each of ``batch`` points."""
         x, log_q = state.flow.sample(target, self.batch, rng)
         loss = (log_q - carried(target, x)).mean()
         descend(state.optimiser, loss, longest=self.clip, skip_infinite=True)

@@ -1,4 +1,4 @@
-"""Affine coupling flows: laws that can be drawn from and whose density is known.
+"""Affine coupling flows: distributions that can be drawn from and whose density is known.
 
 A flow is x = L f^-1(z) with z ~ N(0, I), L the target's declared scale and f a chain of
 
@@ -10,8 +10,8 @@ inverted in closed form, and
     log q(x) = log N(f(x / L); 0, I) + sum over couplings of sum a(x_a) - dim log L.
 
 Weights are filled from the generator handed in, and every network's last layer and every A with
-zeros: an untrained flow is the initial law N(0, L^2 I). The layers are zuko's, in which a is bent
-so that |a| < log 1000.
+zeros: an untrained flow is the initial distribution N(0, L^2 I). The layers are zuko's, in which a
+is bent so that |a| < log 1000.
 
 References. L. Dinh, J. Sohl-Dickstein, S. Bengio, Density estimation using Real NVP,
 arXiv 1605.08803; zuko, https://zuko.readthedocs.io.
@@ -138,6 +138,6 @@ def log_normal(z: Tensor) -> Tensor:
 
 
 def carried(target: Density, x: Tensor) -> Tensor:
-    """log p~ at points (n, dim) through which gradients flow: (n,), for a score row a point."""
+    """log p~ at points (n, dim) through which gradients flow: (n,), for a gradient a point."""
     value, score = target.log_prob_and_score(x.detach())
     return value + (score * (x - x.detach())).sum(dim=1)

@@ -14,7 +14,8 @@ having moved from the theta_old of the weights, an update descends (algorithm 1)
 
 w_adj without gradient, after which the picked points' weights are multiplied by the unclipped
 w_adj and their log q_old set anew. An iteration is one annealed batch and ``buffer_batches``
-updates. A step is one transition of the annealing, or one update; annealing alone costs rows.
+updates. A step is one transition of the annealing, or one update; only annealing evaluates the
+target.
 
 References. L. Midgley, V. Stimper, G. Simm, B. Schoelkopf, J. M. Hernandez-Lobato, Flow annealed
 importance sampling bootstrap, ICLR 2023, arXiv 2208.01893, section 3 and algorithm 1; settings of
@@ -25,7 +26,7 @@ and learned rotations stand between them, from the identity; the authors' coupli
 and learned affine maps, from a random rotation. Scales of couplings are bounded (zuko). Weights
 in ``w_adj`` are clipped at 10, the default of their code, which their run on the mixture leaves
 off. One step size for all transitions; ``acceptance`` tunes it by factors of 1.05, as they do for
-the many-well target (for the mixture it stays). Single precision unless told. Leapfrog without
+the many-well target (for the mixture it stays). Single precision by default. Leapfrog without
 their bound on gradients.
 """
 
@@ -71,10 +72,11 @@ class FabState:
 class Fab(FlowSampler):
     """FAB: affine coupling flow trained on annealed points through a prioritised buffer.
 
-    ``intermediates``: M, laws between q and p^alpha q^(1 - alpha). ``transition``: "metropolis",
-    a random walk, or "hmc" with ``leapfrog_steps``; ``step_size`` in units of the scale, tuned to
-    an ``acceptance`` if one is given. ``buffer``: most points kept; ``least``: fewest before the
-    first update. ``clip``: the longest gradient, ``clip_weight`` the largest w_adj.
+    ``intermediates``: M, distributions between q and p^alpha q^(1 - alpha). ``transition``:
+    "metropolis", a random walk, or "hmc" with ``leapfrog_steps``; ``step_size`` in units of the
+    scale, tuned to an ``acceptance`` if one is given. ``buffer``: most points kept; ``least``:
+    fewest before the first update. ``clip``: the longest gradient, ``clip_weight`` the largest
+    w_adj.
     """
 
     layers: int = 15
@@ -101,9 +103,9 @@ class Fab(FlowSampler):
     update = ("annealing from q to p^2 / q fills a buffer by weight; Adam step on - mean of w_adj "
               "log q(x) at points picked from it, w_adj = q_old / q")
     citation = "Midgley et al. 2023, arXiv 2208.01893, section 3, algorithm 1"
-    limitations = ("find modes that annealing from the flow does not reach; cut modes apart (a "
-                   "flow is continuous: filaments remain); keep weights even in high dimension "
-                   "without many intermediate laws")
+    limitations = ("cannot find modes that annealing from the flow does not reach; cut modes "
+                   "apart (a flow is continuous: filaments remain); keep weights even in high "
+                   "dimension without many intermediate distributions")
     law_settings = {
         "steps": 1500, "slow": True,
         "parameters": {"layers": 4, "width": 32, "learning_rate": 0.001, "buffer_batches": 8,
@@ -121,7 +123,7 @@ class Fab(FlowSampler):
                              f"it is {self.least!r}")
 
     def init(self, target: Density, rng: torch.Generator) -> FabState:
-        """The flow untrained (the initial law), the buffer empty."""
+        """The flow untrained (the initial distribution), the buffer empty."""
         flow = self.untrained(target, rng)
         points = Points.none(target, self.transition == "hmc")
         picks = torch.zeros(0, dtype=torch.int64, device=target.device)

@@ -1,4 +1,4 @@
-"""What samplers that train a flow share beside their loss: draws, weights, checks."""
+"""What samplers that train a flow share apart from their loss: draws, weights, checks."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class FlowState(Protocol):
 
 
 class FlowSampler(Sampler):
-    """Draws from the flow, and weighs its density against the target's."""
+    """Draws from the flow, and the importance log-weights of its density."""
 
     layers: int
     width: int
@@ -34,7 +34,7 @@ class FlowSampler(Sampler):
             raise ValueError(f"clip must be positive, not {self.clip!r}")
 
     def untrained(self, target: Density, rng: torch.Generator) -> CouplingFlow:
-        """The flow before the first update: the initial law."""
+        """The flow before the first update: the initial distribution."""
         return CouplingFlow(target, rng, self.layers, self.width)
 
     def draw(self, target: Density, state: FlowState, n: int, rng: torch.Generator) -> Tensor:

@@ -71,7 +71,7 @@ def one_step_generator(sizes: tuple[int, int, int], hidden: int, target: Density
 
     The last layer is shifted and rescaled, coordinate by coordinate, by the moments over 4,096
     latents (a data-dependent start in the manner of Mishkin and Matas, arXiv 1511.06422). Without
-    it the start is lopsided: offsets of .33 [.05, .76] beside deviations of .73 [.62, .82] in the
+    it the start is lopsided: offsets of .33 [.05, .76] against deviations of .73 [.62, .82] in the
     network of drifting (median and central 80 % over 30 seeds).
     """
     net = MLP(sizes, hidden, target, rng, activation, residual)

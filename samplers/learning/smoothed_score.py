@@ -40,10 +40,10 @@ def gradient_score(target: Density, x: Tensor, widths: Tensor, count: int, rng: 
                    unit: float = 1.0) -> tuple[Tensor, Tensor]:
     """sum_l w_l grad log p(u_l) at x, shape (n, dim), and its mean effective size.
 
-    u_l and w_l as in ``monte_carlo_score``, widths (n, 1); ``count`` score rows a point. It
-    estimates the same by the score: its variance falls with the width, where that of a mean-shift
-    grows as 1 / width^2. Both are biased of order 1 / count. x and the result are in units of the
-    length ``unit``, widths too.
+    u_l and w_l as in ``monte_carlo_score``, widths (n, 1); ``count`` gradient evaluations a point.
+    It estimates the same by the score: its variance falls with the width, where that of a
+    mean-shift grows as 1 / width^2. Both are biased of order 1 / count. x and the result are in
+    units of the length ``unit``, widths too.
     """
     scores, sizes = torch.empty_like(x), []
     rows = max(1, BLOCK // count)

@@ -1,4 +1,4 @@
-"""What samplers of adapted chains share beside their transition: draws and diagnostics."""
+"""What samplers of adapted chains share apart from their transition: draws and diagnostics."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class ChainState(Protocol):
 
 
 class AdaptedChains(Sampler):
-    """Draws, renewal and diagnostics of many chains with one adapted step."""
+    """Draws, autocorrelation and diagnostics of many chains with one adapted step."""
 
     chains: int
 

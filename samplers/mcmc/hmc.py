@@ -80,7 +80,7 @@ def transition(target: Density, here: Evaluated, v: Tensor, eps: Tensor, steps: 
 class Hmc(AdaptedChains):
     """Hamiltonian Monte Carlo: leapfrog trajectories of random length on many chains.
 
-    ``chains``: run side by side. ``leapfrog_steps``: L, the largest number of leapfrog steps of a
+    ``chains``: run in parallel. ``leapfrog_steps``: L, the largest number of leapfrog steps of a
     transition. ``jitter``: half-width of the random step, relative. ``acceptance``: what eps is
     adapted to. ``warmup``: the share of the budget in which it is. ``step_size``: a step that is
     not adapted at all. ``fixed_length``: every transition makes L steps. With ``jitter = 0`` the
@@ -94,8 +94,9 @@ class Hmc(AdaptedChains):
     update = ("v ~ N(0, I), l ~ U{1..L}; l leapfrog steps of jittered size eps; accepted with "
               "probability min(1, exp(-change of energy))")
     citation = "Duane et al. 1987; Neal 2011, sections 2.3, 3.2 and 4.2; Hoffman and Gelman 2014"
-    limitations = ("cross between modes that lie far apart: their weights stay those of the "
-                   "start; use one step where curvatures differ by orders of magnitude (funnel)")
+    limitations = ("cannot cross between modes that lie far apart: their weights stay those of "
+                   "the start; use one step where curvatures differ by orders of magnitude "
+                   "(funnel)")
     law_settings = {"steps": 60, "parameters": {"chains": 1500}}
 
     chains: int = 1000

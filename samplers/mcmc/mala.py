@@ -1,6 +1,6 @@
-"""The Metropolis-adjusted Langevin algorithm: Langevin steps, refused often enough to be exact.
+"""The Metropolis-adjusted Langevin algorithm: Langevin steps, rejected often enough to be exact.
 
-Theory. A Langevin step proposes y; it is accepted or refused so that detailed balance with p
+Theory. A Langevin step proposes y; it is accepted or rejected so that detailed balance with p
 holds, hence p is stationary whatever the step eps:
 
     y = x + eps s(x) + sqrt(2 eps) z,                                   z ~ N(0, I)
@@ -59,7 +59,7 @@ def transition(target: Density, here: Evaluated, eps: Tensor, z: Tensor,
 class Mala(AdaptedChains):
     """Metropolis-adjusted Langevin algorithm: Langevin proposals on many chains, step adapted.
 
-    ``chains``: run side by side. ``acceptance``: what the step is adapted to. ``warmup``: the
+    ``chains``: run in parallel. ``acceptance``: what the step is adapted to. ``warmup``: the
     share of the budget in which it is.
     """
 
@@ -70,8 +70,9 @@ class Mala(AdaptedChains):
     update = ("y = x + eps s(x) + sqrt(2 eps) z, accepted with probability "
               "min(1, p(y) q(x|y) / (p(x) q(y|x)))")
     citation = "Roberts and Tweedie 1996, section 1.4.2; Roberts and Rosenthal 1998, theorem 2"
-    limitations = ("cross between modes that lie far apart: their weights stay those of the "
-                   "start; use one step where curvatures differ by orders of magnitude (funnel)")
+    limitations = ("cannot cross between modes that lie far apart: their weights stay those of "
+                   "the start; use one step where curvatures differ by orders of magnitude "
+                   "(funnel)")
     law_settings = {"steps": 120, "parameters": {"chains": 4000}}
 
     chains: int = 1000
@@ -79,14 +80,14 @@ class Mala(AdaptedChains):
     warmup: float = 0.2
 
     def init(self, target: Density, rng: torch.Generator) -> MalaState:
-        """Chains from the initial law (a score row each); eps = scale^2."""
+        """Chains from the initial distribution (a gradient evaluation each); eps = scale^2."""
         here = evaluated(target, initial_points(target, self.chains, rng))
         size = StepSize.start(target, self.chains, target.scale**2)
         return MalaState(*here, size, History.start(here.x))
 
     def step(self, target: Density, state: MalaState, progress: float,
              rng: torch.Generator) -> MalaState:
-        """One transition of all chains: a score row each, that of the proposal."""
+        """One transition of all chains: a gradient evaluation each, that of the proposal."""
         adapting = progress < self.warmup
         (x, log_p, score), accepted, probability = transition(
             target, Evaluated(state.x, state.log_p, state.score), state.size.value(adapting),

@@ -1,12 +1,13 @@
 """Random-walk Metropolis: chains try a step in any direction and keep it if the density allows.
 
-Theory. The proposal is symmetric, so that refusing by the ratio of densities alone leaves p
+Theory. The proposal is symmetric, so that rejecting by the ratio of densities alone leaves p
 stationary, and no gradient is needed:
 
     y = x + eps z,                                                      z ~ N(0, I)
     x <- y with probability min(1, p(y) / p(x)).
 
-On products of many equal laws the chain moves fastest where .234 of the proposals are accepted, at
+On products of many equal distributions the chain moves fastest where .234 of the proposals are
+accepted, at
 eps = 2.38 sd / sqrt(dim); it is fresh after of order dim steps (MALA: dim^(1/3)). eps starts at
 2.38 scale / sqrt(dim) and is adapted to the wanted acceptance by dual averaging
 (samplers/transitions/dual_averaging.py) over the first ``warmup`` of the budget, charged like any
@@ -35,7 +36,7 @@ from samplers.transitions.dual_averaging import StepSize
 from samplers.transitions.history import History
 from samplers.transitions.metropolis import metropolis, moved
 
-#: Refusals after which a chain's own step is halved: a healthy one has three in four.
+#: Rejections after which a chain's own step is halved: a healthy one has three in four.
 PATIENCE = 16
 
 
@@ -64,7 +65,7 @@ def transition(target: Density, at: tuple[Tensor, ...], eps: Tensor, z: Tensor,
 class Mh(AdaptedChains):
     """Random-walk Metropolis: Gaussian steps on many chains, no gradient, step adapted.
 
-    ``chains``: run side by side. ``acceptance``: what the step is adapted to. ``warmup``: the
+    ``chains``: run in parallel. ``acceptance``: what the step is adapted to. ``warmup``: the
     share of the budget in which it is.
     """
 
@@ -74,9 +75,9 @@ class Mh(AdaptedChains):
     anneals = True
     update = "y = x + eps z, accepted with probability min(1, p(y) / p(x))"
     citation = "Metropolis et al. 1953; Roberts, Gelman, Gilks 1997, theorem 1.1, corollary 1.2"
-    limitations = ("cross between modes that lie far apart: their weights stay those of the "
-                   "start; move far in high dimension, where it needs of order dim steps; use "
-                   "one step where widths differ by orders of magnitude (funnel)")
+    limitations = ("cannot cross between modes that lie far apart: their weights stay those of "
+                   "the start; move far in high dimension, where it needs of order dim steps; "
+                   "use one step where widths differ by orders of magnitude (funnel)")
     law_settings = {"steps": 200, "parameters": {"chains": 4000}}
 
     chains: int = 1000
@@ -84,7 +85,7 @@ class Mh(AdaptedChains):
     warmup: float = 0.2
 
     def init(self, target: Density, rng: torch.Generator) -> MhState:
-        """Chains from the initial law (a density row each); eps = 2.38 scale / sqrt(dim)."""
+        """Chains from the initial distribution (a log-density each); 2.38 scale / sqrt(dim)."""
         x = initial_points(target, self.chains, rng)
         size = StepSize.start(target, self.chains, 2.38 * target.scale / math.sqrt(target.dim),
                               PATIENCE)
@@ -92,7 +93,7 @@ class Mh(AdaptedChains):
 
     def step(self, target: Density, state: MhState, progress: float,
              rng: torch.Generator) -> MhState:
-        """One transition of all chains: a density row each, that of the proposal."""
+        """One transition of all chains: a log-density evaluation each, that of the proposal."""
         adapting = progress < self.warmup
         (x, log_p), accepted, probability = transition(
             target, (state.x, state.log_p), state.size.value(adapting),

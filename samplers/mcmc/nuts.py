@@ -29,13 +29,13 @@ for the step size. M. Betancourt, A conceptual introduction to Hamiltonian Monte
 (criterion U). D. Phan, N. Pradhan, M. Jankowiak, arXiv 1912.11554 (2019): a loop in place of the
 recursion.
 
-Departures. U is also asked of each half with the state next to it across the middle, as later
+Departures. U is also checked for each half with the state next to it across the middle, as later
 versions of Stan do: without it a tree may close a whole orbit unnoticed. The momenta of a new
 half are all kept, (2^j, chains, dim), where Phan et al. keep those of the j sub-trees not yet
 checked. Within it states are drawn one after the other, the n-th with probability w_n / (w_1 + ...
-+ w_n), which is the same law as joining sub-trees. Identity mass; trees end at 2^6 states (Stan:
-2^10), so that a step of 200 chains costs at most 12,600 scores; chains whose tree has ended wait
-for the others. The rise of H is measured from the start, as in Stan: two states of one tree
++ w_n), which is the same distribution as joining sub-trees. Identity mass; trees end at 2^6 states
+(Stan: 2^10), so that a step of 200 chains costs at most 12,600 scores; chains whose tree has ended
+wait for the others. The rise of H is measured from the start, as in Stan: two states of one tree
 disagree on its end where a third lies over 1000 above one of them only, which nothing corrects.
 """
 
@@ -167,7 +167,7 @@ def transition(target: Density, start: tuple[Tensor, ...], v: Tensor, eps: Tenso
 class Nuts(AdaptedChains):
     """No-U-Turn sampler with draws by weight: many chains, each with trees of its own size.
 
-    ``chains``: run side by side. ``max_depth``: doublings after which a tree ends, hence at most
+    ``chains``: run in parallel. ``max_depth``: doublings after which a tree ends, hence at most
     2^max_depth - 1 scores a chain and transition. ``acceptance``: what the step is adapted to.
     ``warmup``: the share of the budget in which it is.
     """
@@ -179,8 +179,9 @@ class Nuts(AdaptedChains):
     update = ("v ~ N(0, I); double the leapfrog trajectory forward or backward until it turns or "
               "diverges; draw one of its states by exp(-H), favouring the newest half")
     citation = "Hoffman and Gelman 2014; Betancourt 2017, appendices A.3.2 and A.4.2"
-    limitations = ("cross between modes that lie far apart: their weights stay those of the "
-                   "start; use one step where curvatures differ by orders of magnitude (funnel)")
+    limitations = ("cannot cross between modes that lie far apart: their weights stay those of "
+                   "the start; use one step where curvatures differ by orders of magnitude "
+                   "(funnel)")
     law_settings = {"steps": 60, "parameters": {"chains": 1200, "max_depth": 4}}
 
     chains: int = 200
@@ -194,7 +195,7 @@ class Nuts(AdaptedChains):
             raise ValueError(f"max_depth of nuts is at least 1, not {self.max_depth}")
 
     def init(self, target: Density, rng: torch.Generator) -> NutsState:
-        """Chains from the initial law (a score row each); eps = scale."""
+        """Chains from the initial distribution (a gradient evaluation each); eps = scale."""
         here = evaluated(target, initial_points(target, self.chains, rng))
         size = StepSize.start(target, self.chains, target.scale)
         nothing = here.log_p.new_zeros(())
@@ -202,7 +203,7 @@ class Nuts(AdaptedChains):
 
     def step(self, target: Density, state: NutsState, progress: float,
              rng: torch.Generator) -> NutsState:
-        """One transition of all chains: a score row for each new state of their trees."""
+        """One transition of all chains: a gradient evaluation a new state of their trees."""
         adapting = progress < self.warmup
         v = normal(target, tuple(state.x.shape), rng)
         sides = (uniform(target, (self.max_depth, self.chains), rng) < 0.5).long()

@@ -1,38 +1,38 @@
 """Parallel tempering: copies at other temperatures carry a chain from mode to mode.
 
-Theory. N + 1 copies of a chain stand on the path from the initial law to p,
+Theory. N + 1 copies of a chain stand on the path from the initial distribution to p,
 
     log p_beta(x) = beta log p(x) + (1 - beta) log N(x; 0, scale^2 I),   0 = beta_0 < ... < 1,
 
-and each step leaves the product of their laws stationary:
+and each step leaves the product of their distributions stationary:
 
     explore   x_0 ~ N(0, scale^2 I) afresh; each other x_k makes a Hamiltonian transition on
               p_beta_k: l leapfrog steps, l ~ U{1 ... L}, accepted by the change of energy
     swap      x_k and x_k+1 for all even k at even steps, all odd k at odd ones, each accepted with
-              probability min(1, exp((beta_k+1 - beta_k) (U(x_k) - U(x_k+1)))),  U = log p_1 / p_0.
+              probability min(1, exp((beta_k+1 - beta_k) (r(x_k) - r(x_k+1)))),  r = log p_1 / p_0.
 
-Taking turns, a copy that has just gone up is offered the next place up, so that it travels the
-ladder in of order N steps and not N^2. Each time it comes from N(0, scale^2 I) to p, p gets a
-point that owes nothing to the modes known before. With rates r_k of refusal, and were exploring
-perfect, such round trips would happen at the rate 1 / (2 + 2 sum r_k / (1 - r_k)) a step; for a
-given number of copies that is largest where all r_k are equal, and with their number it tends to
-1 / (2 + 2 Lambda), Lambda = sum r_k.
+Taking turns, a copy that has just gone up is offered the next temperature up, so that it travels
+the ladder in of order N steps and not N^2. Each time it comes from N(0, scale^2 I) to p, p gets a
+point that owes nothing to the modes known before. With rates R_k of rejection, and were exploring
+perfect, such round trips would happen at the rate 1 / (2 + 2 sum R_k / (1 - R_k)) a step; for a
+given number of copies that is largest where all R_k are equal, and with their number it tends to 1
+/ (2 + 2 Lambda), Lambda = sum R_k.
 
-Over the first ``warmup`` of the budget the temperatures are moved to equal r_k after steps 4, 8,
+Over the first ``warmup`` of the budget the temperatures are moved to equal R_k after steps 4, 8,
 16, ... (samplers/mcmc/temperature_ladder.py), and each temperature's eps, begun at the declared
-scale, is adapted to the wanted acceptance by dual averaging (samplers/transitions/metropolis.py);
-charged, then frozen. From the frozen part log Z is told, by bridges between neighbouring
-temperatures.
+scale, is adapted to the wanted acceptance by dual averaging
+(samplers/transitions/dual_averaging.py); charged, then frozen. From the frozen part log Z is
+estimated by bridges between neighbouring temperatures.
 
 References. S. Syed, A. Bouchard-Cote, G. Deligiannidis, A. Doucet, Non-reversible parallel
 tempering, JRSS B 84 (2022), arXiv 1905.02939: deterministic even-odd swaps, the rate of round
 trips, the barrier Lambda, the spacing; N. Surjanovic et al., Pigeons.jl, arXiv 2308.09769 (2023):
 fresh draws at beta = 0; C. Geyer, Markov chain Monte Carlo maximum likelihood (1991): the idea.
 
-Departures. Many ladders run side by side, independent but for common temperatures and steps, so
-that rates of refusal are means over ladders and the standard error of log Z is that between them.
-The paper leaves the exploring kernel and the step sizes open. The number of copies is given (they
-advise 2 Lambda). Points come from the copies at beta = 1 only.
+Departures. Many ladders run in parallel, independent but for common temperatures and steps, so
+that rates of rejection are means over ladders and the standard error of log Z is that between
+them. The paper leaves the exploring kernel and the step sizes open. The number of copies is given
+(they advise 2 Lambda). Points come from the copies at beta = 1 only.
 """
 
 from __future__ import annotations
@@ -92,9 +92,9 @@ def log_ratio(target: Density, x: Tensor, log_p: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class ParallelTempering(AdaptedChains):
-    """Non-reversible parallel tempering from the initial law to p, on many ladders at once.
+    """Non-reversible parallel tempering from the initial distribution to p, on many ladders.
 
-    ``replicas``: N + 1, temperatures of a ladder. ``chains``: ladders side by side.
+    ``replicas``: N + 1, temperatures of a ladder. ``chains``: ladders in parallel.
     ``leapfrog_steps``: L, the most leapfrog steps of a transition. ``acceptance``: what each
     temperature's step is adapted to. ``warmup``: the share of the budget in which steps and
     temperatures are.
@@ -105,12 +105,12 @@ class ParallelTempering(AdaptedChains):
     family = "mcmc"
     anneals = True
     update = ("x_0 ~ N(0, scale^2 I), HMC on p_beta_k for every other copy; then copies k, k + 1 "
-              "swap with probability min(1, exp((beta_k+1 - beta_k) (U(x_k) - U(x_k+1)))), even "
+              "swap with probability min(1, exp((beta_k+1 - beta_k) (r(x_k) - r(x_k+1)))), even "
               "and odd k in turn")
     citation = "Syed, Bouchard-Cote, Deligiannidis, Doucet 2022 (deterministic even-odd swaps)"
-    limitations = ("find a mode that no copy meets on its way to p: a narrow mode beside a wide "
-                   "one gains its mass at beta near 1, where copies cross no longer; be cheap: "
-                   "each point costs the whole ladder")
+    limitations = ("cannot find a mode that no copy meets on its way to p: a narrow mode next to "
+                   "a wide one gains its mass at beta near 1, where copies cross no longer; be "
+                   "cheap: each point costs the whole ladder")
     law_settings = {
         "steps": 60,
         "parameters": {"replicas": 4, "chains": 1500, "leapfrog_steps": 3}}
@@ -127,7 +127,7 @@ class ParallelTempering(AdaptedChains):
             raise ValueError(f"replicas of parallel_tempering is at least 2, not {self.replicas}")
 
     def init(self, target: Density, rng: torch.Generator) -> TemperingState:
-        """Every copy from the initial law (a score row each); even temperatures; eps = scale."""
+        """Every copy from the initial distribution (a gradient each), even temperatures."""
         shape = (self.replicas, self.chains)
         flat, log_p, score = from_base(target, self.replicas * self.chains, rng)
         x = flat.view(*shape, target.dim)
@@ -139,7 +139,7 @@ class ParallelTempering(AdaptedChains):
 
     def step(self, target: Density, state: TemperingState, progress: float,
              rng: torch.Generator) -> TemperingState:
-        """Explore and swap: at most (N L + 1) chains score rows."""
+        """Explore and swap: at most (N L + 1) chains gradient evaluations."""
         adapting = progress < self.warmup
         at, size = self._explored(target, state, adapting, rng)
         r = log_ratio(target, *at[:2])

@@ -1,13 +1,13 @@
-"""The unadjusted Langevin algorithm: many chains follow the score and noise, and none is refused.
+"""The unadjusted Langevin algorithm: many chains follow the score and noise, and none is rejected.
 
 Theory. The Langevin diffusion dX = s(X) dt + sqrt(2) dW, with s = grad log p, has p as its
-stationary law. ULA is its Euler scheme with step eps:
+stationary distribution. ULA is its Euler scheme with step eps:
 
     x <- x + eps s(x) + sqrt(2 eps) z,    z ~ N(0, I).
 
-The scheme's own stationary law is not p but differs from it by O(eps): on N(0, 1) its variance is
-1/(1 - eps/2). Where the score grows faster than linearly, or eps exceeds 2 over the largest
-curvature, chains run away to infinity; a funnel has no safe step at all.
+The scheme's own stationary distribution is not p but differs from it by O(eps): on N(0, 1) its
+variance is 1/(1 - eps/2). Where the score grows faster than linearly, or eps exceeds 2 over the
+largest curvature, chains run away to infinity; a funnel has no safe step at all.
 
 References. G. Roberts, R. Tweedie, Exponential convergence of Langevin distributions and their
 discrete approximations, Bernoulli 2 (1996), section 1.4.1. The step 0.01 in this form is the one
@@ -46,9 +46,9 @@ def euler(target: Density, x: Tensor, eps: float, z: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Ula(Sampler):
-    """Unadjusted Langevin algorithm: gradient steps with noise on many chains, never refused.
+    """Unadjusted Langevin algorithm: gradient steps with noise on many chains, never rejected.
 
-    ``chains``: run side by side. ``step_size``: eps, in squared units of x. ``history``: whether
+    ``chains``: run in parallel. ``step_size``: eps, in squared units of x. ``history``: whether
     more points than chains may be drawn, from the later half of the run.
     """
 
@@ -57,8 +57,9 @@ class Ula(Sampler):
     family = "mcmc"
     update = "x <- x + eps s(x) + sqrt(2 eps) z"
     citation = "Roberts and Tweedie 1996, section 1.4.1; step as in DFT (arXiv 2411.01453)"
-    limitations = ("forget its step size: a bias of order eps remains for ever; cross between "
-                   "modes that lie far apart; stay finite where the score is steep (funnel)")
+    limitations = ("cannot forget its step size: a bias of order eps remains for ever; cross "
+                   "between modes that lie far apart; stay finite where the score is steep "
+                   "(funnel)")
     law_settings = {
         "steps": 400, "bias": 0.03,
         "why": "a step of .02 biases variances by a few per cent",
@@ -69,13 +70,13 @@ class Ula(Sampler):
     history: bool = True
 
     def init(self, target: Density, rng: torch.Generator) -> UlaState:
-        """Chains from the initial law."""
+        """Chains from the initial distribution."""
         x = initial_points(target, self.chains, rng)
         return UlaState(x, History.start(x))
 
     def step(self, target: Density, state: UlaState, progress: float,
              rng: torch.Generator) -> UlaState:
-        """One Euler step of all chains: a score row each."""
+        """One Euler step of all chains: a gradient evaluation each."""
         z = normal(target, tuple(state.x.shape), rng)
         x = euler(target, state.x, self.step_size, z)
         return UlaState(x, state.history.append(x))

@@ -1,11 +1,12 @@
-"""Annealed unadjusted Langevin: chains follow a path of laws that ends at the target.
+"""Annealed unadjusted Langevin: chains follow a path of distributions that ends at the target.
 
     x <- x + dt grad log pi_lambda(x) + sqrt(2 dt) z,    z ~ N(0, I),    lambda = t / T.
 
-The law of the chains is, up to the time step, that of annealed SBTM's particles, whose noiseless
-flow has the same Fokker-Planck equation; hence the two are compared. It lags behind pi_lambda, and
-nothing weighs the lag away: with the weights of the path it would be annealed importance sampling.
-Paths: ``samplers.transitions.annealing``. T is the budget: lambda goes evenly from 0 to 1.
+The distribution of the chains is, up to the time step, that of annealed SBTM's particles, whose
+noiseless flow has the same Fokker-Planck equation; hence the two are compared. It lags behind
+pi_lambda, and nothing corrects for the lag: with the weights of the path it would be annealed
+importance sampling. Paths: ``samplers.transitions.annealing``. T is the budget: lambda goes evenly
+from 0 to 1.
 
 References. V. Ilin et al., Score-Based Deterministic Density Sampling, arXiv 2504.18130, 2025,
 whose baseline it is; code Vilin97/SBTM-sampling.
@@ -39,7 +40,7 @@ class UlaAnnealedState:
 class UlaAnnealed(Sampler):
     """Langevin chains along a path from the start to the target.
 
-    ``chains``: run side by side. ``step_size``: dt, in units of scale^2. ``path``: "geometric" or
+    ``chains``: run in parallel. ``step_size``: dt, in units of scale^2. ``path``: "geometric" or
     "dilation"; ``chain_rule``: whether the dilated score has its factor 1 / lambda.
 
     One-shot though a Markov chain: only its end is near the target, so it has no past to draw
@@ -57,21 +58,21 @@ class UlaAnnealed(Sampler):
     anneals = True
     update = "x <- x + dt grad log pi_lambda(x) + sqrt(2 dt) z, lambda = t / T"
     citation = "baseline of V. Ilin et al. 2025, arXiv 2504.18130; code Vilin97/SBTM-sampling"
-    limitations = ("give more points than chains; forget its step size; weigh modes: the chains "
-                   "lag behind the path, and weights are set early, by the path's shape; follow "
-                   "the dilation of a steep target without a small dt")
+    limitations = ("cannot give more points than chains; forget its step size; give modes their "
+                   "weights: chains lag behind the path, and weights are set early, by the "
+                   "path's shape; follow the dilation of a steep target without a small dt")
     law_settings = {"steps": 400, "parameters": {"chains": 4000}}
 
     def __post_init__(self) -> None:
         check_path(self.path)
 
     def init(self, target: Density, rng: torch.Generator) -> UlaAnnealedState:
-        """Chains from the initial law."""
+        """Chains from the initial distribution."""
         return UlaAnnealedState(initial_points(target, self.chains, rng))
 
     def step(self, target: Density, state: UlaAnnealedState, progress: float,
              rng: torch.Generator) -> UlaAnnealedState:
-        """One Euler step of all chains at lambda = progress: a score row each."""
+        """One Euler step of all chains at lambda = progress: a gradient evaluation each."""
         dt = self.step_size * target.scale**2
         score = path_score(target, state.x, progress, self.path, self.chain_rule)
         z = normal(target, tuple(state.x.shape), rng)

@@ -5,7 +5,7 @@ A set of consecutive states turns where an end no longer moves along rho, the su
 
     rho . v_first <= 0  or  rho . v_last <= 0.
 
-A tree that is made of two halves is asked as a whole, and each half with the state next to it.
+A tree that is made of two halves is checked as a whole, and each half with the state next to it.
 Nothing here changes when time is reversed: a trajectory turns whichever end it is walked from.
 """
 

@@ -15,7 +15,7 @@ All widths are derived from the declared scale R of the target:
 
   This is the recursion of Douc et al. [1]; its fixed point is the weighting of the rungs that
   minimises KL(p | q~), that is, which makes the perplexity of the weights (an effective sample
-  size) largest. So the finest width is found and not told: it is the kernel bandwidth with which
+  size) largest. So the finest width is found and not given: it is the kernel bandwidth with which
   as many centres as there are predict the target best. A run climbs most of the way: the main
   rung weighs .46 after 500 updates and .86 after 6,000 where the fixed point is .89. A floor under
   the sum of all weights, falling from ``FLOOR_FIRST`` to ``FLOOR_LAST``, keeps every width in play

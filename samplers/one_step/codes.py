@@ -3,8 +3,8 @@
     c ~ Cat(pi),  z ~ N(0, I),      x = R (t_c + exp(l_c) net(z, e_c)),
 
 with anchors t_c, log-sizes l_c and embeddings e_c learned, and R the declared scale. One smooth
-map of a connected latent law has to stretch over the gaps between modes; codes need not. With one
-code it is the plain generator x = R net(z).
+map of a connected latent distribution has to stretch over the gaps between modes; codes need not.
+With one code it is the plain generator x = R net(z).
 
 **Mass step.** For points u of p and y of the sampler, smoothed alike,
 
@@ -15,16 +15,16 @@ is the EM step for the weights of the mixture q * phi_s, and up to the rate the 
 (Fisher-Rao) gradient step of KL(p * phi_s | q * phi_s) in pi. Since pi_c is the mean of the same
 responsibility under q * phi_s, the step is estimated as a difference of two means of one function,
 the kernel responsibility of drawn y of code c: over smoothed u of p less over smoothed x of q.
-At q = p its mean is zero for any number of y, as u and x are then of one law and independent of
-the y. (Against pi_c or the share of the y instead it is biased, by the ratio in the
-responsibilities: sparse codes at the edge of the law lose mass to their neighbours.)
+At q = p its mean is zero for any number of y, as u and x are then of one distribution and
+independent of the y. (Against pi_c or the share of the y instead it is biased, by the ratio in the
+responsibilities: sparse codes at the edge of the distribution lose mass to their neighbours.)
 
 **Reseating.** EM leaves most codes without mass, and a mode that no code is near is reached
 slowly. So now and then the poorest code is put where p is and q is not: at a point u with at least
 ``CROWD`` other points of p nearer than the nearest of q. With as many u as y and q = p, the number
 of nearer ones is geometric, P(k or more) = 2^-k a point in any dimension (over 512 points one
-look in about ten chooses by chance, which costs a poor code nothing), and a lonely point of a tail
-is never chosen.
+search in about ten chooses one by accident, which costs a poor code nothing), and a lonely point
+of a tail is never chosen.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ from samplers.one_step.kernels import kernel
 WITHIN = 0.09
 #: A code's mass never falls below this over the number of codes.
 LEAST_MASS = 0.005
-#: Points of p nearer than any of q that call for a code: by chance at q = p 2^-12 a point.
+#: Points of p nearer than any of q that call for a code: by accident at q = p 2^-12 a point.
 CROWD = 12
 #: Only a code of a mass under this over the number of codes is reseated; it is given twice that.
 POOR = 0.25

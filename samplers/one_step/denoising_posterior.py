@@ -1,7 +1,7 @@
 """Draws of what a noised point was: p(x | x_t) for x_t = a x + b e, x of the target p.
 
 Annealed importance sampling (Neal, Statistics and Computing 11, 2001) along the posteriors of
-priors between a wide normal law and the target,
+priors between a wide normal distribution and the target,
 
     pi_s(x)  ~  N(x_t; a x, b^2 I) p(x)^s N(x; 0, tau^2 I)^(1 - s),    s = 0 .. 1.
 
@@ -10,10 +10,10 @@ j/J, a Metropolis-adjusted Langevin transition leaves pi_{s_j} invariant for j =
 
     log w = sum_{j=0}^{J-1} (s_{j+1} - s_j) ( log p(x^(j)) + |x^(j)|^2 / (2 tau^2) )
 
-weighs a chain that stands at x^(j) when s_j is left. One chain is kept, drawn in proportion to
-w, and goes on under pi_1, the posterior itself. Only the ratio of p to the normal law enters, so
-that a path through the likelihood's own scale, b / a (far outside the target where a is small),
-is not needed. Lengths are in units of the declared scale.
+is the log-weight of a chain that stands at x^(j) when s_j is left. One chain is kept, drawn in
+proportion to w, and goes on under pi_1, the posterior itself. Only the ratio of p to the normal
+distribution enters, so that a path through the likelihood's own scale, b / a (far outside the
+target where a is small), is not needed. Lengths are in units of the declared scale.
 
 A gradient evaluation is spent on each chain's start and on each proposal: for n points,
 n (candidates J + K) for J temperatures and K transitions under the posterior.

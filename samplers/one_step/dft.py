@@ -1,7 +1,7 @@
 """Denoising Fisher training: a one-step sampler that descends the Fisher divergence.
 
-Let x = g_theta(z) + sigma e have the law p_theta, and let q be the target. With s_q and s_theta
-their scores, the divergence is
+Let x = g_theta(z) + sigma e have the distribution p_theta, and let q be the target. With s_q and
+s_theta their scores, the divergence is
 
     D(theta) = E |s_q(x) - s_theta(x)|^2,                                             (eq. 4)
 
@@ -12,9 +12,9 @@ in place of s_theta and held fixed (sg), and grad log p(x | x_0) = -e / sigma,
     L1(theta) = E |s_q(x) - s(x)|^2,                                                  (eq. 6)
     L2(theta) = E 2 (s_q(x) - s(x)) . (s(x) + e / sigma),                             (eq. 8)
 
-both differentiated through x = g_theta(z) + sigma e alone, so through s_q (a Hessian-vector row a
-point) and through s. L1 + L2 (eq. 9) has the gradient of D where s = s_theta. The network is kept
-close to s_theta by denoising score matching (eq. 2),
+both differentiated through x = g_theta(z) + sigma e alone, so through s_q (a Hessian-vector
+product a point) and through s. L1 + L2 (eq. 9) has the gradient of D where s = s_theta. The
+network is kept close to s_theta by denoising score matching (eq. 2),
 
     min_phi E |s_phi(x) + e / sigma|^2.
 
@@ -42,7 +42,7 @@ from samplers.one_step.implicit import Denoising, Field
 
 @dataclass(frozen=True)
 class DFT(Denoising):
-    """One-step generator trained on the Fisher divergence, with a score network beside it.
+    """One-step generator trained on the Fisher divergence, with a score network.
 
     Algorithm 1, one optimiser update a step: ``score_updates`` of the score network, then one of
     the generator. ``gradient`` is "full" (L1 + L2, eq. 9) or "partial" (L2 alone, the second
@@ -51,9 +51,9 @@ class DFT(Denoising):
     Defaults are the paper's for 2-D targets where it states them: Adam 2e-5, batch 5000. It
     describes the networks twice: section 5.1 says four layers of 400 with ELU for both, appendix
     C.1 four layers of 200, LeakyReLU(.2) in the sampler and GELU in the score network. We take
-    the appendix, which tells the two networks apart. Not stated, and ours: ``sigma`` (in units of
-    the declared scale), ``latent`` (20, ten a dimension as in its logistic regression),
-    ``score_updates`` (2, also from there), betas (torch's), latent law N(0, I).
+    the appendix, which distinguishes the two networks. Not stated, and ours: ``sigma`` (in units
+    of the declared scale), ``latent`` (20, ten a dimension as in its logistic regression),
+    ``score_updates`` (2, also from there), betas (torch's), latent distribution N(0, I).
     """
 
     gradient: Literal["full", "partial"] = "full"
@@ -65,9 +65,10 @@ class DFT(Denoising):
     update = ("score network: Adam step on |s(x) + e / sigma|^2 at x = g(z) + sigma e; generator: "
               "Adam step on |s_q - s|^2 + 2 (s_q - s) . (s + e / sigma), differentiated through x")
     citation = "Luo, Deng 2024, arXiv 2411.01453, Algorithm 1, equations 2, 6, 8, 9"
-    limitations = ("weigh separated modes, to which the Fisher divergence is blind; find modes "
-                   "that no sample is near; fit structure finer than sigma x scale: g(z) is "
-                   "narrower than the target by the variance sigma^2 that the noise adds")
+    limitations = ("cannot give separated modes their weights, to which the Fisher divergence is "
+                   "insensitive; find modes that no sample is near; fit structure finer than "
+                   "sigma x scale: g(z) is narrower than the target by the variance sigma^2 that "
+                   "the noise adds")
     law_settings = {
         "steps": 12000, "bias": 0.05, "slow": True,
         "why": "samples are narrower than the target by the noise's variance, sigma x scale = "

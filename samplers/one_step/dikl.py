@@ -2,7 +2,7 @@
 
 The reverse KL divergence does not miss modes that the sampler has no points near. Noised enough,
 they are near: with x_t = a_t x + b_t e, a_t^2 = prod (1 - beta), b_t^2 = 1 - a_t^2, both for x =
-g_theta(z) of law q and for x of the target p,
+g_theta(z) of distribution q and for x of the target p,
 
     DiKL(theta) = sum_t w_t KL(q_t | p_t),
     grad_theta DiKL = sum_t w_t E (grad log q_t(x_t) - grad log p_t(x_t))' a_t dg_theta(z)/dtheta,
@@ -13,7 +13,7 @@ moment, by denoising score matching at all levels,
     min_phi E |e + b_t s_phi(x_t, t)|^2.
 
 That of p_t is an expectation over the posterior of the clean point, p(x | x_t) ~ p(x)
-N(x_t; a_t x, b_t^2 I): weighing Tweedie's formula by b_t^2 and the target score identity by a_t^2
+N(x_t; a_t x, b_t^2 I): weighting Tweedie's formula by b_t^2 and the target score identity by a_t^2
 (the mixed score identity),
 
     grad log p_t(x_t) = E[ a_t (x + grad log p(x)) - x_t | x_t ].
@@ -36,8 +36,9 @@ adapts a step of its own, towards an acceptance of .574; in the code steps are g
 over all points of the chain after it was kept, in the code over the last two. Betas end at .15 as
 for the many-well, whose lengths are of order one like ours (versions of the code differ: .1 or
 .15 there, .5 or .7 for the mixture, whose lengths are 40). The code's generator batch of 1024
-would be 158,720 score rows an update; ours is 128, that of score matching stays 1024. Latents: 20,
-in the code as many as dimensions. The score network is that of ``idem`` and predicts -b_t s_phi.
+would be 158,720 gradient evaluations an update; ours is 128, that of score matching stays 1024.
+Latents: 20, in the code as many as dimensions. The score network is that of ``idem`` and predicts
+-b_t s_phi.
 """
 
 from __future__ import annotations
@@ -72,12 +73,13 @@ class DiklState(PairState):
 
 @dataclass(frozen=True)
 class Dikl(Alternating):
-    """One-step generator trained on KL divergences along a diffusion, with a score network beside.
+    """One-step generator trained on KL divergences along a diffusion, with a score network.
 
     One optimiser update a step: ``score_updates`` of the score network on ``score_batch`` points,
     then one of the generator on ``batch`` points, each with a level of its own. The latter costs
-    batch x (candidates x temperatures + transitions) score rows, 19,840 at the defaults. ``tau``
-    is in units of the declared scale. Level 0, nearly noiseless, is not used, as in the code.
+    batch x (candidates x temperatures + transitions) gradient evaluations, 19,840 at the defaults.
+    ``tau`` is in units of the declared scale. Level 0, nearly noiseless, is not used, as in the
+    code.
     """
 
     batch: int = 128
@@ -105,9 +107,9 @@ class Dikl(Alternating):
               "Adam step along (s - E[a (x + s_p(x)) - x_t | x_t]) / a . dx_t/dtheta, posterior "
               "by annealed importance sampling and Langevin transitions")
     citation = "He, Chen, Zhang, Barber, Hernandez-Lobato 2025, arXiv 2410.12456"
-    limitations = ("estimate the posterior without bias in a few transitions where modes are far "
-                   "apart against the noise; find modes farther out than a few tau; see much "
-                   "finer than the least noise, .07 scales at the defaults")
+    limitations = ("cannot estimate the posterior without bias in a few transitions where modes "
+                   "are far apart against the noise; find modes farther out than a few tau; see "
+                   "much finer than the least noise, .07 scales at the defaults")
     law_settings = {
         "steps": 4000, "bias": 0.3, "slow": True,
         "why": "noised scores by importance samples are biased: the first mean is .2 sd too "

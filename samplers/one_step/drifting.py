@@ -1,7 +1,7 @@
 """Drifting: a one-step generator pulled along a difference of smoothed scores.
 
-With phi_s the Gaussian kernel of width s (sigma below), q the law of x = f_theta(z) and p the
-target, points are moved by
+With phi_s the Gaussian kernel of width s (sigma below), q the distribution of x = f_theta(z) and p
+the target, points are moved by
 
     V(x) = eta (grad log (p * phi_s)(x) - grad log (q * phi_s)(x)),
 
@@ -16,11 +16,12 @@ u_l = x + s e_l and w_l proportional to exp(-E(u_l)),
 
     grad log (p * phi_s)(x)  ~  (sum_l w_l u_l - x) / s^2,
 
-which costs L density rows a point and no gradient. Second order: expanding E around x to H,
+which costs L log-density evaluations a point and no gradient. Second order: expanding E around x
+to H,
 
     grad log (p * phi_s)(x)  ~  -(I + s^2 H(x))^{-1} grad E(x),
 
-one score row and ``dim`` Hessian-vector rows a point.
+one gradient evaluation and ``dim`` Hessian-vector products a point.
 
 **Sampler side**: the Gaussian mean-shift over the current batch, the point itself included.
 
@@ -68,12 +69,12 @@ class Drifting(Sampler):
     sampler side. What the paper leaves open is read so:
 
     - optimiser: Adam with default betas (so eta, which only rescales the gradient, hardly
-      matters); activation: SiLU; latent law: N(0, I);
+      matters); activation: SiLU; latent distribution: N(0, I);
     - residual: the second and third hidden layer add to their input;
     - output: multiplied by the declared scale, and standardised at the start, so that the
-      untrained generator's law has mean 0 and standard deviation ``scale`` in each coordinate,
-      like every sampler's start. ``sigma`` stays a length in the target's own units, as in the
-      paper (whose targets are of scale about one);
+      untrained generator's distribution has mean 0 and standard deviation ``scale`` in each
+      coordinate, like every sampler's start. ``sigma`` stays a length in the target's own units,
+      as in the paper (whose targets are of scale about one);
     - second-order side where I + sigma^2 H is singular or indefinite (E concave there, so the
       expansion has no Gaussian posterior): eigenvalues are replaced by their modulus, at least
       .1. Where all of them exceed .1 this is the paper's formula.
@@ -96,8 +97,8 @@ class Drifting(Sampler):
     update = ("x = f(z); V = eta (smoothed target score - smoothed sampler score) at x; Adam step "
               "on mean |f(z) - sg(x + V)|^2")
     citation = "Cao, Yan, Zhao 2026, arXiv 2603.17579, section 3.6"
-    limitations = ("move mass between modes that lie about five widths apart or farther, since "
-                   "the kernel of width sigma does not reach across: modes are lost or "
+    limitations = ("cannot move mass between modes that lie about five widths apart or farther, "
+                   "since the kernel of width sigma does not reach across: modes are lost or "
                    "misweighted; targets much larger than sigma are learned slowly and with "
                    "collapse; structure finer than sigma is biased by the self-inclusive "
                    "mean-shift")
@@ -113,7 +114,7 @@ class Drifting(Sampler):
                              f"{self.estimator!r}")
 
     def init(self, target: Density, rng: torch.Generator) -> DriftingState:
-        """An untrained generator, whose law has mean 0 and deviation ``scale``."""
+        """An untrained generator, whose distribution has mean 0 and deviation ``scale``."""
         sizes = (self.latent, self.width, target.dim)
         generator = one_step_generator(sizes, self.layers, target, rng, functional.silu,
                                        residual=True)

@@ -1,21 +1,22 @@
 """Multiscale drifting: the one-step drifting generator with a shared pool, many widths and codes.
 
-Theory. Drifting (arXiv 2603.17579) moves the points x of a generator's law q along the difference
-of two smoothed scores and regresses the generator onto the moved points. Written for many widths
-s with weights w_s,
+Theory. Drifting (arXiv 2603.17579) moves the points x of a generator's distribution q along the
+difference of two smoothed scores and regresses the generator onto the moved points. Written for
+many widths s with weights w_s,
 
     V(x) = sum_s w_s s^k [ grad log (p * phi_s)(x) - grad log (q * phi_s)(x) ]
     L(theta) = mean_i |f_theta(z_i) - sg(x_i + V(x_i))|^2.
 
-V vanishes at every x if q = p, whatever the widths; if it vanishes and the smoothed laws agree at
-one width, then q = p, since smoothing is injective. Everything here concerns how V is estimated.
+V vanishes at every x if q = p, whatever the widths; if it vanishes and the smoothed distributions
+agree at one width, then q = p, since smoothing is injective. Everything here concerns how V is
+estimated.
 
 **Target side.** One proposal u from a kernel around each of m centres, with widths of a ladder:
 
     q~(u) = sum_s alpha_s mean_k N(u; c_k, s^2 I),      b(u) = exp(-E(u)) / q~(u),
 
-m density rows an update serve every x. b is unbiased: E mean_i b(u_i) g(u_i) = integral of
-exp(-E) g. Points are kept with their b for ``window`` updates and as many as there are support
+m log-density evaluations an update serve every x. b is unbiased: E mean_i b(u_i) g(u_i) = integral
+of exp(-E) g. Points are kept with their b for ``window`` updates and as many as there are support
 points are drawn from them by weight (``u*``). With K = phi_s(x - .) normalised over the cloud,
 
     s^2 grad log (p * phi_s)(x) ~ sum K u* - x,        s^2 grad log (q * phi_s)(x) ~ sum K y - x.
@@ -118,7 +119,7 @@ class DriftingMultiscale(Sampler):
     the centres of the pool. ``window``: updates whose proposals are kept. Each part of the method
     is an option, so that its share can be measured:
 
-    - ``bandwidths``: ``adaptive``, ``ladder``, ``annealed`` or ``fixed``; the latter two are told
+    - ``bandwidths``: ``adaptive``, ``ladder``, ``annealed`` or ``fixed``; the latter two are given
       ``bandwidth``, in the target's units;
     - ``estimator``: ``resampled``, ``weighted``, ``local`` or ``gradient`` (``perturbations`` a
       point) or ``second_order``; the mass step needs ``resampled``;
@@ -126,7 +127,7 @@ class DriftingMultiscale(Sampler):
     - ``normalisation``: ``width`` (V is of order s), ``score`` or ``square`` (the mean-shift);
     - ``codes``: 1 is the plain generator; ``mass_rate``: 0 holds the codes' masses equal;
     - ``walkers``: 0 leaves gradients out; ``restarts``: as many of them, oldest first, start
-      anew from the initial law in every update; ``scouts``: 0 leaves heavy points alone.
+      anew from the initial distribution in every update; ``scouts``: 0 leaves heavy points alone.
 
     The learning rate falls to nothing along a cosine, the mass rate to a tenth; draws use weights
     and masses averaged with the decay ``ema``. ``drifting`` is bandwidths = fixed, estimator =
@@ -172,9 +173,10 @@ class DriftingMultiscale(Sampler):
               "of w s^k (mean-shift to u drawn by b, less mean-shift to y); Adam step on mean "
               "|f(z, c) - sg(x + V)|^2; masses of c by an EM step")
     citation = "ours, after Cao, Yan, Zhao 2026, arXiv 2603.17579; see the module"
-    limitations = ("weigh modes where no kernel around m centres covers the target: from about 20 "
-                   "dimensions on a few proposals carry all weight; resolve detail finer than the "
-                   "2^-7th of the scale; draw tails beyond a Gaussian latent's reach (funnel)")
+    limitations = ("cannot give modes their weights where no kernel around m centres covers the "
+                   "target: from about 20 dimensions on a few proposals carry all weight; "
+                   "resolve detail finer than the 2^-7th of the scale; draw tails beyond a "
+                   "Gaussian latent's reach (funnel)")
     law_settings = {
         "steps": 700,
         "parameters": {"codes": 64, "width": 64, "batch": 128, "support": 256, "walkers": 32,
@@ -246,7 +248,7 @@ class DriftingMultiscale(Sampler):
         return in_blocks(target, n, points)
 
     def diagnostics(self, state: MultiscaleState) -> dict[str, float]:
-        """Drift norm, effective sizes, the width in use, and two errors told apart.
+        """Drift norm, effective sizes, the width in use, and the errors of ``misfits``.
 
         ``pool_ess``: of this update's weights, as a share of its points. ``window_ess``: of all
         weights kept, in points. ``main_width``: the rung of largest weight, in target units; s

@@ -1,8 +1,8 @@
 """Fisher neural sampler: a one-step sampler that plays Stein's identity against a test function.
 
-Let x = g_theta(z) have the law q and the target the score s_p. For every smooth f that vanishes
-at infinity E_p [s_p . f + div f] = 0 (Stein's identity), so a large value under q tells the two
-laws apart. With a penalty on the size of f the game is
+Let x = g_theta(z) have the distribution q and the target the score s_p. For every smooth f that
+vanishes at infinity E_p [s_p . f + div f] = 0 (Stein's identity), so a large value under q
+distinguishes the two distributions. With a penalty on the size of f the game is
 
     min_theta max_f  E_q [ s_p(x) . f(x) + div f(x) - lambda |f(x)|^2 ].
 
@@ -12,7 +12,7 @@ By parts E_q div f = -E_q s_q . f; the best f and the value there are
 
 the Fisher divergence, and f* a difference of scores. At f* the value does not change with f, so
 its gradient by theta is that of the game at f held fixed, through x = g(z) alone: through s_p (a
-Hessian-vector row a point), div f and |f|^2.
+Hessian-vector product a point), div f and |f|^2.
 
 References
 ----------
@@ -40,13 +40,13 @@ from samplers.one_step.implicit import Alternating, Field, PairState, known
 
 @dataclass(frozen=True)
 class FisherNs(Alternating):
-    """One-step generator against a test function f, a network trained beside it.
+    """One-step generator against a test function f, a network trained with it.
 
     One optimiser update a step: ``score_updates`` of f (``score_net`` in the state), upwards, then
     one of the generator, downwards; both see the target, so that a step of either sort costs a
-    score row a point, the generator's a Hessian-vector row more. ``penalty``: lambda.
-    ``probes``: random directions that estimate div f (Hutchinson); 0: exactly, by one backward
-    pass a dimension.
+    gradient evaluation a point, the generator's a Hessian-vector product more. ``penalty``:
+    lambda. ``probes``: random directions that estimate div f (Hutchinson); 0: exactly, by one
+    backward pass a dimension.
     """
 
     score_updates: int = 5
@@ -60,9 +60,9 @@ class FisherNs(Alternating):
     update = ("v(x) = s_p . f + div f - lambda |f|^2 at x = g(z); f: Adam step up E v; generator: "
               "Adam step down E v, differentiated through x")
     citation = "Hu, Chen, Sun, Bai, Ye, Cheng 2018, arXiv 1810.03545, Fisher-NS"
-    limitations = ("weigh separated modes, to which the Fisher divergence is blind; find modes "
-                   "that no sample is near; descend anything known where f lags behind the "
-                   "generator")
+    limitations = ("cannot give separated modes their weights, to which the Fisher divergence is "
+                   "insensitive; find modes that no sample is near; descend anything known where "
+                   "f lags behind the generator")
     law_settings = {
         "steps": 4000, "bias": 0.2, "slow": True,
         "why": "f lags behind the generator: means are off by up to .26 sd",

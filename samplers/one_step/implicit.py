@@ -1,13 +1,13 @@
-"""What the one-step samplers share: a generator, and often a network that it is trained beside.
+"""What the one-step samplers share: a generator, and often a second network trained with it.
 
 A draw is scale x g(z), z ~ N(0, I). Lengths are in units of the declared scale: networks see
 points of order one, scores are multiplied by the scale. A step is one optimiser update: where a
-second network stands beside the generator, ``score_updates`` updates of it, then one of the
+second network is trained, ``score_updates`` updates of it, then one of the
 generator.
 
-``Denoising`` samplers train the law p_theta of x = g(z) + sigma e, whose score the second network
-learns by denoising score matching (Vincent, Neural Computation 23, 2011; equation 2 of Denoising
-Fisher Training, arXiv 2411.01453),
+``Denoising`` samplers train the distribution p_theta of x = g(z) + sigma e, whose score the second
+network learns by denoising score matching (Vincent, Neural Computation 23, 2011; equation 2 of
+Denoising Fisher Training, arXiv 2411.01453),
 
     min_phi E |s_phi(x) + e / sigma|^2.
 """
@@ -71,7 +71,7 @@ class OneStep(Sampler):
 
     def fresh_generator(self, target: Density, rng: torch.Generator,
                         activation: Activation = LEAKY) -> MLP:
-        """An untrained generator, whose law has mean 0 and deviation ``scale``."""
+        """An untrained generator, whose distribution has mean 0 and deviation ``scale``."""
         sizes = (self.latent, self.width, target.dim)
         return one_step_generator(sizes, self.layers, target, rng, activation)
 
@@ -87,10 +87,10 @@ class OneStep(Sampler):
 
 @dataclass(frozen=True)
 class Alone(OneStep):
-    """A generator with no network beside it."""
+    """A generator without a second network."""
 
     def init(self, target: Density, rng: torch.Generator) -> OneStepState:
-        """An untrained generator, whose law has mean 0 and deviation ``scale``."""
+        """An untrained generator, whose distribution has mean 0 and deviation ``scale``."""
         generator = self.fresh_generator(target, rng)
         return OneStepState(generator, adam(generator.parameters(), self.learning_rate))
 
@@ -103,7 +103,7 @@ class Alternating(OneStep):
     score_learning_rate: float = 2e-5
 
     def init(self, target: Density, rng: torch.Generator) -> PairState:
-        """Both networks untrained; the generator's law has mean 0 and deviation ``scale``."""
+        """Both networks untrained; the generator has mean 0 and deviation ``scale``."""
         generator = self.fresh_generator(target, rng)
         score_net = MLP((target.dim, self.width, target.dim), self.layers, target, rng,
                         functional.gelu)
@@ -124,16 +124,16 @@ class Alternating(OneStep):
 
     @abstractmethod
     def update_score(self, target: Density, state: Any, rng: torch.Generator) -> None:  # noqa: ANN401
-        """Freeze the generator, update the network beside it."""
+        """Freeze the generator, update the second network."""
 
     @abstractmethod
     def update_generator(self, target: Density, state: Any, rng: torch.Generator) -> None:  # noqa: ANN401
-        """Freeze the network beside it, update the generator."""
+        """Freeze the second network, update the generator."""
 
 
 @dataclass(frozen=True)
 class Denoising(Alternating):
-    """Training of the law of g(z) + sigma e; ``sigma`` is in units of the declared scale."""
+    """Training of the distribution of g(z) + sigma e; ``sigma`` is in units of the scale."""
 
     sigma: float = 0.1
 

@@ -102,7 +102,7 @@ def mean_shift(x: Tensor, sigma: float) -> Tensor:
 
 
 def overlap(x: Tensor, y: Tensor, variance: float, *, same: bool = False) -> Tensor:
-    """Mean of N(x_i - y_j; 0, variance I): unbiased for the overlap of two smoothed laws, 0-d.
+    """Mean of N(x_i - y_j; 0, variance I), 0-d: unbiased for the overlap of smoothed densities.
 
     With variance = a^2 + b^2 that is the integral of (q * phi_a)(p * phi_b). ``same``: the two are
     one cloud, and pairs (i, i) are left out.
@@ -114,10 +114,10 @@ def overlap(x: Tensor, y: Tensor, variance: float, *, same: bool = False) -> Ten
 
 
 def misfits(u: Tensor, y: Tensor, s: float) -> dict[str, float]:
-    """Two errors told apart, of points u of p (n, dim) and y of q (m, dim), at the width s.
+    """Two errors distinguished, of points u of p (n, dim) and y of q (m, dim), at the width s.
 
     ``smoothing_error``: integral of (p * phi_s - p * phi_(s/2))^2 over that of (p * phi_s)^2, what
-    a law that is right at s only may miss; in few dimensions, where pairs resolve it.
+    a distribution that is right at s only may miss; in few dimensions, where pairs resolve it.
     ``optimisation_error``: the same of (p * phi_s - q * phi_s), what is not learned at s. Both are
     unbiased over the points at hand but for the division, hence signed and noisy.
     """

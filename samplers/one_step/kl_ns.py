@@ -1,6 +1,6 @@
 """KL training of a neural implicit sampler: a one-step sampler that descends the KL divergence.
 
-Let x = g_theta(z) + sigma e have the law p_theta, and let q be the target. Of
+Let x = g_theta(z) + sigma e have the distribution p_theta, and let q be the target. Of
 
     KL(theta) = E log p_theta(x) - E log q(x)
 
@@ -23,10 +23,10 @@ References
 
 Departures. In [1] the sampler is x = g(z), and the score network may be trained by any score
 matching; ours perturbs the sampler by sigma e as ``dft`` does, in both updates, so that the score
-the network learns is that of the very law whose divergence descends. No code of [1] is public:
-networks, batch, learning rates, latent and number of score updates are those of ``dft``, by the
-same first author, who says the two share their configuration; the two samplers then differ in
-the divergence alone.
+the network learns is that of the very distribution whose divergence descends. No code of [1] is
+public: networks, batch, learning rates, latent and number of score updates are those of ``dft``,
+by the same first author, who says the two share their configuration; the two samplers then differ
+in the divergence alone.
 """
 
 from __future__ import annotations
@@ -43,11 +43,11 @@ from samplers.one_step.implicit import Denoising, Field
 
 @dataclass(frozen=True)
 class KlNs(Denoising):
-    """One-step generator trained on the reverse KL divergence, with a score network beside it.
+    """One-step generator trained on the reverse KL divergence, with a score network.
 
     One optimiser update a step: ``score_updates`` of the score network, then one of the generator,
-    which costs a score row a point and no Hessian. A draw is g(z), without the noise, whose
-    deviation ``sigma`` is in units of the declared scale.
+    which costs a gradient evaluation a point and no Hessian. A draw is g(z), without the noise,
+    whose deviation ``sigma`` is in units of the declared scale.
     """
 
     name = "kl_ns"
@@ -57,9 +57,9 @@ class KlNs(Denoising):
     update = ("score network: Adam step on |s(x) + e / sigma|^2 at x = g(z) + sigma e; generator: "
               "Adam step along (s(x) - s_q(x)) . dx/dtheta")
     citation = "Luo, Zhang, Zhang 2023, arXiv 2306.04952, KL training"
-    limitations = ("find modes that no sample is near, since the reverse KL divergence does not "
-                   "miss them; fit structure finer than sigma x scale: g(z) is narrower than the "
-                   "target by the variance sigma^2 that the noise adds")
+    limitations = ("cannot find modes that no sample is near, since the reverse KL divergence "
+                   "does not miss them; fit structure finer than sigma x scale: g(z) is narrower "
+                   "than the target by the variance sigma^2 that the noise adds")
     law_settings = {
         "steps": 5000, "bias": 0.1, "slow": True,
         "why": "narrower by the noise's variance, as dft",

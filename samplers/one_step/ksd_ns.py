@@ -4,13 +4,14 @@ With the target's score s and a kernel k the Stein kernel
 
     u(x, y) = s(x).s(y) k + s(x).grad_y k + s(y).grad_x k + tr grad_x grad_y k
 
-has mean zero under the target in either argument. The kernel Stein discrepancy of the law of
+has mean zero under the target in either argument. The kernel Stein discrepancy of the distribution
+of
 x = g_theta(z), KSD^2 = E u(x, x'), is zero at the target only; of a generated batch
 
     KSD^2(theta)  ~  1 / (n (n - 1)) sum_{i != j} u(x_i, x_j)
 
 is unbiased, and so is its gradient through x_i = g_theta(z_i): through k and through s, a
-Hessian-vector row a point. The inverse multiquadric kernel (Gorham, Mackey 2017), d = x - y,
+Hessian-vector product a point. The inverse multiquadric kernel (Gorham, Mackey 2017), d = x - y,
 
     k = q^{-1/2},  q = 1 + |d|^2 / c^2:
     u = s(x).s(y) q^{-1/2} + ((s(x) - s(y)).d + dim) q^{-3/2} / c^2 - 3 |d|^2 q^{-5/2} / c^4,
@@ -57,9 +58,10 @@ class KsdNs(Alone):
     update = ("Adam step down the U-statistic of KSD^2 over a batch x = g(z), inverse "
               "multiquadric kernel, differentiated through x")
     citation = "Hu, Chen, Sun, Bai, Ye, Cheng 2018, arXiv 1810.03545, KSD-NS"
-    limitations = ("weigh separated modes, to which the discrepancy is all but blind; leave "
-                   "points that have gathered where the score vanishes, a saddle between modes "
-                   "included; pull in points much farther out than the scale fast")
+    limitations = ("cannot give separated modes their weights, to which the discrepancy is "
+                   "nearly insensitive; leave points that have gathered where the score "
+                   "vanishes, a saddle between modes included; pull in points much farther out "
+                   "than the scale fast")
     law_settings = {
         "steps": 2500, "bias": 0.1, "slow": True,
         "why": "means and variances wander with the noise of batches of 256",

@@ -5,10 +5,10 @@ Around centres c_1 .. c_m, one point each, with a width drawn by the weights alp
     u_i = c_i + s_{j(i)} e_i,        q~(u) = sum_j alpha_j (1/m) sum_k N(u; c_k, s_j^2 I),
     b(u) = exp(-E(u)) / q~(u).
 
-Because q~ is the law of a point drawn at random from the pool given the centres (the deterministic
-mixture of Veach and Guibas; Owen and Zhou), sum_i b(u_i) g(u_i) / m is unbiased for the integral
-of exp(-E) g for every g, whatever the centres are; with g = 1 it estimates Z. Centres may
-therefore be moved by anything that does not look at the e_i.
+Because q~ is the distribution of a point drawn at random from the pool given the centres (the
+deterministic mixture of Veach and Guibas; Owen and Zhou), sum_i b(u_i) g(u_i) / m is unbiased for
+the integral of exp(-E) g for every g, whatever the centres are; with g = 1 it estimates Z. Centres
+may therefore be moved by anything that does not depend on the e_i.
 
 Since each b is unbiased for the same integral, pools of earlier updates stay valid: ``Window``
 keeps the latest points with their weights. Weighting an update's points by the effective size of
@@ -49,7 +49,7 @@ class Pool:
 
 
 def propose(target: Density, centres: Tensor, widths: Bandwidths, rng: torch.Generator) -> Pool:
-    """One point from each centre, and its weight: m density rows."""
+    """One point from each centre, and its weight: m log-density evaluations."""
     m, dim = centres.shape
     order = torch.randperm(m, generator=rng, device=target.device)
     rung = systematic(widths.weights, m, uniform(target, (1,), rng))[order]

@@ -60,9 +60,9 @@ class SteinGan(Alone):
     update = ("phi_i = mean_j [k(x_j, x_i) s(x_j) + grad_j k(x_j, x_i)] at x = g(z); "
               "Adam step along sum_i phi_i . dx_i/dtheta")
     citation = "Wang, Liu 2016, arXiv 1611.01722, algorithm 1"
-    limitations = ("find modes that no sample is near; keep the variance in high dimension, "
-                   "where the kernel's repulsion fades; fit exactly: the field of a finite batch "
-                   "counts each point itself, which narrows the law")
+    limitations = ("cannot find modes that no sample is near; keep the variance in high "
+                   "dimension, where the kernel's repulsion fades; fit exactly: the field of a "
+                   "finite batch counts each point itself, which narrows the distribution")
     law_settings = {
         "steps": 1200, "bias": 0.1, "slow": True,
         "why": "each point is in its own sum, which narrows the distribution, and means wander "
@@ -71,7 +71,7 @@ class SteinGan(Alone):
 
     def step(self, target: Density, state: OneStepState, progress: float,
              rng: torch.Generator) -> OneStepState:
-        """One update of the generator: a score row a point."""
+        """One update of the generator: a gradient evaluation a point."""
         points = state.generator(self.latents(target, rng))
         with torch.no_grad():
             x = points.detach()

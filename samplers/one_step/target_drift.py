@@ -3,8 +3,10 @@
 Five ways to estimate it, with one interface. ``gather`` sees the centres of this update and may
 evaluate the target around them; ``score`` answers at x.
 
-- ``local`` (drifting paper, section 3.3): own perturbations of every x, L density rows each.
-- ``gradient``: the same perturbations, their scores averaged (DEM's estimator), L score rows each.
+- ``local`` (drifting paper, section 3.3): own perturbations of every x, L log-density evaluations
+  each.
+- ``gradient``: the same perturbations, their scores averaged (DEM's estimator), L gradient
+  evaluations each.
 - ``second_order`` (section 3.4): -(I + s^2 H)^{-1} grad E at x.
 - ``weighted``: mean-shift over this update's pool with the weights b.
 - ``resampled``: mean-shift over points drawn with replacement by their weights from the pools of
@@ -84,7 +86,7 @@ class SecondOrder(TargetSide):
 
     def score(self, target: Density, x: Tensor, widths: list[float], factors: list[float],
               rng: torch.Generator) -> Tensor:
-        """One score row and ``dim`` Hessian-vector rows a point and width."""
+        """One gradient evaluation and ``dim`` Hessian-vector products a point and width."""
         total = torch.zeros_like(x)
         for s, factor in zip(widths, factors, strict=True):
             total.add_(second_order_score(target, x, s), alpha=factor)
@@ -100,7 +102,7 @@ class Weighted(TargetSide):
 
     def gather(self, target: Density, centres: Tensor, widths: Bandwidths,
                rng: torch.Generator) -> Pool:
-        """One density row a centre."""
+        """One log-density evaluation a centre."""
         pool = propose(target, centres, widths, rng)
         self.cloud, self.log_weights = pool.points, pool.log_weights
         return pool
@@ -128,7 +130,7 @@ class Resampled(TargetSide):
 
     def gather(self, target: Density, centres: Tensor, widths: Bandwidths,
                rng: torch.Generator) -> Pool:
-        """One density row a centre."""
+        """One log-density evaluation a centre."""
         pool = propose(target, centres, widths, rng)
         self.window = self.window.add(pool)
         self.points = self.window.resample(self.count, target, rng)

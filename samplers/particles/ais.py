@@ -1,14 +1,15 @@
 """Annealed importance sampling: particles are led from a Gaussian to the target and weighted.
 
-Theory. Between the initial law p0 = N(0, scale^2 I) and the target lies the geometric path
-pi_beta ~ p0^(1 - beta) p~^beta (annealed_particles.py). For 0 = beta_0 < beta_1
-< ... and transitions T_k that leave pi_beta_k as it is, each particle on its own does
+Theory. Between the initial distribution p0 = N(0, scale^2 I) and the target lies the geometric
+path pi_beta ~ p0^(1 - beta) p~^beta (annealed_particles.py). For 0 = beta_0 < beta_1 < ... and
+transitions T_k that leave pi_beta_k as it is, each particle on its own does
 
     w <- w (p~(x) / p0(x))^(beta_k - beta_{k-1});   x ~ T_k(x, .),
 
-and after the last move weighs w (p~(x) / p0(x))^(1 - beta_K): then E w = Z, and the weighted
-particles have the law p, however few levels there are and however poorly the moves mix. This last
-bridge to beta = 1 is put on at every state, so E w = Z holds in mid-run as well.
+and after the last move its weight is w (p~(x) / p0(x))^(1 - beta_K): then E w = Z, and the
+weighted particles have the distribution p, however few levels there are and however poorly the
+moves mix. This last bridge to beta = 1 is put on at every state, so E w = Z holds in mid-run as
+well.
 
 A step is one level and the whole budget one anneal: with t the share of the budget spent,
 
@@ -17,8 +18,8 @@ A step is one level and the whole budget one anneal: with t the share of the bud
 which shrinks the deviation of a Gaussian target a times narrower than p0 by the same factor in
 equal times. T_k is a Hamiltonian transition of ``leapfrog_steps`` steps.
 
-E w = Z needs moves that do not look at the particles they move. So the step size is tuned on
-further particles, the scouts, which go the same way and are never weighed.
+E w = Z needs moves that do not depend on the particles they move. So the step size is tuned on
+further particles, the scouts, which go the same way and are never weighted.
 
 References. R. Neal, Annealed importance sampling, Statistics and Computing 11 (2001), section 2;
 T. Akhound-Sadegh et al., Iterated denoising energy matching, arXiv 2402.06121, appendix D.4.
@@ -26,7 +27,8 @@ T. Akhound-Sadegh et al., Iterated denoising energy matching, arXiv 2402.06121, 
 Departures. Neal leaves the levels, the transitions and their tuning open; the schedule, the
 Hamiltonian moves and the scouts are ours. He reports weighted averages; a benchmark wants equal
 points, no one twice: a draw resamples by weight (systematic), moves all points a few times at
-beta = 1, which keeps their law and parts copies, and leaves out copies that stayed together.
+beta = 1, which keeps their distribution and parts copies, and leaves out copies that stayed
+together.
 """
 
 from __future__ import annotations
@@ -76,10 +78,10 @@ class AisState:
 class Ais(Sampler):
     """Annealed importance sampling: one anneal over the whole budget, Hamiltonian moves.
 
-    ``particles``: weighed and drawn from. ``scouts``: moved beside them to tune the step on.
+    ``particles``: weighted and drawn from. ``scouts``: moved with them to tune the step on.
     ``leapfrog_steps``: of a move; 1 is MALA. ``narrowing``: a in the schedule, how many times
-    narrower than the initial law the target is taken to be. ``acceptance``: what the step is
-    tuned to.
+    narrower than the initial distribution the target is taken to be. ``acceptance``: what the step
+    is tuned to.
     """
 
     name = "ais"
@@ -89,7 +91,7 @@ class Ais(Sampler):
     update = ("w <- w (p~ / p0)^(beta_k - beta_{k-1}); x moved by a Hamiltonian transition that "
               "keeps p0^(1 - beta_k) p~^beta_k")
     citation = "Neal 2001, section 2; Akhound-Sadegh et al. 2024, appendix D.4"
-    limitations = ("keep its weights even where the levels are few for the dimension: few "
+    limitations = ("cannot keep its weights even where the levels are few for the dimension: few "
                    "particles then carry all weight; move particles between modes once beta has "
                    "parted them; say log Z with an honest error where the weights are "
                    "heavy-tailed")
@@ -108,7 +110,7 @@ class Ais(Sampler):
             raise ValueError("scouts must be at least 1: the step is tuned on them")
 
     def init(self, target: Density, rng: torch.Generator) -> AisState:
-        """Particles and scouts from the initial law (a score row each), beta = 0, weights 1."""
+        """Particles and scouts from the initial distribution (a gradient each), weights 1."""
         here = evaluated(target, initial_points(target, self.particles + self.scouts, rng))
         log_w = torch.zeros_like(here.log_p[: self.particles], dtype=torch.float64)
         log_eps = here.log_p.new_full((), math.log(target.scale))
@@ -120,7 +122,7 @@ class Ais(Sampler):
 
     def step(self, target: Density, state: AisState, progress: float,
              rng: torch.Generator) -> AisState:
-        """One level: weights first, then the move (``leapfrog_steps`` score rows a particle)."""
+        """One level: weights first, then the move (``leapfrog_steps`` gradients a particle)."""
         n, beta = self.particles, max(state.beta, self.beta(progress))
         r = log_ratio(state.x[:n], state.log_p[:n], target.scale)
         log_w = state.log_w + (beta - state.beta) * r

@@ -1,6 +1,6 @@
 """What the samplers of annealed particles share: the path, the move along it, the resampling.
 
-The path is the geometric one from the initial law p0 = N(0, scale^2 I) to the target,
+The path is the geometric one from the initial distribution p0 = N(0, scale^2 I) to the target,
 
     log pi_beta(x) = log p0(x) + beta r(x),      r = log p~ - log p0,      0 <= beta <= 1,
 

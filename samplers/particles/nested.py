@@ -6,15 +6,15 @@ Theory. With the prior pi = N(0, (width scale)^2 I) and the likelihood L = p~ / 
 
 N live points are kept. In turn the one of least likelihood, L*, dies and is replaced by a draw of
 the prior where L > L*, by which the mass shrinks by N / (N + 1) in the mean of its reciprocal
-(dynesty's choice); the dead points, and in the end the live ones, weigh L dX (trapezoids) and
-follow p. A run ends when the live points can add no more than ``dlogz`` to log Z.
+(dynesty's choice); the dead points, and in the end the live ones, have the weights L dX
+(trapezoids) and follow p. A run ends when the live points can add no more than ``dlogz`` to log Z.
 
 A step drives dynesty's own loop over the deaths that about ``slice`` evaluations pay for. When a
 run ends another begins, and all are merged, the unfinished one and its live points included: with
 all points in order of L and K the number of points alive in all runs, X shrinks by K / (K + 1) at
 each death. So a larger budget has the effect of more live points. The error of log Z is dynesty's
-for merged runs (root of the accumulated dH dlogX): on the kit's skewed law .136 where 30 runs of
-200 live points scatter by .100 (.013).
+for merged runs (root of the accumulated dH dlogX): on the kit's skewed distribution .136 where 30
+runs of 200 live points scatter by .100 (.013).
 
 A draw resamples without giving a point twice: it takes n <= sum w / max w points at equal
 distances of the cumulated weights, so that the point j is in it with probability n w_j, exactly.
@@ -76,19 +76,20 @@ class Run:
         self.replayed = self.evaluations = self.deaths = 0
         rng, live = np.random.default_rng(self.seed), self.setup.live
         u = rng.random((live, self.dim))
-        v, log_l = self.ask(u)
+        v, log_l = self.evaluate(u)
         walks = self.dim >= DIM_WALK
         kind, bootstrap = (Walk, 0) if walks else (WithinBounds, self.setup.bootstrap)
         self.inner = NestedSampler(
             None, None, self.dim, nlive=live, live_points=(u, v, log_l), rstate=rng,
-            sample=kind(ndim=self.dim, ask=self.ask, walks=20 + self.dim),
+            sample=kind(ndim=self.dim, evaluate=self.evaluate, walks=20 + self.dim),
             pool=SimpleNamespace(map=map), queue_size=self.setup.queue,
             use_pool={"update_bound": False}, bootstrap=bootstrap,
             enlarge=1.0 if bootstrap else ENLARGE)
-        self.inner.internal_sampler = WithinBounds(ndim=self.dim, ask=self.ask)  # in the cube
+        within = WithinBounds(ndim=self.dim, evaluate=self.evaluate)
+        self.inner.internal_sampler = within  # in the cube
         self.loop = self.inner.sample(dlogz=self.setup.dlogz, save_bounds=False)
 
-    def ask(self, u: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def evaluate(self, u: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Points of the unit cube, (n, dim): where they lie in space, and log L, (n,)."""
         v = self.sd * torch.special.ndtri(torch.from_numpy(u))
         self.evaluations += len(u)
@@ -163,9 +164,9 @@ class Nested(Sampler):
     update = ("the live point of least likelihood dies and is replaced by a draw of the prior "
               "above it; the prior mass shrinks by N / (N + 1)")
     citation = "Skilling 2006; Speagle 2020 (dynesty 3)"
-    limitations = ("give as many points as are wanted early in a run; use gradients; find modes "
-                   "that no live point is near when the bounds close in; stay exact in high "
-                   "dimension, where its walks are short")
+    limitations = ("cannot give as many points as are wanted early in a run; use gradients; find "
+                   "modes that no live point is near when the bounds close in; stay exact in "
+                   "high dimension, where its walks are short")
     law_settings = {"steps": 10, "parameters": {"live": 200, "queue": 50, "bootstrap": 0}}
 
     live: int = 500
@@ -184,7 +185,7 @@ class Nested(Sampler):
         return Run(self, target, seed)
 
     def init(self, target: Density, rng: torch.Generator) -> NestedState:
-        """The live points of the first run (a density row each)."""
+        """The live points of the first run (a log-density evaluation each)."""
         empty = torch.empty(0, dtype=torch.float64, device=target.device)
         return NestedState(self._run(target, 0, rng), empty.view(0, target.dim), empty,
                            empty.bool())
@@ -226,7 +227,7 @@ class Nested(Sampler):
 
     def log_weights(self, target: Density, state: NestedState, n: int, points: Tensor | None,
               rng: torch.Generator) -> LogWeights:
-        """log Z with dynesty's error; the law of the dead points is no proposal to be weighed."""
+        """log Z with dynesty's error; the dead points follow no proposal with a density."""
         _, log_w, se = self.weighted(state)
         return LogWeights(log_z=(float(log_w.logsumexp(0)), se))
 

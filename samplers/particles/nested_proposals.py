@@ -1,9 +1,9 @@
-"""dynesty's proposals made for a whole queue at once, so that targets are asked in batches.
+"""dynesty's proposals made for a whole queue at once, so that targets are evaluated in batches.
 
 dynesty hands a queue of tasks to a pool that works them off one by one, and each task asks for one
 point after the other. Here ``prepare_sampler``, which sees the whole queue, does the work of all
-tasks, and the task itself only hands over what is ready. ``ask`` takes points of the unit cube,
-(n, dim), and gives their places in space, (n, dim), and log-likelihoods, (n,).
+tasks, and the task itself only hands over what is ready. ``evaluate`` takes points of the unit
+cube, (n, dim), and gives their places in space, (n, dim), and log-likelihoods, (n,).
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class WithinBounds(UniformBoundSampler):
 
     def __init__(self, **kwargs: Any) -> None:  # noqa: ANN401
         super().__init__(**kwargs)
-        self.ask = kwargs["ask"]
+        self.evaluate = kwargs["evaluate"]
 
     def prepare_sampler(self, loglstar: float, points: list[Any], nested_sampler: Any,  # noqa: ANN401
                         **rest: Any) -> list[SamplerReturn]:  # noqa: ANN401
@@ -44,7 +44,7 @@ class WithinBounds(UniformBoundSampler):
             u = nested_sampler.bound.samples(math.ceil((wanted - len(kept)) / max(rate, 0.05)),
                                              rstate=rng)
             u = u[inside(u)]
-            v, log_l = self.ask(u)
+            v, log_l = self.evaluate(u)
             kept += [SamplerReturn(u[i], v[i], log_l[i], 0, [], None, None)
                      for i in np.flatnonzero(log_l > loglstar)]
             tried += len(u)
@@ -59,7 +59,7 @@ class Walk(RWalkSampler):
 
     def __init__(self, **kwargs: Any) -> None:  # noqa: ANN401
         super().__init__(**kwargs)
-        self.ask = kwargs["ask"]
+        self.evaluate = kwargs["evaluate"]
 
     def prepare_sampler(self, loglstar: float, points: list[Any], axes: list[Any],
                         nested_sampler: Any, **rest: Any) -> list[SamplerReturn]:  # noqa: ANN401
@@ -73,13 +73,13 @@ class Walk(RWalkSampler):
             ball = z * (rng.random((n, 1)) ** (1 / dim) / np.linalg.norm(z, axis=1, keepdims=True))
             there = u + self.scale * np.einsum("nij,nj->ni", root, ball)
             may = np.flatnonzero(inside(there))
-            there_v, there_l = self.ask(there[may])
+            there_v, there_l = self.evaluate(there[may])
             above = there_l > loglstar
             moved = may[above]
             u[moved], v[moved], log_l[moved] = there[moved], there_v[above], there_l[above]
             moves[moved] += 1
         stuck = moves == 0
-        v[stuck], log_l[stuck] = self.ask(u[stuck])
+        v[stuck], log_l[stuck] = self.evaluate(u[stuck])
         return [SamplerReturn(u[i], v[i], log_l[i], walks, [], {
             "accept": moves[i], "reject": walks - moves[i], "scale": self.scale}, None)
             for i in range(n)]

@@ -1,4 +1,4 @@
-"""Score-based transport modelling: Langevin's law by deterministic particles.
+"""Score-based transport modelling: Langevin's distribution by deterministic particles.
 
 Theory. The gradient flow of KL(f || pi) in Wasserstein space is the Fokker-Planck equation of
 Langevin dynamics, d/dt f = div(f grad log(f / pi)): it is carried by particles that follow
@@ -9,8 +9,8 @@ with no noise, and along it KL falls by the relative Fisher information,
 
     d/dt KL(f_t || pi) = -E_{f_t} |grad log f_t - grad log pi|^2.
 
-The score of the particles' own law f_t is not known; a network s is kept close to it by implicit
-score matching at the particles x_i, which needs nothing but them:
+The score of the particles' own distribution f_t is not known; a network s is kept close to it by
+implicit score matching at the particles x_i, which needs nothing but them:
 
     min_s  1/n sum_i |s(x_i)|^2 + 2 div s(x_i).
 
@@ -19,8 +19,8 @@ The algorithm: fit s to the score of the start, -x / scale^2; then again and aga
     1. make some optimiser updates of s on the implicit loss at the particles,
     2. x_i <- x_i + dt (grad log pi(x_i) - s(x_i)).
 
-As s is the score of the sampler's own law, mean |s(x_i) - grad log pi(x_i)|^2 is the relative
-Fisher information, a measure of convergence that costs nothing (``log_weights``).
+As s is the score of the sampler's own distribution, mean |s(x_i) - grad log pi(x_i)|^2 is the
+relative Fisher information, a measure of convergence that costs nothing (``log_weights``).
 
 References
 ----------
@@ -51,7 +51,7 @@ from samplers.particles.score_transport import ScoreTransport, TransportState
 
 @dataclass(frozen=True)
 class SBTM(ScoreTransport):
-    """Deterministic particles driven by the target's score less the learned score of their law.
+    """Deterministic particles driven by the target's score less their own, which is learned.
 
     ``particles``: n; the set is drawn from as it stands, so n bounds the points there are.
     ``step_size``: dt, in units of scale^2. ``fits``: minibatch updates of the network before each
@@ -68,9 +68,9 @@ class SBTM(ScoreTransport):
     update = ("score network: AdamW steps on mean(|s|^2 + 2 div s) at the particles; then "
               "x <- x + dt (grad log pi(x) - s(x))")
     citation = "V. Ilin et al. 2025, arXiv 2504.18130; code Vilin97/SBTM-sampling"
-    limitations = ("give more points than particles, or independent ones; cross between modes "
-                   "that lie far apart, as Langevin cannot; learn a score from few particles, at "
-                   "which the implicit loss has no lower bound")
+    limitations = ("cannot give more points than particles, or independent ones; cross between "
+                   "modes that lie far apart, as Langevin cannot; learn a score from few "
+                   "particles, at which the implicit loss has no lower bound")
     law_settings = {
         "steps": 1850, "slow": True,
         "parameters": {"particles": 2000, "step_size": 0.02, "start_updates": 200,

@@ -1,11 +1,12 @@
 """Annealed score-based transport modelling: SBTM whose target moves from the start to pi.
 
-The particles of ``sbtm`` follow the score of a path of laws pi_lambda that ends at the target,
+The particles of ``sbtm`` follow the score of a path of distributions pi_lambda that ends at the
+target,
 
     x_i <- x_i + dt (grad log pi_lambda(x_i) - s(x_i)),    lambda = t / T,
 
-with s fitted to their own law as there. Paths: ``samplers.transitions.annealing``. T is the
-budget: lambda goes evenly from 0 at the first move to 1 at the end.
+with s fitted to their own distribution as there. Paths: ``samplers.transitions.annealing``. T is
+the budget: lambda goes evenly from 0 at the first move to 1 at the end.
 
 References. V. Ilin et al., Score-Based Deterministic Density Sampling, arXiv 2504.18130, 2025;
 code Vilin97/SBTM-sampling.
@@ -45,9 +46,10 @@ class SBTMAnnealed(ScoreTransport):
     update = ("score network: AdamW steps on mean(|s|^2 + 2 div s) at the particles; then "
               "x <- x + dt (grad log pi_lambda(x) - s(x)), lambda = t / T")
     citation = "V. Ilin et al. 2025, arXiv 2504.18130; code Vilin97/SBTM-sampling"
-    limitations = ("give more points than particles, or independent ones; weigh modes: the "
-                   "particles lag behind the path, and weights are set early, by the path's "
-                   "shape; follow the dilation of a steep target without a small dt")
+    limitations = ("cannot give more points than particles, or independent ones; give modes "
+                   "their weights: the particles lag behind the path, and weights are set early, "
+                   "by the path's shape; follow the dilation of a steep target without a small "
+                   "dt")
     law_settings = {
         "steps": 1850, "slow": True,
         "parameters": {"particles": 2000, "step_size": 0.02, "start_updates": 200,

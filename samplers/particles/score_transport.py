@@ -1,5 +1,5 @@
 """Score-based transport: particles moved by the score of a target less the learned score of their
-own law.
+own distribution.
 
 What plain and annealed SBTM share: the score network, the losses it is fitted by, and the order
 of fits and moves. Lengths are in units of the declared scale: the network sees u = x / scale and
@@ -27,7 +27,8 @@ class ResidualNet(nn.Module):
     """Softsign layers of one width, each added to its input: (n, dim) -> (n, dim).
 
     The input of the first is projected to the width, so that a linear map runs through the network
-    from end to end: far from the particles the score it gives is linear, like a normal law's.
+    from end to end: far from the particles the score it gives is linear, like a normal
+    distribution's.
     """
 
     def __init__(self, target: Density, rng: torch.Generator, width: int, layers: int) -> None:
@@ -65,7 +66,7 @@ def estimated_divergence(s: Tensor, u: Tensor, probes: Tensor) -> Tensor:
 
 
 def implicit_loss(net: nn.Module, u: Tensor, probes: Tensor | None = None) -> Tensor:
-    """mean(|s|^2 + 2 div s) at u (n, dim), 0-d: least where s is the score of the law of u."""
+    """mean(|s|^2 + 2 div s) at u (n, dim), 0-d: least where s is the score of u's density."""
     u = u.detach().requires_grad_()
     s = net(u)
     div = divergence(s, u) if probes is None else estimated_divergence(s, u, probes)
@@ -122,7 +123,7 @@ class ScoreTransport(Sampler):
             raise ValueError("fits, layers, batch and particles must be at least 1")
 
     def init(self, target: Density, rng: torch.Generator) -> TransportState:
-        """Particles from the initial law, and an untrained network."""
+        """Particles from the initial distribution, and an untrained network."""
         net = ResidualNet(target, rng, self.width, self.layers)
         u = normal(target, (self.particles, target.dim), rng)
         return TransportState(net, self._optimiser(net.parameters()), u)

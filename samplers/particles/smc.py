@@ -13,18 +13,18 @@ given levels and moves.
 
 Levels and step sizes come from a pilot round: the next beta leaves the weights an effective size
 of ``share`` N (bisection, mean over populations), and the step follows the acceptance. They are
-then frozen. A round runs ``islands`` independent populations side by side; when one ends, a fresh
+then frozen. A round runs ``islands`` independent populations in parallel; when one ends, a fresh
 one begins, for as long as the budget lasts, and all completed rounds are pooled: every population
 counts by its Z^, so that the pooled estimate is unbiased and a larger budget gives more points and
 a smaller error. Its standard error is that of the mean of independent Z^. The pilot counts only
 until a round after it is complete, and an unfinished one only if there is no other: its
-populations then weigh exp((1 - beta) g), the last bridge.
+populations then have the weights exp((1 - beta) g), the last bridge.
 
 References. P. Del Moral, A. Doucet, A. Jasra, Sequential Monte Carlo samplers, JRSS B 68 (2006),
 sections 2.3 and 3.3.2.3 (weights before the move); A. Jasra, D. Stephens, A. Doucet,
 T. Tsagaris, Scand. J. Stat. 38 (2011), for levels by effective size; A. Beskos, A. Jasra,
 N. Kantas, A. Thiery, Ann. Appl. Probab. 26 (2016), for the bias of adapting, which freezing
-avoids; G. Whiteley et al., Bernoulli 22 (2016), for populations side by side.
+avoids; G. Whiteley et al., Bernoulli 22 (2016), for populations in parallel.
 
 Departures. The papers leave the moves open: Hamiltonian transitions here. They resample when the
 effective size is low; here at every level, which the choice of levels makes the same. Rounds and
@@ -115,8 +115,8 @@ class Smc(Sampler):
     update = ("weights (p~ / p0)^(beta_k - beta_{k-1}), systematic resampling, Hamiltonian moves "
               "that keep p0^(1 - beta_k) p~^beta_k; rounds pooled by their estimates of Z")
     citation = "Del Moral, Doucet, Jasra 2006, section 3.3.2.3; Jasra et al. 2011"
-    limitations = ("find modes that no particle of the pilot's path is near; say log Z with an "
-                   "honest error before a few rounds are complete")
+    limitations = ("cannot find modes that no particle of the pilot's path is near; say log Z "
+                   "with an honest error before a few rounds are complete")
     law_settings = {"steps": 120, "parameters": {"particles": 500}}
 
     islands: int = 8
@@ -130,10 +130,10 @@ class Smc(Sampler):
         if not 0 < self.share < 1:
             raise ValueError(f"share must lie between 0 and 1, not {self.share}")
         if self.islands < 2:
-            raise ValueError("islands must be at least 2: the error of log Z is told from them")
+            raise ValueError("islands must be at least 2: they give the error of log Z")
 
     def init(self, target: Density, rng: torch.Generator) -> SmcState:
-        """The populations of the pilot round, from the initial law (a score row each)."""
+        """The populations of the pilot round, from the initial distribution (a gradient each)."""
         here = self._start(target, rng)
         log_eps = here.log_p.new_full((), math.log(target.scale))
         return SmcState(*here, self._nothing(here.x), log_eps, torch.zeros_like(log_eps),
@@ -179,7 +179,7 @@ class Smc(Sampler):
                        level=state.level + 1, ladder=ladder)
 
     def _next_round(self, target: Density, state: SmcState, rng: torch.Generator) -> SmcState:
-        """Keep what this round found and begin a fresh one (a score row a particle more)."""
+        """Keep what this round found and begin a fresh one (a gradient more a particle)."""
         points = state.x.view(self.islands, self.particles, -1)[:, :: state.stride]
         earlier = state.finished if state.rounds > 1 else ()  # the pilot goes
         finished, stride = (*earlier, (points, state.log_z)), state.stride

@@ -98,8 +98,8 @@ class Svgd(Sampler):
     update = ("phi_i = mean_j [k(x_j, x_i) s(x_j) + grad_j k(x_j, x_i)]; "
               "x <- x + eps phi / (1e-6 + sqrt(running mean of phi^2))")
     citation = "Liu and Wang, NeurIPS 2016, algorithm 1; step as in the authors' code"
-    limitations = ("give more points than particles, or independent ones; find modes that no "
-                   "particle starts near; keep the variance in high dimension")
+    limitations = ("cannot give more points than particles, or independent ones; find modes that "
+                   "no particle starts near; keep the variance in high dimension")
     law_settings = {
         "steps": 600, "bias": 0.05,
         "why": "400 particles leave the tails out",
@@ -113,14 +113,14 @@ class Svgd(Sampler):
     bandwidth: float | None = None
 
     def init(self, target: Density, rng: torch.Generator) -> SvgdState:
-        """Particles from the initial law."""
+        """Particles from the initial distribution."""
         x = initial_points(target, self.particles, rng)
         nothing = x.new_zeros(())
         return SvgdState(x, torch.zeros_like(x), nothing, nothing)
 
     def step(self, target: Density, state: SvgdState, progress: float,
              rng: torch.Generator) -> SvgdState:
-        """One update of all particles: a score row each."""
+        """One update of all particles: a gradient evaluation each."""
         h2 = self.square_bandwidth(state.x, rng)
         past = self.decay if state.steps else 0.0
         x, squares, size = update(target, state.x, state.squares, h2, past, self.step_size,

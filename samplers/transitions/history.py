@@ -78,7 +78,7 @@ class History:
         """Steps after which the chains are fresh: the integrated autocorrelation time, at least 1.
 
         Measured on the finest level whose window is ten times as long; where none is, on the later
-        half. A run too short to tell (or not finite) is as long as it took: its own steps.
+        half. A run too short for an estimate (or not finite) is as long as it took: its own steps.
         """
         for j in range(self.level + 1):
             window = self.levels[j][-max(1, self._in_later_half(j)) :]

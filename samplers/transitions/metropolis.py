@@ -31,7 +31,7 @@ class Evaluated(NamedTuple):
 
 
 def evaluated(density: Density, x: Tensor) -> Evaluated:
-    """Points x with what the density says of them: a gradient evaluation each."""
+    """Points x with their log-density and its gradient: a gradient evaluation each."""
     return Evaluated(x, *density.log_prob_and_score(x))
 
 

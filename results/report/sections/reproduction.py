@@ -58,7 +58,7 @@ def _plain(params: dict[str, Any]) -> str:
 def samplers_table(run: Run) -> Table:
     """What each sampler does, where it comes from and what it cannot do."""
     columns = tuple(Column(t, numeric=False) for t in (
-        "sampler", "kind", "what it does", "update", "reference", "cannot"))
+        "sampler", "kind", "what it does", "update", "citation", "limitations"))
     rows = []
     for label in run.labels:
         info = run.sampler(label)
