@@ -18,8 +18,9 @@ import platform
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -147,8 +148,13 @@ def _inputs(suite: Suite) -> tuple[dict[str, str], set[str]]:
             packages |= imported
     for label, reference in suite.references.items():
         inputs[f"reference of {label}, {reference}"] = _digest(Path(reference))
-    ours = importlib.metadata.packages_distributions() if packages else {}
-    return inputs, {ours[p][0] for p in packages if p in ours}
+    return inputs, {installed()[p][0] for p in packages if p in installed()}
+
+
+@cache
+def installed() -> Mapping[str, list[str]]:
+    """The distributions that each importable package comes from; listing them takes a second."""
+    return importlib.metadata.packages_distributions()
 
 
 def _digest(path: Path) -> str:

@@ -9,12 +9,15 @@ from __future__ import annotations
 import dataclasses
 import json
 import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from bench.core.plugins import import_plugin
 from bench.jobs.plan import header
 from bench.jobs.provenance import allowed, changes, provenance
 from bench.suite.suite import Suite, read_suite
@@ -26,8 +29,8 @@ from results.regression.tables import explained
 from results.regression.verdicts import check
 from results.report.sections.summary import facts
 from results.report.sentences import warnings
+from tests.support import warm
 from tests.support.check_fake import cell, snapshot
-from tests.support.runs import bench
 
 PLUGIN = '''
 from pathlib import Path
@@ -86,10 +89,16 @@ def written(folder: Path) -> Path:
 
 
 @pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The user's folder; its plugin is imported here, which spares a process that reads it."""
     folder = written(tmp_path / "home")
     monkeypatch.chdir(tmp_path)
-    return folder
+    monkeypatch.syspath_prepend(folder)
+    import_plugin(folder / "mine.py")
+    yield folder
+    for name, module in list(sys.modules.items()):
+        if str(getattr(module, "__file__", None)).startswith(str(folder)):
+            del sys.modules[name]
 
 
 def suite_of(home: Path, **more: Any) -> Suite:  # noqa: ANN401
@@ -173,7 +182,7 @@ def test_a_header_of_an_earlier_version_is_compared_as_far_as_it_goes(home: Path
 
 
 def run_in(home: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(bench(*words), capture_output=True, text=True, check=False, cwd=home)
+    return warm.run("run", *words, "--no-report", cwd=home)
 
 
 def test_resume_refuses_and_the_report_says_mixed(home: Path) -> None:

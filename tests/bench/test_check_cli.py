@@ -17,7 +17,9 @@ from bench.commands.parser import main
 from results.records.store import read_header
 from results.regression.baseline_file import read
 from results.regression.matching import _setting
+from tests.support import warm
 from tests.support.check_fake import Fake
+from tests.support.runs import finish
 
 CELL = ("ula", "ring")
 #: A run of five seeds on another draw of the law: no number is the baseline's.
@@ -440,19 +442,21 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a small suite and its baseline of 45 real seeds."""
     folder = tmp_path_factory.mktemp("real")
     (folder / "small.toml").write_text(SUITE)
-    assert main(["run", "--suite", str(folder / "small.toml"), "--out", str(folder / "run"),
-                 "--plugin", str(_plugin(folder)), "--no-report", "--workers", "1"]) == 0
+    finish("--suite", str(folder / "small.toml"), "--out", str(folder / "run"), "--plugin",
+           str(_plugin(folder)), "--workers", "1")
     assert main(["baseline", str(folder / "run"), "--to", str(folder / "small.json")]) == 0
     return folder
 
 
 @pytest.fixture
-def checked(real: Path, tmp_path: Path, say: Say) -> Callable[..., Said]:
+def checked(real: Path, tmp_path: Path) -> Callable[..., Said]:
     """``run --check`` of the small suite into tmp_path/new."""
     def run(*words: object, plugin: Path | None = None, check: object = None) -> Said:
-        return say("run", "--suite", real / "small.toml", "--out", tmp_path / "new", "--check",
-                   check or real / "small.json", "--plugin", plugin or real / "plugin.py",
-                   "--no-report", "--workers", "1", *words)
+        told = warm.run(*map(str, (
+            "run", "--suite", real / "small.toml", "--out", tmp_path / "new", "--check",
+            check or real / "small.json", "--plugin", plugin or real / "plugin.py",
+            "--no-report", "--workers", "1", *words)), COLUMNS="240")
+        return Said(told.returncode, told.stdout, told.stderr)
     return run
 
 

@@ -23,6 +23,7 @@ from bench.harness.meter import Ledger, MeteredTarget
 from results.records.schema import Job, Measure
 from results.records.store import read
 from tests.support import sampler_cases as kit
+from tests.support.runs import finish
 
 NUMPY = '''
 import numpy as np
@@ -72,8 +73,7 @@ def plugin(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def folder(plugin: Path) -> Path:
     suite, out = plugin.with_name("tiny.toml"), plugin.with_name("run")
     suite.write_text(SUITE)
-    assert main(["run", "--suite", str(suite), "--plugin", str(plugin), "--out", str(out),
-                 "--no-report"]) == 0
+    finish("--suite", str(suite), "--plugin", str(plugin), "--out", str(out))
     return out
 
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,6 +11,7 @@ import pytest
 from results.records.schema import Job, Measure
 from results.records.store import read
 from tests import support
+from tests.support import warm
 
 PLUGIN = Path(support.__file__).with_name("bad_samplers.py")
 SUITE = """
@@ -25,7 +24,7 @@ budget = "5000evals"
 n = 50
 n_curve = 20
 checkpoints = 2
-wall_limit = 8
+wall_limit = 4
 """
 
 
@@ -33,11 +32,8 @@ wall_limit = 8
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("failures")
     (place / "bad.toml").write_text(SUITE)
-    done = subprocess.run(
-        [sys.executable, "-m", "bench", "run", "--suite", str(place / "bad.toml"), "--plugin",
-         str(PLUGIN), "--out", str(place / "run"), "--workers", "2"],
-        capture_output=True, text=True, timeout=300, check=False,
-        env={**os.environ, "PYTHONWARNINGS": "default"})
+    done = warm.run("run", "--suite", str(place / "bad.toml"), "--plugin", str(PLUGIN), "--out",
+                    str(place / "run"), "--workers", "2")
     assert done.returncode == 0, done.stderr + done.stdout
     return place / "run"
 
@@ -48,7 +44,7 @@ def jobs(folder: Path) -> dict[tuple[str, int], Job]:
 
 @pytest.mark.parametrize(("sampler", "status", "reason"), [
     ("good", "ok", ""), ("nan", "diverged", "not finite"), ("raises", "failed", "boom"),
-    ("hangs", "timeout", "8 s"), ("dies", "killed", "SIGKILL"),
+    ("hangs", "timeout", "4 s"), ("dies", "killed", "SIGKILL"),
     ("greedy", "out-of-memory", ""), ("cheat", "failed", "past the meter"),
     ("refuses", "unsupported", "only for one dimension")])
 def test_every_failure_is_a_record(folder: Path, sampler: str, status: str, reason: str) -> None:

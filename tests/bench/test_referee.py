@@ -15,7 +15,7 @@ from results.records.run_folder import load
 from results.records.schema import Job, Measure
 from results.records.store import read
 from results.report.sections.summary import facts
-from tests.support.runs import finish, numbers
+from tests.support.runs import finish, finish_anew, numbers
 
 SPY = '''
 import gc, sys
@@ -130,8 +130,8 @@ def test_a_spy_finds_exact_points_together_and_none_apart(tmp_path: Path) -> Non
     found = []
     for mode in ([], ["--referee"]):
         folder = tmp_path / f"runs-folder{len(mode)}"
-        finish("--suite", str(tmp_path / "spying.toml"), "--plugin", str(tmp_path / "spy.py"),
-               "--out", str(folder), *mode)
+        finish_anew("--suite", str(tmp_path / "spying.toml"), "--plugin", str(tmp_path / "spy.py"),
+                    "--out", str(folder), *mode)
         found.append(next(r.diagnostics for r in read(folder)[0]
                           if isinstance(r, Job) and r.label == "spy"))
         assert any(isinstance(r, Measure) and r.metric == "mmd" for r in read(folder)[0])

@@ -18,6 +18,7 @@ from bench.commands.parser import main
 from bench.jobs.session import Session
 from results.records.store import read_header
 from results.regression.baseline_file import read, save
+from tests.support.runs import finish
 
 SUITE = """
 targets = ["gaussian"]
@@ -39,8 +40,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("checked")
     (folder / "small.toml").write_text(SUITE)
     out = str(folder / "base")
-    assert main(["run", "--suite", str(folder / "small.toml"), "--out", out, "--no-report",
-                 "--samplers", "ula"]) == 0
+    finish("--suite", str(folder / "small.toml"), "--out", out, "--samplers", "ula")
     assert main(["baseline", out, "--to", str(folder / "small.json")]) == 0
     made = read(folder / "small.json")
     better = tuple(replace(c, values=c.values - 10.0, bits=("another",) * len(c.bits))
