@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.core.shadowing import clash
+from bench.core.system import unsupported
 
 if TYPE_CHECKING:
     from bench.core.errors import UserError
@@ -54,7 +55,8 @@ __all__ = ["Metric", "Sampler", "Target", "UserError", "check", "compare", "free
 #: The command line puts the working folder last before it asks what is in the way.
 _COMMANDS = ("-m", "sampler-bench")
 
-if Path(sys.argv[0] if sys.argv else "").name not in _COMMANDS and (_sentence := clash()):
+if Path(sys.argv[0] if sys.argv else "").name not in _COMMANDS and (
+        _sentence := unsupported() or clash()):
     raise ImportError(_sentence)
 
 

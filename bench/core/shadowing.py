@@ -16,7 +16,7 @@ from bench.core.places import ROOT
 PACKAGES = ("bench", "samplers", "targets", "metrics", "results")
 #: Packages that a file of the same name in a user's folder could hide.
 DEPENDENCIES = ("torch", "numpy", "scipy", "ot", "pandas", "seaborn", "matplotlib", "rich",
-                "jinja2", "pyarrow")
+                "jinja2", "psutil", "pyarrow")
 
 
 def clash() -> str:

@@ -1,7 +1,7 @@
 """What this machine lends to a run: processors and memory, within the limits it was given.
 
 Limits are those of the CPU affinity (``taskset``) and of the control groups of Linux, by which
-containers and batch systems share a machine out.
+containers and batch systems share a machine out; elsewhere the whole machine counts.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+import psutil
+
 ROOT = Path("/")
 #: What older kernels write where there is no limit is larger than any machine.
 NO_LIMIT = 1 << 60
@@ -18,7 +20,7 @@ NO_LIMIT = 1 << 60
 
 def physical_memory() -> int:
     """Bytes of the machine, whoever may use them."""
-    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return int(psutil.virtual_memory().total)
 
 
 def memory(root: Path = ROOT) -> int:
