@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from bench.core.errors import UserError
 from bench.core.registry import load
 
 if TYPE_CHECKING:
@@ -45,3 +46,25 @@ def metric(name: str, /, **parameters: Any) -> Metric:  # noqa: ANN401
     """
     made: Metric = load("metrics", name, **parameters)
     return made
+
+
+def check_instance(given: object, base: type) -> None:
+    """Refuse what is no instance of a class derived from ``base``."""
+    kind = base.__name__.lower()
+    if isinstance(given, base):
+        return
+    if isinstance(given, type) and issubclass(given, base):
+        raise UserError(f"{given.__name__} is a class; give an instance, {given.__name__}()")
+    raise UserError(f"{given!r} is no {kind}; give a name (bench.{kind}s() lists them) or an "
+                    f"instance of a class derived from bench.{base.__name__}")
+
+
+def name_of(made: Sampler | Target | Metric) -> str:
+    """What an instance is called: the name of its class, which must have one."""
+    name, cls = getattr(made, "name", None), type(made)
+    if isinstance(name, str) and name:
+        return name
+    if cls.__module__.startswith("targets."):  # such as what tempered() gives
+        return cls.__name__.lower()
+    raise UserError(f"class {cls.__name__} has no name; add the line name = "
+                    f"\"{cls.__name__.lower()}\"")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from bench.core.errors import UserError
-from bench.interface import instances
+from bench.interface.instances import check_instance, metric, name_of
 from metrics.base import Metric
 
 #: Names or instances, one or several; a dict gives them labels of the user's own.
@@ -25,13 +25,9 @@ def metrics_of(given: Metrics) -> dict[str, Metric]:
     return found
 
 
-def _metric(given: object) -> Metric:
+def _metric(given: str | Metric) -> Metric:
     if isinstance(given, str):
-        return instances.metric(given)
-    if not isinstance(given, Metric):
-        raise UserError(f"{given!r} is no metric; give a name (bench.metrics() lists them) or an "
-                        "instance of a class derived from bench.Metric")
-    if not isinstance(getattr(given, "name", None), str):
-        raise UserError(f"class {type(given).__name__} has no name; add the line name = "
-                        f"\"{type(given).__name__.lower()}\"")
+        return metric(given)
+    check_instance(given, Metric)
+    name_of(given)
     return given

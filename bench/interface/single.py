@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -15,6 +16,7 @@ from bench.harness.budget import parse_budget
 from bench.harness.validation import settled
 from bench.interface import instances
 from bench.interface.errors import one_sentence
+from bench.interface.instances import check_instance, name_of
 from bench.interface.metric_choice import Metrics, metrics_of
 from bench.interface.progress import Bar
 from bench.interface.result import Result
@@ -24,8 +26,8 @@ from bench.jobs.one_job import execute_job
 from bench.jobs.prepare import check_contract, check_reference
 from bench.suite.declarations import KINDS
 from bench.suite.schema import fractions_of
-from bench.suite.suite import DTYPES
-from bench.suite.values import MOST_POINTS, whole
+from bench.suite.suite import DEVICES, DTYPES
+from bench.suite.values import HIGHEST_SEED, MOST_POINTS, whole
 from metrics.importance.log_weight_metric import LogWeightMetric
 from samplers.base import Sampler
 from targets.base import Target
@@ -68,21 +70,13 @@ def run(sampler: str | Sampler, target: str | Target, *, budget: str, n: int = 5
     and budget of evaluations. Whatever the sampler does wrong is a status with a reason. UserError
     for what is no sampler, target, budget and so on; each says what to write.
     """
-    judges = metrics_of(metrics)
-    made = _sampler(sampler, hyperparameters)
-    bare = instances.target(target) if isinstance(target, str) else target
-    _check_instance(bare, Target)
-    name = _name_of(bare)
-    _check(n, n_curve, device, dtype, compile)
-    spend = parse_budget(budget)
+    judges, made = metrics_of(metrics), _sampler(sampler, hyperparameters)
+    bare = _target(target)
+    _check(n, n_curve, seed, device, dtype, compile)
+    spend, name = parse_budget(str(budget)), name_of(bare)
     with _as_in_a_run(device):
-        known = settled(bare, name)
-        known = known if reference is None else _referenced(known, reference)
-        home = known.to("cpu", getattr(torch, dtype))
-        check_contract(home, name)
-        if isinstance(home, Referenced):
-            check_reference(home, n)
-        there = home.to(device, home.dtype)
+        there = _prepared(bare, name, reference, n, getattr(torch, dtype)).to(
+            device, getattr(torch, dtype))
         setting = Setting(there, name, seed, n, min(n, n_curve), compile)
         asked = {label: m for label, m in judges.items() if isinstance(m, LogWeightMetric)}
         with Bar(f"{made.name} on {name}", progress) as bar:
@@ -92,58 +86,60 @@ def run(sampler: str | Sampler, target: str | Target, *, budget: str, n: int = 5
         return Result(done, setting, spend, judges)
 
 
+def _prepared(bare: Target, name: str, reference: ArrayLike | None, n: int, dtype: torch.dtype
+              ) -> Target:
+    """The target on the CPU, checked as a run of a suite checks it."""
+    known = settled(bare, name)
+    if reference is not None:
+        try:
+            pool = torch.as_tensor(np.asarray(reference))
+            known = Referenced(known, pool, "points handed to bench.run")
+        except (ValueError, TypeError) as error:
+            raise UserError(f"the reference cannot be used: {error}") from None
+    home = known.to("cpu", dtype)
+    check_contract(home, name)
+    if isinstance(home, Referenced):
+        check_reference(home, n)
+    return home
+
+
 def _sampler(given: str | Sampler, hyperparameters: dict[str, Any]) -> Sampler:
     if isinstance(given, str):
         return instances.sampler(given, **hyperparameters)
-    _check_instance(given, Sampler)
+    check_instance(given, Sampler)
     cls = type(given).__name__
     if hyperparameters:
         raise UserError(f"{', '.join(hyperparameters)}: hyperparameters go with the name of a "
                         f"sampler; make the instance of {cls} with them instead")
-    _name_of(given)
+    name_of(given)
     if getattr(given, "kind", None) not in KINDS:
         raise UserError(f"class {cls} has no kind; add a line such as kind = \"continuing\" "
                         f"(one of {', '.join(KINDS)})")
     return given
 
 
-def _check_instance(given: object, base: type) -> None:
-    """Refuse what is neither a name nor an object of the kind."""
-    kind = base.__name__.lower()
-    if isinstance(given, base):
-        return
-    if isinstance(given, type) and issubclass(given, base):
-        raise UserError(f"{given.__name__} is a class; give an instance, {given.__name__}()")
-    raise UserError(f"{given!r} is no {kind}; give a name (bench.{kind}s() lists them) or an "
-                    f"instance of a class derived from bench.{base.__name__}")
+def _target(given: str | Target) -> Target:
+    if isinstance(given, str):
+        return instances.target(given)
+    check_instance(given, Target)
+    for what, example in (("dim", "2"), ("scale", "1.0")):
+        if getattr(given, what, None) is None:
+            raise UserError(f"class {type(given).__name__} has no {what}; add a line such as "
+                            f"{what} = {example}")
+    return given
 
 
-def _name_of(made: Sampler | Target) -> str:
-    name = getattr(made, "name", None)
-    if not isinstance(name, str) or not name:
-        cls = type(made).__name__
-        raise UserError(f"class {cls} has no name; add the line name = \"{cls.lower()}\"")
-    return name
-
-
-def _referenced(target: Target, pool: ArrayLike) -> Referenced:
-    try:
-        return Referenced(target, torch.as_tensor(np.asarray(pool)), "points handed to bench.run")
-    except (ValueError, TypeError) as error:
-        raise UserError(f"the reference cannot be used: {error}") from None
-
-
-def _check(n: int, n_curve: int, device: str, dtype: str, compile: bool) -> None:
+def _check(n: int, n_curve: int, seed: int, device: str, dtype: str, compile: bool) -> None:
     for what, value in (("n", n), ("n_curve", n_curve)):
         if wrong := whole(value, 10, MOST_POINTS):
             raise UserError(f"{what} {wrong}")
+    if wrong := whole(seed, 0, HIGHEST_SEED):
+        raise UserError(f"seed {wrong}")
     if dtype not in DTYPES:
         raise UserError(f"dtype '{dtype}' is not one of {', '.join(DTYPES)}"
                         f"{nearest(str(dtype), DTYPES)}")
-    try:
-        torch.device(device)
-    except (RuntimeError, TypeError):
-        raise UserError(f"device '{device}' is not cpu, cuda or cuda:NUMBER") from None
+    if not re.fullmatch(DEVICES, str(device)):
+        raise UserError(f"device '{device}' is not cpu, cuda or cuda:NUMBER")
     check_device(device)
     if compile:
         check_compiler(device)

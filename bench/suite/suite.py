@@ -32,6 +32,7 @@ from bench.suite.values import MOST_DRAWS, MOST_POINTS, plain, positive, whole, 
 
 Item = TypeVar("Item", TargetSpec, SamplerSpec)
 DTYPES = ("float32", "float64")
+DEVICES = r"cpu|cuda(:[0-9]{1,3})?"
 #: The baseline samplers of a suite that names none: floor, ceiling and overhead.
 BASELINES = ["exact", "initial", "overhead"]
 #: What a preset says of itself, beside a table for each sampler.
@@ -152,7 +153,7 @@ def _faults(suite: Suite) -> Iterator[tuple[str, str]]:
     """Keys whose values make no sense, each with a sentence."""
     if suite.dtype not in DTYPES:
         yield "dtype", f"dtype '{suite.dtype}' is not one of {', '.join(DTYPES)}"
-    if not re.fullmatch(r"cpu|cuda(:[0-9]{1,3})?", suite.device):
+    if not re.fullmatch(DEVICES, suite.device):
         yield "device", f"device '{suite.device}' is not cpu, cuda or cuda:NUMBER"
     if wrong := whole(suite.n, 1, MOST_POINTS):
         yield "n", f"n {wrong}"
