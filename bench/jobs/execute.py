@@ -11,11 +11,14 @@ import os
 import shutil
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
+from torch import Tensor
 
 from bench.core.errors import MissingPackage, StoreError, UserError
 from bench.harness.judge import Judge
@@ -88,8 +91,16 @@ def leave(folder: Path, job: Job, scorer: Scorer) -> None:
     """Put the last points and the records of a job into the run's folder."""
     if scorer.points is not None:
         save_arrays(folder / "samples" / f"{job.key}.npz",
-                    {"points": scorer.points.float().cpu().numpy()})
+                    _samples(scorer.points, scorer.judge.evidence.target))
     submit(folder, job.key, [*scorer.records, job])
+
+
+def _samples(points: Tensor, target: Target) -> dict[str, NDArray[np.float32]]:
+    """The points and, where the target answers at them, their energies -log p~, uncharged."""
+    arrays = {"points": points.float().cpu().numpy()}
+    with suppress(Exception), torch.no_grad():
+        arrays["energy"] = -target.log_prob(points).float().cpu().numpy()
+    return arrays
 
 
 @contextmanager

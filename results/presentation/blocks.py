@@ -46,10 +46,14 @@ class Terms:
 
 @dataclass(frozen=True)
 class Legend:
-    """Colours and markers of samplers: label, colour, marker and whether the sampler anneals."""
+    """Colours and markers of samplers: label, colour, marker and whether the sampler anneals.
+
+    ``curves`` adds what else is drawn beside curves: the floor, the ceiling, jobs that failed.
+    """
 
     kind: ClassVar[str] = "legend"
     entries: tuple[tuple[str, str, str, bool], ...]
+    curves: bool = True
 
 
 @dataclass(frozen=True)

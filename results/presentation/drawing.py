@@ -47,13 +47,14 @@ def _import() -> None:
 
 _import()
 import matplotlib as mpl  # noqa: E402
+import seaborn  # noqa: E402
 from matplotlib.axes import Axes  # noqa: E402
 from matplotlib.figure import Figure  # noqa: E402
 from matplotlib.lines import Line2D  # noqa: E402
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter  # noqa: E402
 
 __all__ = ["Axes", "Figure", "FuncFormatter", "Line2D", "LogLocator", "NullFormatter", "drawn",
-           "salted"]
+           "salted", "seaborn"]
 
 
 @contextmanager

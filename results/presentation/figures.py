@@ -6,6 +6,7 @@ and print. Nothing depends on the clock or on a display.
 
 from __future__ import annotations
 
+import base64
 import io
 import re
 from dataclasses import dataclass
@@ -48,6 +49,14 @@ def svg(figure: Figure, key: str, alt: str) -> str:
     text = re.sub(r'<svg[^>]*viewBox="([^"]+)"[^>]*>',
                   rf'<svg viewBox="\1" role="img" aria-label="{_attribute(alt)}">', text, count=1)
     return re.sub(r"\n\s*", "\n", text).strip()
+
+
+def png(figure: Figure) -> str:
+    """A figure as the address of a small picture, for an ``img`` element."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", transparent=True, metadata={"Software": None},
+                   pil_kwargs={"optimize": False})
+    return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"
 
 
 def _attribute(text: str) -> str:

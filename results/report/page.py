@@ -18,6 +18,7 @@ from results.report.sections import (
     comparison,
     cost,
     curves,
+    distributions,
     failures,
     gallery,
     insensitivity,
@@ -28,8 +29,8 @@ from results.report.sections import (
 )
 
 SECTIONS: tuple[Section, ...] = tuple(module.SECTION for module in (
-    summary, targets, cost, comparison, curves, gallery, break_even, published, insensitivity,
-    failures, reproduction))
+    summary, targets, cost, comparison, curves, gallery, distributions, break_even, published,
+    insensitivity, failures, reproduction))
 
 
 @dataclass(frozen=True)

@@ -63,7 +63,7 @@ def test_damaged_files_are_set_aside_and_made_again(whole: Path, tmp_path: Path)
                run / "samples" / "ula--gaussian--s1.npz"]
     for path in damaged:
         truncated(path)
-    (run / "samples" / "prior--gaussian--s0.npz").unlink()
+    (run / "samples" / "initial--gaussian--s0.npz").unlink()
     lines = (run / "records.jsonl").read_bytes().splitlines(keepends=True)
     last = next(i for i, line in enumerate(lines) if b'"key":"ula--gaussian--s0"' in line)
     (run / "inbox" / "ula--gaussian--s0.jsonl").write_bytes(lines[last][:-9])
@@ -71,7 +71,7 @@ def test_damaged_files_are_set_aside_and_made_again(whole: Path, tmp_path: Path)
     said = " ".join(finish("--resume", str(run)).split())
     assert "target gaussian is prepared again" in said
     assert "job ula--gaussian--s1 is run again" in said
-    assert "prior--gaussian--s0.npz is missing" in said
+    assert "initial--gaussian--s0.npz is missing" in said
     assert "set aside as" in said and (run / "inbox" / "ula--gaussian--s0.jsonl.damaged").exists()
     for path in damaged[1:]:
         assert path.with_name(path.name + ".damaged").exists()

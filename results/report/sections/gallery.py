@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +10,7 @@ from numpy.typing import NDArray
 
 from results.presentation.blocks import Block, Figures, Paragraph, Part
 from results.presentation.drawing import Figure, drawn
-from results.presentation.figures import Image
+from results.presentation.figures import Image, png
 from results.presentation.palette import GREY, colour
 from results.presentation.table import plural
 from results.records.frames import Scores
@@ -61,13 +59,13 @@ def panel(run: Run, job: Job, back: Grid) -> Image | None:
     inside = ((cloud[:, 0] >= back.x[0]) & (cloud[:, 0] <= back.x[-1])
               & (cloud[:, 1] >= back.y[0]) & (cloud[:, 1] <= back.y[-1]))
     outside = len(cloud) - int(inside.sum())
-    png = _png(cloud[inside][:SHOWN], back, colour(run, job.label))
+    picture = _png(cloud[inside][:SHOWN], back, colour(run, job.label))
     shown = min(int(inside.sum()), SHOWN)
     alt = (f"{plural(shown, 'point')} of {job.label} on {job.target}, seed {job.seed}, over "
            f"contours of the density; {outside} of {len(cloud)} lie outside the window")
     beyond = f", {outside} of {len(cloud)} outside" if outside else ""
     status = "" if job.status == "ok" else f" ({job.status})"
-    return Image(f"data:image/png;base64,{png}", alt, f"{job.label}{status}{beyond}",
+    return Image(picture, alt, f"{job.label}{status}{beyond}",
                  job.label)
 
 
@@ -81,10 +79,7 @@ def _png(cloud: NDArray[Any], back: Grid, tint: str) -> str:
         axes.set(xlim=(back.x[0], back.x[-1]), ylim=(back.y[0], back.y[-1]), xticks=[], yticks=[])
         for spine in axes.spines.values():
             spine.set_visible(False)
-        buffer = io.BytesIO()
-        figure.savefig(buffer, format="png", transparent=True, metadata={"Software": None},
-                       pil_kwargs={"optimize": False})
-    return base64.b64encode(buffer.getvalue()).decode("ascii")
+        return png(figure)
 
 
 def rows(run: Run) -> list[tuple[str, list[Image]]]:
