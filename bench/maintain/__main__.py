@@ -19,22 +19,15 @@ class Program(NamedTuple):
 
 
 PROGRAMS = {
-    "floors": Program("floors", "draws null distributions of metrics: their values on exact "
-                      "samples (results/data/floors)"),
-    "audits": Program("audits", "measures which injected defects each metric detects "
-                      "(results/data/audits)"),
-    "references": Program("references.program", "makes and verifies reference samples of "
-                          "posteriors by long chains (targets/posteriors/data)"),
-    "mutations": Program("mutations", "runs the program with one injected bug at a time, for the "
-                         "calibration of the check"),
-    "check-calibration": Program("check_calibration", "simulates false alarms of the regression "
-                                 "check and its power against the mutations"),
-    "comparison-calibration": Program("comparison_calibration", "simulates coverage of a "
-                                      "comparison's intervals and errors of its tests"),
-    "interval-study": Program("interval_study", "simulates other 95 % intervals of a mean than "
-                              "Student's"),
-    "acceptance": Program("acceptance", "holds a finished run to the acceptance criteria set "
-                          "before it"),
+    "floors": Program("floors", "draws null distributions of metrics on exact samples"),
+    "audits": Program("audits", "measures which injected defects each metric detects"),
+    "references": Program("references.program", "makes and verifies reference samples by chains"),
+    "mutations": Program("mutations", "runs the program with one injected bug at a time"),
+    "check-calibration": Program("check_calibration", "simulates errors of the regression check"),
+    "comparison-calibration": Program("comparison_calibration",
+                                      "simulates errors of a comparison's intervals and tests"),
+    "interval-study": Program("interval_study", "simulates coverage of other 95 % intervals"),
+    "acceptance": Program("acceptance", "holds a finished run to criteria set before it"),
     "docs-tables": Program("docs_tables", "writes the generated tables of the documentation"),
 }
 
