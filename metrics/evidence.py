@@ -1,4 +1,4 @@
-"""What several metrics need: checked samples, and numbers computed once per evidence.
+"""Numbers that several metrics need of samples and reference, computed once per evidence.
 
 Whatever depends on the reference alone is kept in ``evidence.memo`` under a key that names what
 else it depends on (the number of points). Whatever depends on the samples is kept for the latest
@@ -15,40 +15,11 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
-from metrics.base import Estimate, Evidence
+from metrics.base import Evidence
+from metrics.estimates import exceeds_single_precision
 from targets.base import Target
 
 T = TypeVar("T")
-
-
-def checked(x: Tensor, evidence: Evidence) -> Tensor:
-    """``x`` detached, shape (n, dim) with n >= 2; raises ValueError where it cannot be judged."""
-    dim = evidence.target.dim
-    if x.ndim != 2 or x.shape[1] != dim or len(x) < 2:
-        raise ValueError(f"a metric wants at least two points of shape (n, {dim}), "
-                         f"not {tuple(x.shape)}")
-    bad = int((~torch.isfinite(x)).any(dim=1).sum())
-    if bad:
-        raise ValueError(f"{bad} of {len(x)} samples are not finite: such a set has no distance")
-    return x.detach()
-
-
-def estimate(value: float, variance: float) -> Estimate:
-    """The value with its standard error; infinitely bad where energy or score was not finite."""
-    if not math.isfinite(value):
-        return Estimate(math.inf)
-    return Estimate(value, math.sqrt(variance) if math.isfinite(variance) else None)
-
-
-def root_estimate(square: float, variance: float) -> Estimate:
-    """The root of an estimated square and, by the delta method, its standard error.
-
-    None where the root is zero: the delta method says nothing there.
-    """
-    if not math.isfinite(square):
-        return Estimate(math.inf)
-    root = math.sqrt(max(square, 0.0))
-    return estimate(root, variance / (4.0 * square)) if root > 1e-12 else Estimate(root)
 
 
 def of_reference(evidence: Evidence, key: str, compute: Callable[[], T]) -> T:
@@ -69,15 +40,6 @@ def of_samples(evidence: Evidence, x: Tensor, key: str, compute: Callable[[], T]
         known[key] = compute()
     value: T = known[key]
     return value
-
-
-def wide(*sets: Tensor) -> bool:
-    """Whether squares of these numbers leave single precision, so that doubles must be taken.
-
-    False for doubles; so ordinary points are computed with in the precision they have.
-    """
-    size = max(float(s.abs().max()) for s in sets)
-    return sets[0].dtype != torch.float64 and not 1e-12 < size < 1e15
 
 
 def _energy(target: Target, x: Tensor) -> Tensor:
@@ -142,7 +104,7 @@ def median_distance(evidence: Evidence, n: int) -> float:
 
     def compute() -> float:
         y = evidence.first(m)
-        median = float(torch.pdist(y.double() if wide(y) else y).median())
+        median = float(torch.pdist(y.double() if exceeds_single_precision(y) else y).median())
         if not 0.0 < median < math.inf:
             raise ValueError(f"the median distance of {m} reference points is {median}: half of "
                              "them are one point, or overflow, and there is no bandwidth")

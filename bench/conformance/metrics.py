@@ -191,7 +191,7 @@ def points_that_are_none_are_refused(case: MetricCase) -> None:
             said = case.metric.estimate(points, evidence)
         except ValueError:
             continue
-        require(False, f"{what} scored {said.value:.6g}; metrics.evidence.checked refuses them")
+        require(False, f"{what} scored {said.value:.6g}; metrics.estimates.checked refuses them")
 
 
 # ---- what a value says --------------------------------------------------------------------------

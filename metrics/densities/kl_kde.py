@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from metrics.base import Estimate, Evidence, Metric
-from metrics.evidence import checked, estimate, of_reference
+from metrics.estimates import checked, estimate
+from metrics.evidence import of_reference
 from targets.base import Target
 
 _TINY = 1e-10  # upstream's guard of the logarithm, kept because it bounds very large values

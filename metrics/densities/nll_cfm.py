@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from metrics.base import Estimate, Evidence, Metric
-from metrics.evidence import checked
+from metrics.estimates import checked
 from targets.base import Target
 
 

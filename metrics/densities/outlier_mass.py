@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from metrics.base import Estimate, Evidence, Metric
-from metrics.evidence import checked, energies, estimate
+from metrics.estimates import checked, estimate
+from metrics.evidence import energies
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from torch import Tensor
 from metrics.base import Estimate, Evidence, Metric
 from metrics.densities.cell_masses import cell_masses, window
 from metrics.densities.total_variation import cell_counts, jackknife, total_variation
-from metrics.evidence import checked, estimate
+from metrics.estimates import checked, estimate
 from targets.base import Target
 
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from metrics.base import Estimate, Evidence, Metric
 from metrics.densities.total_variation import cell_counts, total_variation
-from metrics.evidence import checked
+from metrics.estimates import checked
 from targets.base import Target
 
 

@@ -17,7 +17,8 @@ from torch import Tensor
 
 from bench.core.compilation import compilable
 from metrics.base import Evidence
-from metrics.evidence import median_distance, of_reference, of_samples, wide
+from metrics.estimates import exceeds_single_precision
+from metrics.evidence import median_distance, of_reference, of_samples
 from metrics.kernel.pair_sums import (
     PairSums,
     Scratch,
@@ -94,7 +95,7 @@ def rbf_sums(x: Tensor, evidence: Evidence) -> tuple[TwoSample, TwoSample]:
     n = len(x)
     m = median_distance(evidence, n)
     y = evidence.first(n)
-    if wide(x, x / m, y):
+    if exceeds_single_precision(x, x / m, y):
         x, y = x.double(), y.double()
     yy = of_reference(evidence, f"rbf/{n}/{y.dtype}", lambda: _sums(y, y, m))
     xx, xy = of_samples(evidence, x, "rbf", lambda: (_sums(x, x, m), _sums(x, y, m)))

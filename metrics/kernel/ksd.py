@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from metrics.base import Estimate, Evidence, Metric
-from metrics.evidence import checked, estimate
+from metrics.estimates import checked, estimate
 from metrics.kernel.pair_sums import u_variance
 from metrics.kernel.stein_kernel import broken_identity, stein_sums
 from targets.base import Target

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from metrics.base import Estimate, Evidence, Metric
-from metrics.evidence import checked, estimate
+from metrics.estimates import checked, estimate
 from metrics.kernel.gaussian_kernel import rbf_sums
 from metrics.kernel.pair_sums import two_sample_variance
 

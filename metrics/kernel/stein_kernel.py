@@ -22,7 +22,8 @@ from torch import Tensor
 from bench.core.compilation import compilable
 from bench.core.standard_errors import mean_errors
 from metrics.base import Evidence
-from metrics.evidence import inside, of_samples, wide
+from metrics.estimates import exceeds_single_precision
+from metrics.evidence import inside, of_samples
 from metrics.kernel.pair_sums import (
     PairSums,
     Scratch,
@@ -106,7 +107,7 @@ def stein_sums(x: Tensor, evidence: Evidence) -> SteinSums:
             raise ValueError(f"the nearest two of {min(len(x), NEAR)} points are {nearest:.3g} "
                              "apart: the kernel, of length 1, relates no two of them")
         at, score = x, evidence.target.score(inside(x, evidence)).detach()
-        if wide(x, score):
+        if exceeds_single_precision(x, score):
             at = x.double()
             score = evidence.target.to(x.device, torch.float64).score(at).detach()
         bad = int((~torch.isfinite(score)).any(1).sum())

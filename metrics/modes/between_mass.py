@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from metrics.base import Estimate, Evidence, Metric
-from metrics.evidence import checked, estimate
+from metrics.estimates import checked, estimate
 from targets.base import Target
 
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from metrics.base import Estimate, Evidence, Metric
-from metrics.evidence import checked, mode_shares
+from metrics.estimates import checked
+from metrics.evidence import mode_shares
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from metrics.base import Estimate, Evidence, Metric
-from metrics.evidence import checked, estimate
+from metrics.estimates import checked, estimate
 from metrics.moments.known_moments import knows, mean_names, moments, product_names
 from targets.base import Target
 

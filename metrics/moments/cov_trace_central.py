@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from metrics.base import Estimate, Evidence, Metric
-from metrics.evidence import checked, estimate, of_reference
+from metrics.estimates import checked, estimate
+from metrics.evidence import of_reference
 
 _PARTS = 10  # sets in which the exact points are drawn, for the sake of memory
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from metrics.base import Estimate, Evidence, Metric
-from metrics.evidence import checked, energies, estimate, inside
+from metrics.estimates import checked, estimate
+from metrics.evidence import energies, inside
 
 
 @dataclass(frozen=True)

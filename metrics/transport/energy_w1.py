@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from metrics.base import Estimate, Evidence, Metric
-from metrics.evidence import checked, energies, estimate, inside
+from metrics.estimates import checked, estimate
+from metrics.evidence import energies, inside
 
 
 def _potential_variance(u: Tensor, v: Tensor) -> float:

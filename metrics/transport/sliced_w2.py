@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from metrics.base import Estimate, Evidence, Metric
-from metrics.evidence import checked, of_reference, root_estimate, wide
+from metrics.estimates import checked, exceeds_single_precision, root_estimate
+from metrics.evidence import of_reference
 
 
 def directions(evidence: Evidence, count: int) -> Tensor:
@@ -71,7 +72,7 @@ class SlicedW2(Metric):
         x = checked(x, evidence)
         n = len(x)
         y = evidence.first(n)
-        if wide(x, y):
+        if exceeds_single_precision(x, y):
             x, y = x.double(), y.double()
         v, at_v = of_reference(evidence, f"sliced/{self.projections}/{n}/{y.dtype}",
                                lambda: self._sorted(y, evidence))

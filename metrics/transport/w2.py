@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from metrics.base import Estimate, Evidence, Metric
-from metrics.evidence import checked, root_estimate
+from metrics.estimates import checked, root_estimate
 from metrics.kernel.pair_sums import difference_products
 
 Array = np.ndarray

@@ -67,14 +67,14 @@ def test_every_defect_keeps_shape_samples_and_global_stream(name: str) -> None:
 
 
 def test_defects_go_where_they_mean_something() -> None:
-    sorts = {name: {d.name for d in defects(target(name))}
+    kinds = {name: {d.name for d in defects(target(name))}
              for name in ("gmm4", "banana", "gaussian", "donut")}
     of_modes, everywhere = {"mode_dropped", "tilted", "between"}, {
         "none", "shift", "wider", "narrower", "heavy_tails", "outliers", "duplicates"}
-    assert sorts["gmm4"] == everywhere | of_modes
-    assert sorts["banana"] == everywhere | {"straightened"}
-    assert sorts["gaussian"] == sorts["donut"] == everywhere  # a Gaussian's shear is nothing
-    assert all(list(sort.grades) == sorted(sort.grades) for sort in KINDS)
+    assert kinds["gmm4"] == everywhere | of_modes
+    assert kinds["banana"] == everywhere | {"straightened"}
+    assert kinds["gaussian"] == kinds["donut"] == everywhere  # a Gaussian's shear is nothing
+    assert all(list(kind.grades) == sorted(kind.grades) for kind in KINDS)
 
 
 @pytest.mark.parametrize("name", ["gmm4", "gmm4_skewed", "double_well", "gmm40_fab", "mog2"])
@@ -123,8 +123,8 @@ def test_shift_and_rescale(name: str) -> None:
         assert torch.allclose(y.std(0), factor * x.std(0), rtol=1e-4)
 
 
-def test_heavy_tails_have_the_law_of_student() -> None:
-    """In the plane |z|^2 (nu - 2) / c exceeds r^2 with chance (1 + r^2 / (nu - 2))^(-nu / 2)."""
+def test_heavy_tails_have_the_distribution_of_student() -> None:
+    """In the plane |z|^2 (nu - 2) / c exceeds r^2 with p = (1 + r^2 / (nu - 2))^(-nu / 2)."""
     covariance = torch.linalg.inv(torch.tensor([[3.0, -0.5], [-0.5, 1.0]], dtype=torch.float64))
     factor = torch.linalg.inv(torch.linalg.cholesky(covariance))
     for strength in HeavyTails.grades:

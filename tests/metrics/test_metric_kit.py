@@ -14,7 +14,7 @@ from bench.conformance.law import Law
 from bench.conformance.metrics import LAWS, MetricCase, Settings, read_settings
 from bench.core.errors import UserError
 from metrics.base import Estimate, Evidence, Metric
-from metrics.evidence import checked
+from metrics.estimates import checked
 from metrics.importance.elbo import Elbo
 from targets.base import Target
 

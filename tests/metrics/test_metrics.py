@@ -275,7 +275,7 @@ def test_ksd_of_a_shifted_normal() -> None:
 
 
 def test_a_pure_shift_is_its_length() -> None:
-    """Samples that are the moved reference: transport, means and slices see exactly the shift."""
+    """Samples that are the moved reference: transport, means and slices measure the shift."""
     _, evidence = case(500)
     x = evidence.first(500) + torch.tensor([3.0, 4.0])
     assert value("w2", x, evidence) == pytest.approx(5.0, rel=1e-6)
@@ -319,7 +319,7 @@ def test_w2_obeys_the_triangle() -> None:
 
 @pytest.mark.parametrize("name", ["mmd", "ksd", "ksd_dft", "w2", "sliced_w2"])
 def test_duplicated_samples_score_worse(name: str) -> None:
-    """A tenth of the points, each ten times: same law, less information."""
+    """A tenth of the points, each ten times: same distribution, less information."""
     x, evidence = case(1000, shift=0.0)
     copies = x[:100].repeat(10, 1)
     assert value(name, copies, evidence) > 1.5 * value(name, x, evidence)

@@ -74,7 +74,7 @@ def test_cells_of_mixtures_by_the_normal_distribution_function(name: str) -> Non
 
 
 def test_the_neck_of_the_funnel_is_found_inside_its_cells() -> None:
-    """At x1 = -4 its width is 1/15 of a cell's: one rule a cell misses what halving sees."""
+    """At x1 = -4 its width is 1/15 of a cell's: one rule a cell misses what halving finds."""
     target = made("funnel")
     left, right = (float(bound[0]) for bound in window(target))
 
@@ -145,7 +145,7 @@ def test_a_line_is_judged_in_forty_cells() -> None:
 
 @pytest.mark.parametrize("cells", [5, 400])
 def test_the_jackknife_is_what_leaving_out_each_point_gives(cells: int) -> None:
-    """And not the rule of first order, which sees no variance where points are alone."""
+    """And not the rule of first order, which finds no variance where points are alone."""
     rng = np.random.RandomState(0)
     n, p = 60, rng.dirichlet(np.ones(cells))
     c = rng.choice(cells, n, p=rng.dirichlet(np.ones(cells)))
@@ -186,7 +186,7 @@ def test_the_histogram_floor_explains_the_published_figure() -> None:
     assert wider.mean() < 0.75
 
 
-def test_one_far_sample_blinds_the_histogram_and_not_the_grid() -> None:
+def test_one_far_sample_spoils_the_histogram_and_not_the_grid() -> None:
     target = made("gmm40_fab")
     x, reference = target.blocks(1000, 2, generator(2))
     far = x.clone()

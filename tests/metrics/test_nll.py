@@ -1,4 +1,4 @@
-"""The negative log-likelihood of a flow fitted to samples: its parts, and what it sees."""
+"""The negative log-likelihood of a flow fitted to samples: its parts, and what it detects."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Metrics and targets that stand for published tables: laws, closed forms, known bad cases."""
+"""Metrics and targets of published tables: distributions, closed forms, known bad cases."""
 
 from __future__ import annotations
 
@@ -160,9 +160,9 @@ def test_every_metric_that_applies_works_on_a_line() -> None:
 
     exact, lost = judged(x), judged(x.abs())
     assert all(math.isfinite(v) for v in exact.values())
-    seen = {n for n in exact if lost[n] > 2.0 * abs(exact[n])}
+    detected = {n for n in exact if lost[n] > 2.0 * abs(exact[n])}
     assert {"mmd", "w2", "sliced_w2", "mean_error", "cov_error", "mode_tv", "mode_chi2",
-            "kl_kde"} <= seen
+            "kl_kde"} <= detected
 
 
 # ---- the wrong funnel --------------------------------------------------------------------------

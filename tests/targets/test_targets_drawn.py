@@ -131,11 +131,11 @@ def test_gmm_nd_is_what_it_says(parameters: dict[str, Any]) -> None:
 
 def test_gmm_nd_is_what_torch_says_it_is() -> None:
     target = GmmNd(dim=7, modes=4)
-    law = torch.distributions.MixtureSameFamily(
+    expected = torch.distributions.MixtureSameFamily(
         torch.distributions.Categorical(target.weights),
         torch.distributions.Independent(torch.distributions.Normal(target.means, 1.0), 1))
     x = target.scale * torch.randn(200, 7, generator=generator(), dtype=torch.float64)
-    torch.testing.assert_close(target.log_prob(x), law.log_prob(x))
+    torch.testing.assert_close(target.log_prob(x), expected.log_prob(x))
 
 
 @pytest.mark.parametrize(("separation", "within"), [(6.0, True), (2.0, False)])
@@ -145,9 +145,9 @@ def test_component_weights_stand_for_mode_masses_at_separation_six(separation: f
     target, n, rng = GmmNd(separation=separation), 200_000, generator(3)
     home = torch.multinomial(target.weights, n, replacement=True, generator=rng)
     z = torch.randn(n, target.dim, generator=rng, dtype=torch.float64)
-    seen = target.mode_of(target.means[home] + z)
+    observed = target.mode_of(target.means[home] + z)
     one_hot = torch.nn.functional.one_hot
-    flow = (one_hot(seen, target.modes) - one_hot(home, target.modes)).double()
+    flow = (one_hot(observed, target.modes) - one_hot(home, target.modes)).double()
     off, error = flow.mean(0).abs(), flow.std(0) / n**0.5
     assert bool((off < 4e-5 + 4.0 * error).all()) is within
 

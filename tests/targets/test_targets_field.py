@@ -1,7 +1,7 @@
 """Targets of the literature on learned samplers, against definitions and figures from outside.
 
-Each check that could hide a mistake has a twin beside it: a law that is wrong in the way one
-would get it wrong, and that the check must refuse.
+Each check that could hide a mistake has a counterpart: a distribution that is wrong in the way one
+would get it wrong, and that the check must reject.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from tests.support.target_cases import generator, made
 
 
 def mixture(parts: Distribution) -> MixtureSameFamily:
-    """Equal weights on the components of a batch of laws."""
+    """Equal weights on the components of a batch of distributions."""
     return MixtureSameFamily(Categorical(torch.ones(parts.batch_shape[0])),
                              parts, validate_args=False)
 
@@ -42,9 +42,9 @@ def around(target: Target, n: int = 300) -> Tensor:
     return target.scale * torch.randn(n, target.dim, generator=generator(3), dtype=torch.float64)
 
 
-def fits(values: Tensor, law: Any) -> bool:
+def fits(values: Tensor, distribution: Any) -> bool:
     """Kolmogorov and Smirnov at one in a thousand."""
-    return bool(stats.kstest(values.numpy(), law).pvalue > 1e-3)
+    return bool(stats.kstest(values.numpy(), distribution).pvalue > 1e-3)
 
 
 def stein(target: Target, x: Tensor) -> float:
@@ -83,19 +83,19 @@ def test_the_many_well_is_the_sum_over_pairs_that_fab_writes() -> None:
     torch.testing.assert_close(target.log_prob(x), -energy.sum(1))
 
 
-@pytest.mark.parametrize("twin", [False, True])
-def test_wells_of_the_many_well_are_independent_with_their_share(twin: bool) -> None:
+@pytest.mark.parametrize("wrong", [False, True])
+def test_wells_of_the_many_well_are_independent_with_their_share(wrong: bool) -> None:
     """How many pairs of a point stand right is binomial; not so if the pairs move together."""
     share = quad(well, 0, 5)[0] / (quad(well, 0, 5)[0] + quad(well, -5, 0)[0])
     target, n = made("many_well_32"), 50_000
     x = target.sample(n, generator(1))
-    if twin:  # every pair has the right law; the second eight repeat the first eight
+    if wrong:  # every pair has the right distribution; the second eight repeat the first eight
         x = torch.cat([x[:, :16], x[:, :16]], 1)
     counts = np.bincount((x[:, 0::2] > 0).sum(1).numpy(), minlength=17)
     expected = n * stats.binom(16, share).pmf(np.arange(17))
-    seen, meant = (np.append(v[expected > 10], v[expected <= 10].sum())
-                   for v in (counts, expected))
-    assert bool(stats.chisquare(seen, meant).pvalue > 1e-3) is not twin
+    observed, meant = (np.append(v[expected > 10], v[expected <= 10].sum())
+                       for v in (counts, expected))
+    assert bool(stats.chisquare(observed, meant).pvalue > 1e-3) is not wrong
     truth = {t.name: t.value for t in target.truths()}
     assert [truth[f"x{2 * i}>0"] for i in range(16)] == pytest.approx([share] * 16, abs=1e-10)
     assert target.mode_weights is None
@@ -108,22 +108,22 @@ def test_the_funnel_in_ten_dimensions_is_what_torch_says_it_is() -> None:
     target = made("funnel_10")
     x = around(target)
 
-    def law(deviation: float) -> Tensor:
+    def log_density(deviation: float) -> Tensor:
         neck, rest = x[:, 0], x[:, 1:]
         spread = torch.exp(0.5 * neck)[:, None]
         return (Normal(0.0, deviation).log_prob(neck)
                 + Normal(0.0, spread).log_prob(rest).sum(1))
 
-    torch.testing.assert_close(target.log_prob(x), law(3.0))
-    assert float((target.log_prob(x) - law(math.sqrt(3.0))).abs().min()) > 1e-4
+    torch.testing.assert_close(target.log_prob(x), log_density(3.0))
+    assert float((target.log_prob(x) - log_density(math.sqrt(3.0))).abs().min()) > 1e-4
 
 
-@pytest.mark.parametrize("twin", [False, True])
-def test_points_of_the_funnel_have_normal_innovations(twin: bool) -> None:
+@pytest.mark.parametrize("wrong", [False, True])
+def test_points_of_the_funnel_have_normal_innovations(wrong: bool) -> None:
     x = made("funnel_10").sample(20_000, generator(2))
-    neck = x[:, 0].clamp(-5.0, 5.0) if twin else x[:, 0]  # a mouth that is clipped
+    neck = x[:, 0].clamp(-5.0, 5.0) if wrong else x[:, 0]  # a mouth that is clipped
     z = x[:, 1:] * torch.exp(-0.5 * x[:, :1])
-    assert fits(neck / 3.0, stats.norm.cdf) is not twin
+    assert fits(neck / 3.0, stats.norm.cdf) is not wrong
     assert fits(z.flatten(), stats.norm.cdf)
     pairs = torch.corrcoef(torch.cat([x[:, :1] / 3.0, z], 1).T) - torch.eye(10)
     assert float(pairs.abs().max()) < 4.5 / 20_000**0.5
@@ -138,13 +138,13 @@ def test_the_student_mixture_is_what_torch_says_it_is(dim: int) -> None:
     drawn = torch.tensor(np.random.RandomState(0).uniform(-10.0, 10.0, (10, dim)))
     x = around(target)
 
-    def law(freedom: float) -> Tensor:
+    def log_density(freedom: float) -> Tensor:
         one = Independent(StudentT(torch.tensor(freedom, dtype=torch.float64), drawn), 1)
         value: Tensor = mixture(one).log_prob(x)
         return value
 
-    torch.testing.assert_close(target.log_prob(x), law(2.0))
-    assert float((target.log_prob(x) - law(3.0)).abs().max()) > 0.1
+    torch.testing.assert_close(target.log_prob(x), log_density(2.0))
+    assert float((target.log_prob(x) - log_density(3.0)).abs().max()) > 0.1
 
 
 @pytest.mark.parametrize("freedom", [2, 3])
@@ -205,19 +205,19 @@ def test_log_z_and_masses_of_the_rings_in_closed_form() -> None:
     torch.testing.assert_close(target.log_prob(x), -100.0 * gaps.square().amin(1))
 
 
-@pytest.mark.parametrize("twin", [False, True])
-def test_points_of_the_rings_have_the_radial_law(twin: bool) -> None:
-    """The twin forgets the r of r dr, so that all rings hold a third."""
+@pytest.mark.parametrize("wrong", [False, True])
+def test_points_of_the_rings_have_the_radial_distribution(wrong: bool) -> None:
+    """The wrong one forgets the r of r dr, so that all rings hold a third."""
     target, n = made("rings"), 50_000
     r = target.sample(n, generator(7)).norm(dim=1)
-    if twin:
+    if wrong:
         rng = generator(7)
         k = torch.randint(3, (n,), generator=rng)
         r = 1.0 + 2.0 * k + 0.0707 * torch.randn(n, generator=rng, dtype=torch.float64)
     nodes = np.linspace(0.0, 6.0, 60_001)
     density = nodes * np.exp(-100.0 * ((nodes[:, None] - [1.0, 3.0, 5.0]) ** 2).min(1))
     cdf = np.cumsum(density) / density.sum()
-    assert fits(r, lambda t: np.interp(t, nodes, cdf)) is not twin
+    assert fits(r, lambda t: np.interp(t, nodes, cdf)) is not wrong
 
 
 def test_the_score_of_the_rings_jumps_halfway_and_is_finite_at_the_centre() -> None:
@@ -238,18 +238,18 @@ def test_log_z_of_the_circle_by_the_error_function() -> None:
                         math.log(2 * math.pi * (tail + bulk)), abs_tol=1e-10)
 
 
-@pytest.mark.parametrize("twin", [False, True])
-def test_the_circle_is_the_density_of_the_code_and_not_its_sampler(twin: bool) -> None:
-    """The sampler of that code blurs a circle by .2 in the plane: not the law of its score."""
+@pytest.mark.parametrize("wrong", [False, True])
+def test_the_circle_is_the_density_of_the_code_and_not_its_sampler(wrong: bool) -> None:
+    """The sampler of that code blurs a circle by .2 in the plane: not what its score is of."""
     target, n, rng = made("sbtm_circle"), 20_000, generator(8)
     x = target.sample(n, rng)
     gap = (x - torch.tensor([4.0, 0.0])).norm(dim=1) - 1.0
     torch.testing.assert_close(target.log_prob(x), -(gap**2) / (2.0 * 0.2))
-    if twin:
+    if wrong:
         angle = 2.0 * math.pi * torch.rand(n, generator=rng, dtype=torch.float64)
         x = (torch.stack([4.0 + angle.cos(), angle.sin()], 1)
              + 0.2 * torch.randn(n, 2, generator=rng, dtype=torch.float64))
-    assert (stein(target, x) < 4.5) is not twin
+    assert (stein(target, x) < 4.5) is not wrong
 
 
 # ---- grids and lines ---------------------------------------------------------------------------
@@ -264,12 +264,12 @@ def test_grids_are_what_torch_says_they_are(name: str, marks: tuple[int, ...],
     centres = torch.tensor(list(product(marks, marks)), dtype=torch.float64)
     x = around(target)
 
-    def law(spread: float) -> Tensor:
+    def log_density(spread: float) -> Tensor:
         value: Tensor = mixture(Independent(Normal(centres, math.sqrt(spread)), 1)).log_prob(x)
         return value
 
-    torch.testing.assert_close(target.log_prob(x), law(variance))
-    assert float((target.log_prob(x) - law(1.1 * variance)).abs().max()) > 0.1
+    torch.testing.assert_close(target.log_prob(x), log_density(variance))
+    assert float((target.log_prob(x) - log_density(1.1 * variance)).abs().max()) > 0.1
     count = len(centres)
     assert target.mode_weights is not None and len(target.mode_weights) == count
     torch.testing.assert_close(target.mode_weights, torch.full((count,), 1 / count).double(),

@@ -110,11 +110,11 @@ def test_the_donut_has_finite_derivatives_at_its_centre() -> None:
 def test_a_mixture_is_what_torch_says_it_is() -> None:
     target = made("random_mixture", 1.0, (("seed", 3),))
     assert isinstance(target, Mixture)
-    law = torch.distributions.MixtureSameFamily(
+    expected = torch.distributions.MixtureSameFamily(
         torch.distributions.Categorical(target.weights),
         torch.distributions.MultivariateNormal(target.means, scale_tril=target._spread))
     x = target.scale * torch.randn(200, 2, generator=generator(), dtype=torch.float64)
-    torch.testing.assert_close(target.log_prob(x), law.log_prob(x))
+    torch.testing.assert_close(target.log_prob(x), expected.log_prob(x))
 
 
 @pytest.mark.parametrize("name", ["gmm4", "gmm40_fab"])

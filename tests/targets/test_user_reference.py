@@ -107,7 +107,7 @@ def test_a_shift_hidden_by_autocorrelation_is_not_claimed() -> None:
 
 
 def test_a_missing_mode_is_refused_though_the_target_states_none() -> None:
-    """Stein's identities hold in each mode alone; importance sampling sees that one is gone."""
+    """Stein's identities hold in each mode alone; importance sampling detects that one is gone."""
     for seed in range(3):
         assert verdict(FourModes(), modes(10_000, seed=seed)) == ""
         for of in ((0, 1, 2), (0, 3), (0, 0, 1, 2, 3)):

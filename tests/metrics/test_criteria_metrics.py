@@ -1,4 +1,4 @@
-"""Metrics that the bars are stated in: laws, oracles, known-bad cases."""
+"""Metrics that acceptance criteria are stated in: distributions, oracles, known-bad cases."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_mean_over_pairs_of_strided_blocks() -> None:
 
 
 def test_a_shift_is_its_length_in_every_pair() -> None:
-    """Blocks of copies: every pair is the same pair of laws, moved by (3, 4)."""
+    """Blocks of copies: every pair is the same pair of distributions, moved by (3, 4)."""
     made, x, _ = sets("gmm4", 50)
     y = x.repeat_interleave(4, dim=0)  # each strided block of four is x itself
     moved = y + torch.tensor([3.0, 4.0])
@@ -135,7 +135,7 @@ def signed(name: str, home: str, n: int, draws: int) -> np.ndarray:
 
 @pytest.mark.parametrize("name", ["cov_trace", "cov_trace_central"])
 def test_trace_of_a_law_widened_by_a_tenth(name: str) -> None:
-    """1.1^2 - 1 = .21, and as much narrowed -.19: a value of the same size, with its sign beside.
+    """1.1^2 - 1 = .21, and as much narrowed -.19: a value of the same size, and its sign.
 
     Clipping at the edges of p takes some of the widening from the second.
     """
@@ -202,16 +202,16 @@ def test_between_mass_of_exact_gaussians_is_the_chi_tail(dim: int, sigma: float)
     cov = np.stack([factor @ factor.T, sigma**2 * np.eye(dim)])
     centres = np.zeros((2, dim))
     centres[1, 0] = 200.0 * sigma
-    law = Mixture(np.array([0.3, 0.7]), centres, cov, scale=100.0 * sigma)
-    x = law.sample(40_000, torch.Generator().manual_seed(0))
+    target = Mixture(np.array([0.3, 0.7]), centres, cov, scale=100.0 * sigma)
+    x = target.sample(40_000, torch.Generator().manual_seed(0))
     for radius in (1.0, 2.5):
         due = float(chi2(dim).sf(radius**2))
-        got = metric("between_mass", radius=radius).estimate(x, Evidence(law, None))
+        got = metric("between_mass", radius=radius).estimate(x, Evidence(target, None))
         assert got.se == pytest.approx(math.sqrt(due * (1 - due) / 40_000), rel=0.1)
         assert abs(got.value - due) < 4.0 * got.se
 
 
-def test_a_planted_halo_shows_as_its_share() -> None:
+def test_an_injected_halo_shows_as_its_share() -> None:
     made, x, _ = sets("gmm4_far", 10_000)
     x[:300] *= 0.0  # midway between the modes, 10 widths from each
     got = metric("between_mass").estimate(x, Evidence(made, None))
@@ -226,16 +226,17 @@ def test_no_point_outside_has_no_standard_error() -> None:
 
 
 def test_mode_distance_is_the_least_mahalanobis_distance() -> None:
-    law = registry.load("targets", "random_mixture")
-    x = 3.0 * law.scale * torch.randn(50, 2, generator=torch.Generator().manual_seed(0)).double()
-    gaps = x[:, None] - law.means
-    precision = torch.linalg.inv(law._spread @ law._spread.transpose(1, 2))
+    target = registry.load("targets", "random_mixture")
+    rng = torch.Generator().manual_seed(0)
+    x = 3.0 * target.scale * torch.randn(50, 2, generator=rng).double()
+    gaps = x[:, None] - target.means
+    precision = torch.linalg.inv(target._spread @ target._spread.transpose(1, 2))
     want = torch.einsum("nki,kij,nkj->nk", gaps, precision, gaps).amin(1).sqrt()
-    assert torch.allclose(law.mode_distance(x), want, rtol=1e-9)
-    assert torch.allclose(law.tempered(4.0).mode_distance(x), want / 2.0, rtol=1e-9)
-    referenced = Referenced(law, x, "any")
+    assert torch.allclose(target.mode_distance(x), want, rtol=1e-9)
+    assert torch.allclose(target.tempered(4.0).mode_distance(x), want / 2.0, rtol=1e-9)
+    referenced = Referenced(target, x, "any")
     assert referenced.has_mode_distance
-    assert torch.equal(referenced.mode_distance(x), law.mode_distance(x))
+    assert torch.equal(referenced.mode_distance(x), target.mode_distance(x))
 
 
 def test_a_target_without_widths_says_so() -> None:
