@@ -1,14 +1,15 @@
 """Functions of tensors compiled into one graph, where the harness has switched that on.
 
-A function under ``@fused`` runs as it is written unless ``compiling()`` is on. Then torch.compile
-makes one kernel or a few of it, at the first call with inputs of a kind (shapes, whole numbers,
-target): the same operations on the same numbers, so the same result up to rounding. Random numbers
-are drawn before and handed in, so that both ways spend the stream alike.
+A function under ``@compilable`` runs as it is written unless ``compiling()`` is on. Then
+torch.compile makes one kernel or a few of it, at the first call with inputs of a kind (shapes,
+whole numbers, target): the same operations on the same numbers, so the same result up to rounding.
+Random numbers are drawn before and handed in, so that both ways spend the stream alike.
 
-Compiling takes seconds, may happen in the middle of a run (a trajectory of a new length), and is
-nobody's sampling: ``compile_cost`` tells the harness what it cost since the last call, to be taken
-off the clock. torch keeps what it made on disk, so that the next process is quicker. What cannot
-be compiled (no C++ compiler, a target written in NumPy) runs as written, and the bill says why.
+Compiling takes seconds, may happen in the middle of a job (a trajectory of a new length), and is
+no part of sampling: ``compile_cost`` tells the harness what it cost since the last call, to be
+taken off the clock. torch keeps what it made on disk, so that the next process is quicker. What
+cannot be compiled (no C++ compiler, a target written in NumPy) runs as written, and the cost says
+why.
 """
 
 from __future__ import annotations
@@ -53,14 +54,14 @@ class CompileCost:
 NOTHING = CompileCost()
 
 _on = False
-_owed = NOTHING
+_unread = NOTHING  # what compiling has cost since it was last asked for
 _graphs: dict[Callable[..., Any], Callable[..., Any]] = {}
-_refused: set[Callable[..., Any]] = set()
+_uncompilable: set[Callable[..., Any]] = set()
 
 
 @contextmanager
 def compiling(on: bool = True) -> Iterator[None]:
-    """Compile fused functions for a while (or, within such a while, do not)."""
+    """Compile such functions for a while (or, within such a while, do not)."""
     global _on
     before, _on = _on, on
     try:
@@ -70,21 +71,21 @@ def compiling(on: bool = True) -> Iterator[None]:
 
 
 def switched_on() -> bool:
-    """Whether fused functions are compiled now."""
+    """Whether compilable functions are compiled now."""
     return _on
 
 
 def compile_cost() -> CompileCost:
     """What compiling cost since the last call; ``NOTHING`` itself where nothing was compiled."""
-    global _owed
-    owed, _owed = _owed, NOTHING
-    return owed
+    global _unread
+    unread, _unread = _unread, NOTHING
+    return unread
 
 
 def forget() -> None:
     """Drop all graphs, as a fresh process would begin."""
     _graphs.clear()
-    _refused.clear()
+    _uncompilable.clear()
     if "torch._dynamo" in sys.modules:
         torch._dynamo.reset()
 
@@ -94,16 +95,16 @@ def compilable(function: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(function)
     def call(*args: P.args, **kwargs: P.kwargs) -> R:
-        if not _on or function in _refused or torch.compiler.is_compiling():
+        if not _on or function in _uncompilable or torch.compiler.is_compiling():
             return function(*args, **kwargs)
         if function not in _graphs:
             _graphs[function] = _compiled(function)
         try:
             result: R = _graphs[function](*args, **kwargs)
         except torch._dynamo.exc.TorchDynamoException as error:
-            _refused.add(function)
+            _uncompilable.add(function)
             why = f"{function.__name__} runs uncompiled: {_first_line(error)}"
-            _owe(CompileCost(notes=(why,)))
+            _record(CompileCost(notes=(why,)))
             return function(*args, **kwargs)
         return result
 
@@ -120,12 +121,12 @@ def _compiled(function: Callable[P, R]) -> Callable[P, R]:
     # one graph at a time: a pool of compiling processes would outlive what it is good for
     inductor.compile_threads = 1
     inductor.cpp.min_chunk_size = LEAST_SHARE
-    inductor.size_asserts = inductor.alignment_asserts = False  # guards have looked already
+    inductor.size_asserts = inductor.alignment_asserts = False  # guards have checked already
     watched = torch._dynamo.callback.callback_handler
     if _Watch.start not in watched.start_callbacks:
         watched.register_start_callback(_Watch.start)
         watched.register_end_callback(_Watch.end)
-    _owe(CompileCost(_cpu_seconds() - cpu, time.perf_counter() - wall))
+    _record(CompileCost(_cpu_seconds() - cpu, time.perf_counter() - wall))
     return torch.compile(function, fullgraph=True, dynamic=False, backend=BACKEND)
 
 
@@ -147,7 +148,7 @@ class _Watch:
     @staticmethod
     def end(_: object) -> None:
         cpu, wall, graphs = _Watch.began
-        _owe(CompileCost(_cpu_seconds() - cpu, time.perf_counter() - wall,
+        _record(CompileCost(_cpu_seconds() - cpu, time.perf_counter() - wall,
                   _Watch.graphs() - graphs))
 
     @staticmethod
@@ -155,9 +156,9 @@ class _Watch:
         return int(torch._dynamo.utils.counters["stats"]["unique_graphs"])
 
 
-def _owe(more: CompileCost) -> None:
-    global _owed
-    _owed += more
+def _record(more: CompileCost) -> None:
+    global _unread
+    _unread += more
 
 
 def _first_line(error: Exception) -> str:

@@ -8,7 +8,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Cost:
-    """Rows by kind and time. Seconds are device seconds; cpu counts all threads of the process."""
+    """Evaluations by kind, and time.
+
+    ``density`` and ``score`` count points at which the log-density or its gradient was evaluated,
+    ``hvp`` Hessian-vector products. ``seconds`` are device seconds; ``cpu`` counts all threads of
+    the process, ``wall`` is the wall clock.
+    """
 
     density: int = 0
     score: int = 0

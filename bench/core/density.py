@@ -14,7 +14,7 @@ class NoGradient(NotImplementedError):
 
 @runtime_checkable
 class Density(Protocol):
-    """The sampling face: all that a sampler may know of a target.
+    """The sampling interface: all that a sampler may know of a target.
 
     Points ``x`` have shape (n, dim). ``scale`` is a length in the units of ``x``: nearly all mass
     lies within a few scales of the origin. Nothing else of the target's shape is given away.
@@ -43,7 +43,7 @@ class Density(Protocol):
         """Gradient of log p, shape (n, dim)."""
 
     def log_prob_and_score(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Both, for the price of a score."""
+        """Both, for the cost of a gradient."""
 
     def hvp(self, x: Tensor, v: Tensor) -> Tensor:
         """Hessian of log p at each row of ``x`` times the same row of ``v``, shape (n, dim)."""

@@ -30,7 +30,7 @@ from bench.core.shadowing import DEPENDENCIES, working_folder
 
 MISTAKE, BUG, STOPPED = 2, 3, 130
 #: What a terminal that cannot show a character shows instead.
-TWINS = str.maketrans({
+ASCII_LIKENESSES = str.maketrans({
     "≈": "~", "↓": "v", "↑": "^", "→": "->", "✗": "x", "✕": "x", "×": "x", "·": ".", "±": "+-",
     "–": "-", "—": "-", "−": "-", "‑": "-", "…": "...", "∞": "inf", "≤": "<=", "≥": ">=",
     "µ": "u", "“": '"', "”": '"', "‘": "'", "’": "'",
@@ -44,17 +44,17 @@ def printable(text: str) -> str:
     return "".join(ascii(c)[1:-1] if unicodedata.category(c) in _UNSEEN else c for c in text)
 
 
-def _twin(error: UnicodeError) -> tuple[str, int]:
+def _likeness(error: UnicodeError) -> tuple[str, int]:
     """The error handler of output: a likeness where there is one, else a question mark."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
     lost = re.sub("[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+", lambda power: "^" + power[0].translate(_RAISED),
                   error.object[error.start:error.end])  # 10⁻⁴ must not become 10-4
-    lost = lost.translate(TWINS)
+    lost = lost.translate(ASCII_LIKENESSES)
     return "".join(c if c.isascii() else "?" for c in lost), error.end
 
 
-codecs.register_error("twin", _twin)
+codecs.register_error("likeness", _likeness)
 
 
 class Outlet(io.FileIO):
@@ -94,7 +94,7 @@ def _stream(number: int, old: TextIO | None) -> tuple[Outlet, TextIO]:
     outlet = Outlet(number, "w", closefd=False)
     encoding = getattr(old, "encoding", None) or "utf-8"
     buffered = io.BufferedWriter(outlet)  # type: ignore[type-var]
-    return outlet, io.TextIOWrapper(buffered, encoding=encoding, errors="twin",
+    return outlet, io.TextIOWrapper(buffered, encoding=encoding, errors="likeness",
                                     line_buffering=number == 2 or os.isatty(number))
 
 

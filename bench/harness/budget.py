@@ -19,9 +19,10 @@ _UNITS: dict[str, tuple[Currency, float]] = {
 class Budget:
     """An amount in one currency; binds training plus one final draw.
 
-    ``evals`` counts density, score and Hessian-vector rows alike. ``seconds`` are device seconds
-    on CUDA and CPU seconds of all threads on a CPU. ``steps`` counts calls of ``step`` and makes
-    samplers incomparable: it is there to rerun tables of papers that state their steps.
+    ``evals`` counts log-densities, gradients and Hessian-vector products alike. ``seconds`` are
+    device seconds on CUDA and CPU seconds of all threads on a CPU. ``steps`` counts calls of
+    ``step`` and makes samplers incomparable: it is there to rerun tables of papers that state
+    their steps.
     """
 
     currency: Currency

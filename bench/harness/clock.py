@@ -1,4 +1,4 @@
-"""The clock: what a job has spent in seconds, stopped whenever somebody only looks."""
+"""The clock: what a job has spent in seconds, stopped at checkpoints."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Clock:
         self._queue: deque[torch.cuda.Event] = deque()
 
     @contextmanager
-    def running(self) -> Iterator[None]:
+    def timing(self) -> Iterator[None]:
         """Let the clock run; the device is synchronised at both ends."""
         self._synchronise()
         self._since = (cpu_seconds(), time.perf_counter())
@@ -44,11 +44,11 @@ class Clock:
             self._past, self._since = self._past + self._current(), None
 
     def read(self) -> Cost:
-        """Seconds of each sort so far."""
+        """Seconds of each kind so far."""
         return self._past if self._since is None else self._past + self._current()
 
-    def forgive(self, cpu: float, wall: float) -> None:
-        """Take off what was not the sampler's: compiling, by processor and by wall."""
+    def subtract(self, cpu: float, wall: float) -> None:
+        """Subtract what is not charged: compiling, in seconds by processor and by wall."""
         self._past = self._past - Cost(seconds=wall if self._cuda else cpu, cpu=cpu, wall=wall)
 
     def seconds(self) -> float:

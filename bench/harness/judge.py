@@ -49,7 +49,7 @@ class Judge:
                     metric.estimate(few.clone(), Evidence(self.evidence.target, few.clone()))
 
     def measures(self, key: str, checkpoint: CheckpointView, n_curve: int) -> list[Measure]:
-        """The curve's points at every look, the table's at the last."""
+        """The curve's points at every checkpoint, the table's at the last."""
         curve = self._score(key, checkpoint, "curve", checkpoint.points[:n_curve])
         if not checkpoint.final:
             return curve
@@ -63,17 +63,17 @@ class Judge:
                     for label, m in self.metrics.items()]
         if not self.log_weight_metrics:
             return measures
-        evidence = self._weighed(checkpoint, len(points))
+        evidence = self._with_log_weights(checkpoint, len(points))
         return measures + [self._measure(key, checkpoint.index, stage, label, m, points, evidence)
                            for label, m in self.log_weight_metrics.items()
                            if m.answered(evidence.log_weights)]
 
-    def _weighed(self, checkpoint: CheckpointView, n: int) -> Evidence:
-        """The evidence with what the sampler says of its own law at n draws and n exact points."""
+    def _with_log_weights(self, checkpoint: CheckpointView, n: int) -> Evidence:
+        """The evidence, with the sampler's log-weights at n draws and n exact points."""
         return replace(self.evidence, log_weights=checkpoint.log_weights(n, self._exact_points(n)))
 
     def _exact_points(self, n: int) -> Tensor | None:
-        """Exact points for a sampler to weigh: a copy, and none of those it is judged against."""
+        """Exact points for log-weights: a copy, and none that the sampler is judged by."""
         reference, target = self.evidence.reference, self.evidence.target
         if reference is None:
             return None
@@ -92,7 +92,7 @@ class Judge:
 
     def _measure(self, key: str, index: int, stage: str, label: str, metric: Metric,
                  points: Tensor, evidence: Evidence) -> Measure:
-        """A metric's verdict on a copy of the points; whatever it raises is a note, no more."""
+        """A metric's value on a copy of the points; whatever it raises is a note, no more."""
         start, notes, n = time.perf_counter(), [], len(points)
         estimate: Estimate | None = None
         try:

@@ -1,8 +1,8 @@
 """The loop: the only place where a sampler steps.
 
 It hands the sampler its metered target and its random numbers, stops before the step that would
-exceed the budget, and at 1/16, 1/8, 1/4, 1/2 and 1 of it stops the clock, draws and lets somebody
-look. There is no selection of checkpoints: the last state counts.
+exceed the budget, and at 1/16, 1/8, 1/4, 1/2 and 1 of it stops the clock, draws and shows the
+points. There is no selection of checkpoints: the last state counts.
 """
 
 from __future__ import annotations
@@ -50,13 +50,13 @@ class CheckpointView:
     points: Tensor
     final: bool
     diagnostics: dict[str, float]
-    #: (n, exact points or None) -> what the sampler says of its own law
+    #: (n, exact points or None) -> what the sampler says of its own distribution
     log_weights: Callable[[int, Tensor | None], LogWeights | None]
 
 
 @dataclass
 class Outcome:
-    """How a run went, apart from the quality of its points."""
+    """How a job went, apart from the quality of its points."""
 
     steps: int = 0
     train: Cost = field(default_factory=Cost)
@@ -75,7 +75,7 @@ class Outcome:
 
     @property
     def done(self) -> bool:
-        """Whether the budget was spent to its end, so that there is a last state to look at."""
+        """Whether the budget was spent to its end, so that there is a last state to draw from."""
         return self.status in ("ok", "unaffordable")
 
     @property
@@ -90,26 +90,26 @@ class Outcome:
 class JobLoop:
     """One sampler on one target under one budget and seed.
 
-    ``weighed``: some metric will ask the sampler of its own law (``CheckpointView.log_weights``).
+    ``log_weights``: some metric will ask the sampler for them (``CheckpointView.log_weights``).
     """
 
     def __init__(self, sampler: Sampler, target: Target, target_name: str, budget: Budget,
-                 seed: int, n: int, n_curve: int, weighed: bool = False) -> None:
+                 seed: int, n: int, n_curve: int, log_weights: bool = False) -> None:
         self.sampler, self.target, self.budget = sampler, target, budget
-        self.n, self.n_curve, self.weighed = n, n_curve, weighed
+        self.n, self.n_curve, self.log_weights = n, n_curve, log_weights
         self.stage = Stage(sampler, target, target_name, seed)
-        self.ledger, self.face = self.stage.ledger, self.stage.face
+        self.ledger, self.interface = self.stage.ledger, self.stage.interface
         self.clock = Clock(target.device)
         self.outcome = Outcome()
-        # the dearest step so far, in the budget's currency
-        self._dearest = 1.0 if budget.currency == "steps" else 0.0
-        self._dearest_point = 0.0  # of a draw
+        # so far, in the budget's currency
+        self._most_expensive_step = 1.0 if budget.currency == "steps" else 0.0
+        self._most_expensive_point = 0.0  # of a draw
         self._rehearsed = 0.0  # evaluations of the warm-up's init, step and draw
         self._free = 0
 
-    def go(self, observe: Callable[[CheckpointView], None],
+    def play(self, observe: Callable[[CheckpointView], None],
            fractions: tuple[float, ...] = FRACTIONS) -> Outcome:
-        """Run to the end of the budget, looking on the way.
+        """Spend the budget to its end; ``observe`` is shown the checkpoints on the way.
 
         Whatever the sampler's verbs raise ends in the outcome, with what was spent until then;
         what the observer raises is not the sampler's, and comes out.
@@ -143,36 +143,36 @@ class JobLoop:
         return outcome
 
     def spent(self) -> Cost:
-        """Rows and seconds of training so far."""
+        """Evaluations and seconds of training so far."""
         return self.ledger.cost("train") + self.clock.read()
 
     def _account(self) -> None:
-        """What was computed on no budget, and what there is to note."""
-        self.outcome.uncharged = self.ledger.cost("aside")
+        """What was computed uncharged, and what there is to note."""
+        self.outcome.uncharged = self.ledger.cost("uncharged")
         self.outcome.compiling, self.outcome.notes = self.stage.compiling, tuple(self.stage.notes)
 
     def _warm_up(self) -> None:
         """Every verb once on a throw-away state; that prices a step and a point."""
-        found = self.stage.rehearse(self.n_curve, self.weighed)
+        found = self.stage.rehearse(self.n_curve, self.log_weights)
         self.outcome.warmup_seconds, self._rehearsed = found.seconds, found.total
         if self.budget.currency == "evals":
-            self._dearest, self._dearest_point = found.step, found.point
+            self._most_expensive_step, self._most_expensive_point = found.step, found.point
 
     def _train(self, observe: Callable[[CheckpointView], None],
                fractions: tuple[float, ...]) -> None:
         rng = self.stage.generator("train")
-        with self.clock.running(), sealed(), asked("init"):
-            state = self.sampler.init(self.face, rng)
+        with self.clock.timing(), sealed(), asked("init"):
+            state = self.sampler.init(self.interface, rng)
         pending = list(fractions)
         while self._may_step(used := self._used()):
-            with self.clock.running(), sealed():
+            with self.clock.timing(), sealed():
                 state, used = self._steps(state, rng, used, until=pending[0])
             if len(pending) > 1 and self._progress(used) >= pending[0] and self._may_step(used):
-                self._look(observe, state, len(fractions) - len(pending))
+                self._checkpoint(observe, state, len(fractions) - len(pending))
                 while len(pending) > 1 and self._progress(used) >= pending[0]:
                     pending.pop(0)
         self.outcome.state = state
-        self._look(observe, state, len(fractions) - 1, final=True)
+        self._checkpoint(observe, state, len(fractions) - 1, final=True)
 
     def _steps(self, state: Any, rng: torch.Generator, used: float,  # noqa: ANN401
                until: float) -> tuple[Any, float]:
@@ -180,12 +180,12 @@ class JobLoop:
         whole = self._whole()
         while True:
             try:
-                state = self.sampler.step(self.face, state, min(used / whole, 1.0), rng)
+                state = self.sampler.step(self.interface, state, min(used / whole, 1.0), rng)
             except Exception as error:
                 self.outcome.state = state
                 raise ended("step", error) from error
             self.outcome.steps += 1
-            self.stage.forgive(self.clock)
+            self.stage.subtract_compiling(self.clock)
             before, used = used, self._used()
             self._price(used - before)
             if used / whole >= until or not self._may_step(used):
@@ -202,15 +202,15 @@ class JobLoop:
         return self.clock.seconds()
 
     def _price(self, cost: float) -> None:
-        self._dearest = max(self._dearest, cost)
+        self._most_expensive_step = max(self._most_expensive_step, cost)
         self._free = 0 if cost > 0 or self.sampler.kind == "baseline" else self._free + 1
         if self._free > FREE_STEPS:
             raise Ended("failed", f"{FREE_STEPS} steps in a row evaluated nothing, so a budget of "
                              "evaluations never ends; give a budget in seconds")
 
     def _reserve(self) -> float:
-        """What the final draw will cost, by the dearest point drawn so far."""
-        return self._dearest_point * self.n
+        """What the final draw will cost, by the most expensive point drawn so far."""
+        return self._most_expensive_point * self.n
 
     def _whole(self) -> float:
         """What training may use at most."""
@@ -223,12 +223,12 @@ class JobLoop:
         if self.sampler.kind == "baseline":
             return self.outcome.steps < int(getattr(self.sampler, "steps", 0))
         left = self.budget.amount - self._reserve() - used
-        return left > 0 and left >= self._dearest
+        return left > 0 and left >= self._most_expensive_step
 
-    def _look(self, observe: Callable[[CheckpointView], None], state: Any, index: int,  # noqa: ANN401
+    def _checkpoint(self, observe: Callable[[CheckpointView], None], state: Any, index: int,  # noqa: ANN401
               final: bool = False) -> None:
         """Stop, draw, check, show."""
-        self.outcome.state, kept, weighings = state, Kept(state), 0
+        self.outcome.state, kept, asked_for = state, Kept(state), 0
         try:
             points = self.stage.draw(state, self.n if final else self.n_curve, index)
         except Ended:
@@ -238,7 +238,8 @@ class JobLoop:
         if final:
             self.outcome.draw = cost
         kept.check("draw")
-        self._dearest_point = max(self._dearest_point, self.budget.spent(cost) / len(points))
+        self._most_expensive_point = max(self._most_expensive_point,
+                                         self.budget.spent(cost) / len(points))
         bad = int((~torch.isfinite(points)).any(1).sum())
         if bad:
             raise Ended("diverged", f"{bad} of {len(points)} points are not finite after "
@@ -248,19 +249,19 @@ class JobLoop:
         self._compare_warm_up(cost)
 
         def log_weights(n: int, exact: Tensor | None) -> LogWeights | None:
-            nonlocal weighings
-            weighings += 1
+            nonlocal asked_for
+            asked_for += 1
             return self.stage.log_weights(state, index, n, exact)
 
         progress = 1.0 if final else min(self._progress(self._used()), 1.0)
         with self.stage.globals_of("judge", index, "a metric"):
             observe(CheckpointView(index, progress, self.outcome.steps, self.spent(), cost, points,
                                    final, numbers, log_weights))
-        if weighings:
+        if asked_for:
             kept.check("log_weights")
 
     def _compare_warm_up(self, drawn: Cost) -> None:
-        """Note a warm-up that did more than init, step and draw can explain; at the first look."""
+        """At the first checkpoint: note a warm-up that did more than its verbs can explain."""
         real = self.ledger.cost("train").evaluations() + drawn.evaluations()
         if self.outcome.steps and self._rehearsed > WARM * real + self.n_curve:
             self.stage.notes[f"the uncharged warm-up evaluated {self._rehearsed:.0f} points, the "

@@ -1,10 +1,10 @@
-"""The meter: what a sampler sees of a target, with every row it evaluates counted.
+"""The meter: what a sampler sees of a target, with every evaluation counted.
 
-The face offers ``log_prob``, ``score``, ``log_prob_and_score`` and ``hvp`` and nothing that leads
-to the target behind it. Derivatives taken by autograd are charged where they are computed: going
-backward through ``log_prob`` is a score row, backward through ``score`` (or twice backward through
-``log_prob``) a Hessian-vector row; third derivatives raise. What a target calls inside itself is
-free. A target answers only in the process that made its ledger.
+The metered interface offers ``log_prob``, ``score``, ``log_prob_and_score`` and ``hvp``, nothing
+that leads to the target behind it. Derivatives taken by autograd are charged where they are
+computed: going backward through ``log_prob`` is a gradient, backward through ``score`` (or twice
+backward through ``log_prob``) a Hessian-vector product; third derivatives raise. What a target
+calls inside itself is free. A target answers only in the process that made its ledger.
 
 Counting happens on the host, except where the call is compiled or captured: there a counter tensor
 is incremented inside the graph, since a host integer would be frozen into it (or force a
@@ -40,15 +40,15 @@ _ledgers: weakref.WeakSet[Ledger] = weakref.WeakSet()
 
 
 class Ledger:
-    """Rows by kind, apart for each phase (``train``, ``draw``); exact from any thread.
+    """Evaluations by kind, apart for each phase (``train``, ``draw``, ``uncharged``).
 
-    It belongs to the process that made it: a copy elsewhere refuses.
+    Exact from any thread. It belongs to the process that made it: a copy elsewhere raises.
     """
 
     def __init__(self, device: torch.device) -> None:
         self._lock = threading.Lock()
         self._phase = "train"
-        self._host = {phase: dict.fromkeys(KINDS, 0) for phase in ("train", "draw", "aside")}
+        self._host = {phase: dict.fromkeys(KINDS, 0) for phase in ("train", "draw", "uncharged")}
         self._graph = torch.zeros(len(KINDS), dtype=torch.int64, device=device)
         self._graph_seen = [0] * len(KINDS)
         self._elsewhere = False
@@ -62,11 +62,11 @@ class Ledger:
                              "sampler (its threads are counted)")
 
     def leave(self) -> None:
-        """Refuse from now on, in a copy of the process that made the ledger."""
+        """Raise from now on, in a copy of the process that made the ledger."""
         self._elsewhere = True
 
     def charge(self, kind: str, rows: int) -> None:
-        """Count rows on the host, or inside the graph that is being compiled or captured."""
+        """Count on the host, or inside the graph that is being compiled or captured."""
         self.check_process()
         if torch.compiler.is_compiling() or _capturing(self._graph.device):
             self._graph[KINDS.index(kind)].add_(rows)
@@ -86,7 +86,7 @@ class Ledger:
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
-        """Book evaluations under ``train``, ``draw`` or ``aside`` (never charged) for a while."""
+        """Book evaluations under ``train``, ``draw`` or ``uncharged`` for a while."""
         self.reconcile()
         before, self._phase = self._phase, name
         try:
@@ -96,11 +96,11 @@ class Ledger:
             self._phase = before
 
     def total(self, phase: str) -> int:
-        """All rows of a phase, whatever their kind."""
+        """All evaluations of a phase, whatever their kind."""
         return sum(self._host[phase].values())
 
     def cost(self, phase: str) -> Cost:
-        """Rows counted so far in a phase, by graphs too."""
+        """What was counted so far in a phase, by graphs too."""
         self.reconcile()
         return Cost(**self._host[phase])
 
@@ -119,11 +119,11 @@ def _capturing(device: torch.device) -> bool:
     return device.type == "cuda" and torch.cuda.is_current_stream_capturing()
 
 
-# The targets behind the faces, by an opaque number: a face or a graph node holds only the number,
-# so that no chain of attributes leads from what a sampler holds to an unmetered target. While a
-# sampler runs, every other target is sealed (targets.base.sealed). A number is used again once its
-# face is gone, so that the next seed's target stands where a compiled graph looks for it; unless a
-# graph node may still hold it.
+# The targets behind the interfaces, by an opaque number: an interface or a graph node holds only
+# that, so that no chain of attributes leads from what a sampler holds to an unmetered target.
+# While a sampler runs, every other target is sealed (bench.core.seal). A number is used again once
+# its interface is gone, so that the next seed's target stands where a compiled graph looks for it;
+# unless a graph node may still hold it.
 _behind: dict[int, tuple[Target, Ledger]] = {}
 _held: set[int] = set()
 
@@ -230,7 +230,7 @@ def _apply(function: Callable[..., Any], *args: Any) -> Any:  # noqa: ANN401
 
 
 class MeteredTarget:
-    """A target's sampling face; satisfies ``targets.Density``."""
+    """A target's metered sampling interface, a ``bench.core.density.Density``."""
 
     __slots__ = ("__weakref__", "_handle", "device", "dim", "dtype", "scale")
 
@@ -244,25 +244,25 @@ class MeteredTarget:
         self.dtype = target.dtype
 
     def log_prob(self, x: Tensor) -> Tensor:
-        """Log-density of each row; charges density rows, and score rows on the way back."""
+        """log p, shape (n,); charges n log-densities, and n gradients on the way back."""
         if _plain(x):
             return self._charged("density", x).log_prob(x)
         return _apply(_LogProb.apply, self._points(x), self._handle)
 
     def score(self, x: Tensor) -> Tensor:
-        """Score of each row; charges score rows, and Hessian-vector rows on the way back."""
+        """Gradient, (n, dim); charges n of them, and n Hessian-vector products on the way back."""
         if _plain(x):
             return self._charged("score", x).score(x)
         return _apply(_Score.apply, self._points(x), self._handle)
 
     def log_prob_and_score(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Both at once for one score row each."""
+        """Both at once, for n gradients."""
         if _plain(x):
             return self._charged("score", x).log_prob_and_score(x)
         return _apply(_Both.apply, self._points(x), self._handle)
 
     def hvp(self, x: Tensor, v: Tensor) -> Tensor:
-        """Hessian-vector product of each row; linear in v, not differentiable further."""
+        """Hessian-vector products, (n, dim); linear in v, not differentiable further."""
         return _apply(_Hvp.apply, self._points(x), self._points(v), self._handle)
 
     def _charged(self, kind: str, x: Tensor) -> Target:
@@ -281,7 +281,7 @@ class MeteredTarget:
 
 
 class TruthfulTarget(MeteredTarget):
-    """The face of the control ``exact``: it may also draw from the target itself, uncharged."""
+    """The interface of the baseline ``exact``, which may also draw from the target, uncharged."""
 
     __slots__ = ()
 

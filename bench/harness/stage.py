@@ -1,4 +1,4 @@
-"""The stage: how the verbs of a sampler are asked, with which random numbers, on whose budget.
+"""The stage: how the verbs of a sampler are asked, with which random numbers, at whose cost.
 
 The loop (``bench.harness.loop``) decides when; here each verb is asked behind the seal, what it
 raises or returns is judged, and what it must leave alone is compared with what it was.
@@ -44,8 +44,8 @@ class Stage:
     def __init__(self, sampler: Sampler, target: Target, target_name: str, seed: int) -> None:
         self.sampler, self.target, self.name, self.seed = sampler, target, target_name, seed
         self.ledger = Ledger(target.device)
-        face = TruthfulTarget if type(sampler) is Exact else MeteredTarget
-        self.face = face(target, self.ledger)
+        metered = TruthfulTarget if type(sampler) is Exact else MeteredTarget
+        self.interface = metered(target, self.ledger)
         self.drawing = Clock(target.device)
         self.drawn = Cost()  # what the latest draw cost, also one that failed
         self.compiling = CompileCost()
@@ -66,50 +66,50 @@ class Stage:
                 self.notes |= {f"{name}'s global random state was changed by {who}; draw from the "
                                "generator handed in": None for name in drawn_from()}
 
-    def forgive(self, clock: Clock) -> None:
+    def subtract_compiling(self, clock: Clock) -> None:
         """Take what compiling cost off the clock, and keep it apart."""
-        owed = compile_cost()
-        if owed is not NOTHING:
-            clock.forgive(owed.cpu, owed.wall)
-            self.compiling += owed
+        cost = compile_cost()
+        if cost is not NOTHING:
+            clock.subtract(cost.cpu, cost.wall)
+            self.compiling += cost
 
-    def rehearse(self, n: int, weighed: bool) -> Rehearsal:
+    def rehearse(self, n: int, log_weights: bool) -> Rehearsal:
         """The warm-up: every verb once on a state that is thrown away, before anything counts.
 
         It compiles, warms and prices a step and a point; and it finds what would otherwise end
         the job after its budget was spent.
         """
         before = possessions(self.sampler)
-        with self.ledger.phase("aside"), sealed(), self.globals_of("warm-up"):
-            found = self._rehearse(n, weighed)
+        with self.ledger.phase("uncharged"), sealed(), self.globals_of("warm-up"):
+            found = self._rehearse(n, log_weights)
         after = possessions(self.sampler)
-        self.notes |= {f"the sampler's {name} changed in the warm-up, which is charged to nobody; "
+        self.notes |= {f"the sampler's {name} changed in the warm-up, which is not charged; "
                        "what training needs belongs in the state": None
                        for name in after if before.get(name) != after[name]}
         return found
 
-    def _rehearse(self, n: int, weighed: bool) -> Rehearsal:
-        sampler, face, clock = self.sampler, self.face, Clock(self.target.device)
-        rng, rows = self.generator("warm-up"), lambda: self.ledger.cost("aside").evaluations()
-        with clock.running():
+    def _rehearse(self, n: int, log_weights: bool) -> Rehearsal:
+        sampler, target, clock = self.sampler, self.interface, Clock(self.target.device)
+        rng, spent = self.generator("warm-up"), lambda: self.ledger.cost("uncharged").evaluations()
+        with clock.timing():
             with asked("init"):
-                state = sampler.init(face, rng)
-            begun = rows()
+                state = sampler.init(target, rng)
+            begun = spent()
             with asked("step"):
-                state = sampler.step(face, state, 0.0, rng)
-            stepped = rows()
+                state = sampler.step(target, state, 0.0, rng)
+            stepped = spent()
         kept = Kept(state)
-        with clock.running(), asked("draw"):
-            points = sampler.draw(face, state, n, rng)
-        self.forgive(clock)
-        total = rows()
-        points = validation.points(points, n, sampler, face)
+        with clock.timing(), asked("draw"):
+            points = sampler.draw(target, state, n, rng)
+        self.subtract_compiling(clock)
+        total = spent()
+        points = validation.points(points, n, sampler, target)
         kept.check("draw")
         self._read_off(state, kept)
-        if weighed:
+        if log_weights:
             with asked("log_weights"):
                 validation.log_weights(
-                    sampler.log_weights(face, state, len(points), points.clone(), rng))
+                    sampler.log_weights(target, state, len(points), points.clone(), rng))
             kept.check("log_weights")
         return Rehearsal(stepped - begun, (total - stepped) / len(points), total,
                          clock.read().seconds)
@@ -132,20 +132,20 @@ class Stage:
             validation.updates(state)
 
     def draw(self, state: Any, n: int, index: int) -> Tensor:  # noqa: ANN401
-        """Points; a draw has its own stream and its own purse, ``drawn`` says what it cost."""
+        """Points; a draw has its own stream and is charged apart: ``drawn`` says what it cost."""
         before = self.drawing.read() + self.ledger.cost("draw")
         try:
             with self.ledger.phase("draw"), sealed(), self.globals_of("draw", index), \
-                    self.drawing.running(), asked("draw"):
-                points = self.sampler.draw(self.face, state, n, self.generator("draw", index))
+                    self.drawing.timing(), asked("draw"):
+                points = self.sampler.draw(self.interface, state, n, self.generator("draw", index))
         finally:
-            self.forgive(self.drawing)
+            self.subtract_compiling(self.drawing)
             self.drawn = self.drawing.read() + self.ledger.cost("draw") - before
-        return validation.points(points, n, self.sampler, self.face)
+        return validation.points(points, n, self.sampler, self.interface)
 
     def diagnostics(self, state: Any) -> dict[str, float]:  # noqa: ANN401
         """Numbers about the run; once rehearsed, what goes wrong here is noted and left out."""
-        with self.ledger.phase("aside"), sealed(), self.globals_of("diagnostics"):
+        with self.ledger.phase("uncharged"), sealed(), self.globals_of("diagnostics"):
             try:
                 found, notes = validation.diagnostics(self.sampler.diagnostics(state))
             except Exception as error:
@@ -158,7 +158,7 @@ class Stage:
         """(points held at once, steps until an independent set); None for kinds that have none."""
         if self.sampler.kind not in ("continuing", "one-shot"):
             return None
-        with self.ledger.phase("aside"), sealed(), self.globals_of("renewal"):
+        with self.ledger.phase("uncharged"), sealed(), self.globals_of("renewal"):
             try:
                 return validation.independent_steps(self.sampler.independent_steps(state))
             except Exception as error:
@@ -167,11 +167,11 @@ class Stage:
 
     def log_weights(self, state: Any, index: int, n: int,  # noqa: ANN401
               points: Tensor | None) -> LogWeights | None:
-        """Asked by metrics alone: its own stream, nobody's purse."""
-        with (self.ledger.phase("aside"), sealed(), self.globals_of("weigh", index),
+        """Asked by metrics alone: its own stream, uncharged."""
+        with (self.ledger.phase("uncharged"), sealed(), self.globals_of("weigh", index),
               asked("log_weights")):
-            return validation.log_weights(self.sampler.log_weights(self.face, state, n, points,
-                                                      self.generator("weigh", index)))
+            return validation.log_weights(self.sampler.log_weights(
+                self.interface, state, n, points, self.generator("weigh", index)))
 
     def ladder(self, state: Any, cap: float) -> tuple[tuple[int, float], ...]:  # noqa: ANN401
         """(n, seconds) of fresh draws for n = 1e2 ... 1e6, as long as one stays under ``cap``."""
@@ -181,13 +181,13 @@ class Stage:
                 break
             clock, rng = Clock(self.target.device), self.generator("ladder", n)
             try:
-                with self.ledger.phase("aside"), clock.running(), sealed(), \
+                with self.ledger.phase("uncharged"), clock.timing(), sealed(), \
                         self.globals_of("ladder", n):
-                    self.sampler.draw(self.face, state, n, rng)
+                    self.sampler.draw(self.interface, state, n, rng)
             except Exception as error:
                 what = "memory ran out" if is_memory(error) else f"{type(error).__name__}: {error}"
                 self.notes[f"fresh draws of {n} points were not timed: {what}"] = None
                 break
-            self.forgive(clock)
+            self.subtract_compiling(clock)
             rungs.append((n, clock.read().seconds))
         return tuple(rungs)

@@ -130,7 +130,7 @@ def _slots(cls: type) -> tuple[str, ...]:
 
 
 class Kept:
-    """A state as it was, to be compared with what a verb that only looks leaves of it."""
+    """A state as it was, to be compared with what a verb that only reads leaves of it."""
 
     def __init__(self, state: Any) -> None:  # noqa: ANN401
         self._state, self._was = state, digest(state)

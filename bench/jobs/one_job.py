@@ -101,7 +101,7 @@ def play(loop: JobLoop, asked: Job, observe: Callable[[CheckpointView], None],
     """The sampler's side of a job: ``asked`` with how it ended and what it cost."""
     before = probe()
     with compiling(compile):
-        loop.go(observe, fractions)
+        loop.play(observe, fractions)
         outcome = loop.read_off(ladder_cap)
     return replace(
         asked, status=outcome.status, reason=outcome.reason, steps=outcome.steps,

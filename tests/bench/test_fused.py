@@ -65,7 +65,7 @@ def run(sampler: Any, target: Target, seed: int = 0, budget: Budget = SIXTY
     """The whole loop: the last look, and the run."""
     checkpoints: list[Any] = []
     made = JobLoop(sampler, target, "t", budget, seed, 64, 64)
-    made.go(checkpoints.append)
+    made.play(checkpoints.append)
     return checkpoints[-1], made
 
 
@@ -81,7 +81,7 @@ def test_compiled_gives_the_same_points_for_the_same_evaluations(name: str) -> N
         checkpoint, made = run(CHAINS[name], mixture())
     assert made.outcome.compiling.graphs > 0 and not made.outcome.compiling.notes
     assert was.outcome.compiling == CompileCost()
-    for phase in ("train", "draw", "aside"):
+    for phase in ("train", "draw", "uncharged"):
         assert made.ledger.cost(phase) == was.ledger.cost(phase)
     assert made.outcome.steps == was.outcome.steps > 15
     torch.testing.assert_close(checkpoint.points, plain.points, rtol=1e-7, atol=1e-7)

@@ -67,7 +67,7 @@ def test_looking_changes_nothing_for_them_either() -> None:
     for fractions in ((1.0,), (0.25, 0.5, 1.0)):
         run = JobLoop(spoilt(step=through_torch, draw=draw), Bell().to("cpu", torch.float32),
                       "bell", Budget("evals", 2000), 1, 60, 30)
-        ends.append(run.go(observe, fractions))
+        ends.append(run.play(observe, fractions))
     assert torch.equal(ends[0].state.x, ends[1].state.x)
     assert any("changed by a metric" in note for note in ends[1].notes)
 

@@ -63,7 +63,7 @@ def play(sampler: Sampler, budget: Budget, n: int = 64, fractions: Any = None
          ) -> tuple[JobLoop, list[CheckpointView]]:
     checkpoints: list[CheckpointView] = []
     run = JobLoop(sampler, Bell().to("cpu", torch.float32), "bell", budget, 3, n, min(n, 32))
-    run.go(checkpoints.append, *([fractions] if fractions else []))
+    run.play(checkpoints.append, *([fractions] if fractions else []))
     return run, checkpoints
 
 
@@ -131,7 +131,7 @@ def test_the_clock_stands_while_somebody_looks() -> None:
 
     run = JobLoop(Walker(rows=10), Bell().to("cpu", torch.float32), "bell",
               Budget("seconds", 0.1), 0, 64, 32)
-    run.go(slow)
+    run.play(slow)
     assert run.outcome.train.seconds < 0.13
 
 

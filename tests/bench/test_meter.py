@@ -192,7 +192,7 @@ def test_phases_are_apart(metered: Any) -> None:
     face.score(points(2))
     with ledger.phase("draw"):
         face.score(points(5))
-    with ledger.phase("aside"):
+    with ledger.phase("uncharged"):
         face.score(points(7))
     assert rows(ledger) == (0, 2, 0)
     assert rows(ledger, "draw") == (0, 5, 0)

@@ -162,6 +162,7 @@ def test_a_fault_of_the_benchmark_is_no_sampler_s(half: Callable[..., None], bro
         raise RuntimeError("a slip")
 
     monkeypatch.setattr(referee, broken, fails)
+    monkeypatch.setattr(referee, "_density", lambda spec: None)  # it would strip classes here
     (tmp_path / "suite.toml").write_text(SUITE)
     suite = read_suite(str(tmp_path / "suite.toml"))
     (task,) = [t for t in job_tasks(suite, tmp_path, 1, set()) if t.name == "ula--gmm4"]

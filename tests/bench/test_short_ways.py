@@ -61,4 +61,4 @@ def test_exact_points_are_for_our_own_baseline_alone() -> None:
     target = Gmm4().to("cpu", torch.float32)
     for sampler, may in ((Exact(), True), (Impostor(), False)):
         run = JobLoop(sampler, target, "gmm4", Budget("evals", 1e4), 0, 20, 20)
-        assert hasattr(run.face, "sample") is may
+        assert hasattr(run.interface, "sample") is may

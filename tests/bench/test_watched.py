@@ -149,7 +149,7 @@ def test_a_class_is_looked_at_too() -> None:
         return Fair.init(self, target, rng)
     outcome, _, _ = play(spoilt(init=init))
     assert outcome.notes == ("the sampler's class attribute 'count' changed in the warm-up, which "
-                             "is charged to nobody; what training needs belongs in the state",)
+                             "is not charged; what training needs belongs in the state",)
     assert set(possessions(Fair())) >= {"class attribute 'kind'"}
 
 
@@ -181,7 +181,7 @@ def test_points_to_weigh_are_none_of_the_reference(tmp_path: Path) -> None:
 
     run = JobLoop(spoilt(log_weights=log_weights), Bell().to("cpu", torch.float32), "bell",
               Budget("evals", 2000), 0, 60, 30, True)
-    assert run.go(observe).status == "ok" and len(seen) == 6
+    assert run.play(observe).status == "ok" and len(seen) == 6
     reference = judge.evidence.reference
     assert reference is not None
     known = {tuple(row) for row in reference.tolist()}

@@ -113,7 +113,7 @@ def test_the_judge_s_own_trouble_comes_out() -> None:
     run = JobLoop(Fair(), Bell().to("cpu", torch.float32), "bell", Budget("evals", 2000), 0,
                   60, 30)
     with pytest.raises(ZeroDivisionError):
-        run.go(lambda checkpoint: 1 // 0)
+        run.play(lambda checkpoint: 1 // 0)
 
 
 def test_a_failed_draw_keeps_its_cost() -> None:
@@ -155,7 +155,7 @@ def judged(answer: Any, floors: Path) -> list[Measure]:
 
     run = JobLoop(Fair(), Bell().to("cpu", torch.float32), "bell", Budget("evals", 2000), 0,
                   60, 30)
-    assert run.go(lambda at: measures.extend(judge.measures("k", at, 30))).status == "ok"
+    assert run.play(lambda at: measures.extend(judge.measures("k", at, 30))).status == "ok"
     return measures
 
 

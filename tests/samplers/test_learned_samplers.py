@@ -408,7 +408,7 @@ def test_presets_learn(name: str, preset: str, where: str, evals: float) -> None
     sampler = load("samplers", name, **read_preset(preset)[name])
     checkpoints: list[Any] = []
     JobLoop(sampler, target, where, Budget("evals", evals), 0, 1000,
-        1000).go(checkpoints.append, (1.0,))
+        1000).play(checkpoints.append, (1.0,))
     metric, evidence = load("metrics", "mmd"), Evidence(target, target.sample(1000, generator(9)))
     start = target.scale * torch.randn((1000, 2), generator=generator(1))
     learnt = metric.estimate(checkpoints[-1].points, evidence).value

@@ -130,7 +130,7 @@ def test_the_harness_asks_and_nobody_pays() -> None:
                   Floors())
     checkpoints = []
     run = JobLoop(Knowing(), target, "gaussian", Budget("evals", 1000), 0, 100, 50)
-    outcome = run.go(lambda at: checkpoints.append(judge.measures("k", at, 50)), (0.5, 1.0))
+    outcome = run.play(lambda at: checkpoints.append(judge.measures("k", at, 50)), (0.5, 1.0))
     assert outcome.train.density == 1000 and outcome.draw.evaluations() == 0
     for measures in checkpoints:  # the density's score is not told, so one metric stays silent
         assert {m.metric for m in measures} == set(names) - {"fisher_relative"}

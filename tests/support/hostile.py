@@ -74,7 +74,7 @@ def play(sampler: Sampler, target: Target | None = None, evals: float = 2000, se
 
     run = JobLoop(sampler, (target or Bell()).to("cpu", dtype), "bell", Budget("evals", evals),
                   seed, 60, 30, weighed)
-    return run.go(observe), looks, run
+    return run.play(observe), looks, run
 
 
 def spoilt(**verbs: Any) -> Sampler:
