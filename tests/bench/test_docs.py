@@ -53,7 +53,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
             if block.file:
                 (home / block.file).write_text(block.text)
     Fake().write(home / "DIR")
-    Fake(draw=1).write(home / "later")
+    header = Fake(draw=1).write(home / "later") / "run.json"
+    header.write_text(header.read_text().replace("2026-11-22T", "2026-11-23T"))
     for run, file in (("DIR", "FILE.json"), ("later", "FILE2.json")):
         assert main(["baseline", str(home / run), "--to", str(home / file)]) == 0
     np.save(home / "points.npy", np.random.default_rng(0).normal(size=(60_000, 2)))
