@@ -1,4 +1,4 @@
-"""Templates to text: the HTML page and its Markdown twin render the same tables."""
+"""Templates to text: the HTML page and its Markdown version render the same tables."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def page_and_markdown(name: str, shown: dict[str, Any]) -> tuple[str, str]:
 
 
 def save_pages(texts: tuple[str, str], out: Path, name: str) -> tuple[Path, Path]:
-    """Write a page and its twin into a folder; raises ReportError where it cannot."""
+    """Write a page and its Markdown version into a folder; raises ReportError where it cannot."""
     paths = out / f"{name}.html", out / f"{name}.md"
     try:
         out.mkdir(parents=True, exist_ok=True)

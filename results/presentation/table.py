@@ -17,7 +17,7 @@ MISSING = "–"
 
 @dataclass(frozen=True)
 class Cell:
-    """One entry: what stands there, a mark, its place in order, and lines below it.
+    """One entry: what stands there, a mark, its key in sorting, and lines below it.
 
     ``seeds`` holds the values of each seed or another remark, a line each.
     ``mark`` is ``floor``, ``below``, ``fail``, ``warn``, ``good`` or nothing; ``order`` sorts

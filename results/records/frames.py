@@ -51,14 +51,14 @@ def measures(run: Run) -> pd.DataFrame:
     left = jobs(run)
     if left.empty:
         return left
-    looks = pd.DataFrame([_flat(c) for c in run.checkpoints] or [{"key": "", "index": -1}])
-    looks = looks.rename(columns={c: f"checkpoint_{c}" for c in looks.columns
+    checkpoints = pd.DataFrame([_flat(c) for c in run.checkpoints] or [{"key": "", "index": -1}])
+    checkpoints = checkpoints.rename(columns={c: f"checkpoint_{c}" for c in checkpoints.columns
                                   if c not in ("key", "index")})
     lines = pd.DataFrame([dataclasses.asdict(m) for m in run.measures]
                          or [{"key": "", "index": -1}])
     lines = lines.drop(columns="sort", errors="ignore").rename(
         columns={"version": "metric_version", "seconds": "metric_seconds"})
-    joined = lines.merge(looks, on=["key", "index"], how="left")
+    joined = lines.merge(checkpoints, on=["key", "index"], how="left")
     return left.merge(joined, on="key", how="left")
 
 
@@ -92,7 +92,7 @@ class Scores:
     def __init__(self, run: Run) -> None:
         self.run = run
         self._jobs = {job.key: job for job in run.jobs}
-        self._looks = {(c.key, c.index): c for c in run.checkpoints}
+        self._checkpoints = {(c.key, c.index): c for c in run.checkpoints}
         self._values: dict[tuple[str, str, str, str], list[Measure]] = {}
         for m in run.current:
             if (job := self._jobs.get(m.key)) is not None:
@@ -107,12 +107,12 @@ class Scores:
         self.left_out = lru_cache(maxsize=None)(self._left_out)
 
     def floored(self, target: str, metric: str) -> bool:
-        """Whether the metric has a floor on the target that can tell, at some number of points."""
+        """Whether the metric has a floor on the target that can reject, at some n."""
         return any(key[:2] == (target, metric) and usable(draws) is not None
                    for key, draws in self.run.draws.items())
 
     def no_floor(self, target: str, metric: str, n: int) -> str:
-        """Why nothing can be told at n points, where a floor was drawn; empty where it can."""
+        """Why nothing can be shown at n points, where a floor was drawn; empty where it can."""
         draws = self.run.draws.get((target, metric, n))
         if usable(draws) is not None:
             return ""
@@ -173,16 +173,16 @@ class Scores:
     def _curve(self, label: str, target: str, metric: str) -> tuple[Point, ...]:
         """Scores along the run. Failed jobs count as far as they came."""
         found = [m for m in self._values.get((label, target, metric, "curve"), [])
-                 if (m.key, m.index) in self._looks]
+                 if (m.key, m.index) in self._checkpoints]
         points = []
         for index in sorted({m.index for m in found}):
             here = [m for m in found if m.index == index and _finite(m.value)]
             score = self._score(label, target, metric, here)
             if score is None:
                 continue
-            looks = {self._jobs[m.key].seed: self._looks[m.key, index] for m in here}
-            spent = {seed: c.spent + c.draw for seed, c in looks.items()}
-            progress = float(np.median([c.progress for c in looks.values()]))
+            checkpoints = {self._jobs[m.key].seed: self._checkpoints[m.key, index] for m in here}
+            spent = {seed: c.spent + c.draw for seed, c in checkpoints.items()}
+            progress = float(np.median([c.progress for c in checkpoints.values()]))
             points.append(Point(index, progress, spent, score))
         return tuple(points)
 

@@ -24,7 +24,7 @@ SECONDS = "seconds"
 
 @dataclass(frozen=True)
 class Price:
-    """Cost of n fresh points: ``first`` for a first set, then draws or renewals.
+    """Cost of n fresh points: ``first`` for a first set, then draws or independent sets.
 
     ``ladder`` holds measured draws (n, cost), amortised only; ``held`` points come at once and
     ``again`` is the price of the next such set, for the other kinds.

@@ -1,4 +1,4 @@
-"""A run's folder, read once: the header, the records, the floors and the grids beside them."""
+"""A run's folder, read once: the header, the records, the floors and the grids next to them."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ class Run:
         return bool(self.median_probe) and max(job.probe) > DISTURBED * self.median_probe
 
     def metric(self, name: str) -> dict[str, Any]:
-        """What the run says of a metric by its label: title, what it is blind to, its reference.
+        """What the run says of a metric by its label: title, what it is insensitive to, citation.
 
         Under a label of its own it is a variant, and its title says so.
         """

@@ -1,7 +1,7 @@
-"""Records: versioned lines of plain values with a checksum, of three sorts, joined by a job's key.
+"""Records: versioned lines of plain values with a checksum, of three kinds, joined by a job's key.
 
 ``job``: what ran, with which parameters, on what; its status with the reason; its cost.
-``checkpoint``: how far a job was and what it had spent when it was looked at.
+``checkpoint``: how far a job was and what it had spent when it was judged.
 ``measure``: one metric at one checkpoint.
 
 A line ends with the CRC-32 of what stands before it: that notices any damage within 32
@@ -40,8 +40,8 @@ UNANSWERED = ("unsupported", "target-failed")
 def joined(*names: str) -> str:
     """Names as one, ``a--b``: different names give different ones, also where they hold hyphens.
 
-    A hyphen at an end of a name or beside another is written ``+``, which no label may hold; so no
-    part holds ``--`` or touches one with a hyphen of its own, and the whole can be taken apart.
+    A hyphen at an end of a name or next to another is written ``+``, which no label may hold; so
+    no part holds ``--`` or touches one with a hyphen of its own, and the whole can be taken apart.
     """
     return "--".join(re.sub(r"^-+|-+$|-{2,}", lambda run: "+" * len(run[0]), name)
                      for name in names)
@@ -89,7 +89,7 @@ class Job:
     graphs: int = 0  # compiled in this job; the seeds of a process share them
     compile_seconds: float = 0.0  # by the wall, on no clock
     compile_note: str = ""  # what was asked to be compiled and could not be
-    uncharged: Cost = field(default_factory=Cost)  # rows of warm-up, ladder and weighing
+    uncharged: Cost = field(default_factory=Cost)  # of warm-up, ladder and log-weights
     notes: tuple[str, ...] = ()  # what a reader of this job's numbers must know, a sentence each
     lines: int = field(default=-1, compare=False)  # how many before it are its own; -1: not said
     sort: str = "job"
@@ -97,7 +97,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What a job had spent when it was looked at; ``progress`` is the share of the budget."""
+    """What a job had spent when it was judged; ``progress`` is the share of the budget."""
 
     key: str
     index: int
@@ -113,7 +113,7 @@ class Checkpoint:
 
 @dataclass(frozen=True)
 class Measure:
-    """One metric at one checkpoint, with the law of the same estimator on exact samples.
+    """One metric at one checkpoint, with the null distribution of its estimator.
 
     ``stage`` is ``curve`` (few points, every checkpoint) or ``final`` (the table, last state).
     ``p`` is (1 + number of floor draws at least as bad) / (draws + 1).

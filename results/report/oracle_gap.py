@@ -2,7 +2,7 @@
 
 Published tables often print the best checkpoint's number. Here the last state counts; this table
 says how far the two lie apart, on the points of the curve (the same n at every checkpoint). Taking
-the least of k noisy values lowers any number: beside the gap stands the one that exact samples
+the least of k noisy values lowers any number: next to the gap stands the one that exact samples
 would have, E[last - min of k] over independent draws of the floor. Checkpoints of one run share
 their reference and may share their chains, which makes that gap smaller for them: an upper guide
 for a sampler at the floor. Away from the floor noise may be larger.
@@ -52,9 +52,9 @@ def selection_gap(draws: Array, checkpoints: int) -> float:
         return math.nan
     rest = size - 1.0 - np.arange(size - checkpoints + 1, dtype=np.float64)
     # The i-th smallest is the least of k in C(R - i, k - 1) of C(R, k) choices.
-    chances = np.exp(_choices(rest, checkpoints - 1)
+    weights = np.exp(_choices(rest, checkpoints - 1)
                      - _choices(np.array([float(size)]), checkpoints))
-    return float(ordered.mean() - chances @ ordered[:len(rest)])
+    return float(ordered.mean() - weights @ ordered[:len(rest)])
 
 
 def _choices(n: Array, k: int) -> Array:
@@ -78,14 +78,15 @@ def gap(scores: Scores, label: str, target: str, metric: str) -> Gap | None:
             if seed in ended and len(v) > 1 and seed in curve[-1].score.seeds]
     if not kept:
         return None
-    looks = round(float(np.median([len(v) for v in kept])))
+    checkpoints = round(float(np.median([len(v) for v in kept])))
     draws = curve[-1].score.floor
     return Gap(float(np.mean([v[-1] for v in kept])), float(np.mean([min(v) for v in kept])),
-               len(kept), looks, math.nan if draws is None else selection_gap(draws, looks),
-               _prior_excess(scores, target, metric))
+               len(kept), checkpoints,
+               math.nan if draws is None else selection_gap(draws, checkpoints),
+               _ceiling_excess(scores, target, metric))
 
 
-def _prior_excess(scores: Scores, target: str, metric: str) -> float:
+def _ceiling_excess(scores: Scores, target: str, metric: str) -> float:
     """Mean excess of the ceiling's curve over its floor; nan where there is none."""
     for label in scores.run.labels:
         curve = scores.curve(label, target, metric)
@@ -149,6 +150,6 @@ ORACLE_NOTE = (
     "Last: the mean over jobs that ended well of the last checkpoint, on the curve's points. "
     "Oracle: the mean of each job's lowest checkpoint, which nobody can choose without the "
     "reference; many published tables print it. It ranks nothing here. Noise: the gap of exact "
-    "samples, where the lowest of as many independent looks is taken; looks at one run share "
-    "their reference, so that it is an upper guide for a sampler at the floor. 'One run': "
-    "checkpoints of an annealing sampler are looks at one run, not smaller budgets.")
+    "samples, where the lowest of as many independent values is taken; checkpoints of one run "
+    "share their reference, so that it is an upper guide for a sampler at the floor. 'One run': "
+    "checkpoints of an annealing sampler are of one run, not smaller budgets.")

@@ -7,7 +7,7 @@ from results.presentation.table import Cell, Column, Table, number
 from results.records.endings import ending
 from results.records.frames import NOT_FINITE, Scores
 
-#: What a cell says where a score cannot be told from the floor, or lies below it.
+#: What a cell says where a score is indistinguishable from the floor, or lies below it.
 MARK_TEXT = {"floor": "≈ floor", "below": "≤ floor"}
 
 
@@ -58,7 +58,7 @@ def _overview_cell(scores: Scores, label: str, target: str, metric: str) -> Cell
 
 
 def _remarks(scores: Scores, label: str, target: str, metric: str) -> list[str]:
-    """What a cell's number hides: failed jobs first, seeds left out, lost modes, idle jobs."""
+    """What a cell's number hides: failed jobs first, seeds left out, lost modes, inactive jobs."""
     bad, jobs = scores.failed(label, target), scores.run.of(label, target)
     said = [f"{bad} of {len(jobs)} failed"] if bad else []
     left = {s: why for s, why in scores.left_out(label, target, metric).items()

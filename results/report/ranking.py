@@ -1,20 +1,20 @@
 """Who is better: at the budget, and at equal weighted evaluations.
 
-*Rank at the budget.* On each target a sampler's place is 1 + the number of samplers that did
-strictly better: fewer failed jobs first (seeds whose points cannot be set beside the others' count
-as failed), then less excess over the floor. All that cannot be told from the floor share a place.
-The table shows the median place over targets. Who has no rank on a target by the metric (nothing
-within its budget, no floor at its number of points) is last there, and has no place without a rank
-anywhere.
+*Rank at the budget.* On each target a sampler's rank is 1 + the number of samplers that did
+strictly better: fewer failed jobs first (seeds whose points cannot be compared with the others'
+count as failed), then less excess over the floor. All that are indistinguishable from the floor
+share a rank. The table shows the median rank over targets. Who has no rank on a target by the
+metric (nothing within its budget, no floor at its number of points) is last there, and has no
+median without a rank anywhere.
 
-*Place at equal evaluations.* Two samplers on a target are compared at E, the smaller of their two
+*Rank at equal evaluations.* Two samplers on a target are compared at E, the smaller of their two
 totals of weighted evaluations (training and draw): each by its last checkpoint within E, on the
 points of the curve. A sampler that anneals has only its end. Less excess wins, equal excess (both
 at the floor) is half a win each. Where one has no checkpoint within E the pair is undecided and
 left out, unless the other is already no worse than what that one reaches with more. Nothing is
-interpolated. The place is by the share won; with fewer than half of its comparisons decided a
-sampler has none. It depends on the weights of density, score and Hessian-vector rows, which is why
-it is shown under both.
+interpolated. The rank is by the share won; with fewer than half of its comparisons decided a
+sampler has none. It depends on the weights of density, gradient and Hessian-vector evaluations,
+which is why it is shown under both.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ WEIGHTS: tuple[Weights, ...] = ((1.0, 1.0, 1.0), (1.0, 2.0, 4.0))
 
 
 def judged(scores: Scores, metric: str) -> list[str]:
-    """Targets on which the metric has a floor that can tell; others cannot rank."""
+    """Targets on which the metric has a floor that can reject; others cannot rank."""
     return [t for t in scores.run.targets if scores.floored(t, metric)]
 
 
@@ -52,23 +52,23 @@ def _standing(scores: Scores, label: str, target: str, metric: str) -> tuple[int
     return failed, math.inf if excess is None else excess
 
 
-def places(scores: Scores, target: str, metric: str) -> dict[str, int]:
-    """Place of each competing sampler on a target; ties share the better place."""
+def ranks(scores: Scores, target: str, metric: str) -> dict[str, int]:
+    """Rank of each competing sampler on a target; ties share the better rank."""
     keys = {label: _standing(scores, label, target, metric) for label in scores.run.ranked
             if competes(scores, label, target, metric)}
     return {label: 1 + sum(other < mine for other in keys.values())
             for label, mine in keys.items()}
 
 
-def median_places(scores: Scores, metric: str) -> dict[str, float]:
-    """Median place over targets. Without a rank on some means last there; on all, no place.
+def median_ranks(scores: Scores, metric: str) -> dict[str, float]:
+    """Median rank over targets. Without a rank on some means last there; on all, none.
 
-    Where a sampler is unsupported, or its target failed, it has no place on that target.
+    Where a sampler is unsupported, or its target failed, it has no rank on that target.
     """
     found: dict[str, list[int]] = {}
     competed: set[str] = set()
     for target in judged(scores, metric):
-        table = places(scores, target, metric)
+        table = ranks(scores, target, metric)
         competed |= table.keys()
         for label in scores.run.ranked:
             if label in table:
@@ -87,8 +87,8 @@ class Share:
     undecided: int = 0
 
     @property
-    def placed(self) -> bool:
-        """Whether enough was decided for a place: at least half."""
+    def ranked(self) -> bool:
+        """Whether enough was decided for a rank: at least half."""
         return self.decided > 0 and self.decided >= self.undecided
 
     @property
@@ -109,7 +109,7 @@ def _ladder(scores: Scores, label: str, target: str, metric: str,
             for p in kept]
 
 
-def _duel(scores: Scores, pair: tuple[str, str], target: str, metric: str,
+def _compare_pair(scores: Scores, pair: tuple[str, str], target: str, metric: str,
           weights: Weights) -> tuple[float, bool]:
     """Share of the first of a pair (1, 0.5 or 0), and whether the comparison was decided."""
     failed = [scores.blamed(label, target) for label in pair]
@@ -122,7 +122,7 @@ def _duel(scores: Scores, pair: tuple[str, str], target: str, metric: str,
     within = [[p for rows, p in ladder if rows <= limit] for ladder in ladders]
     one, two = ((w or [ladder[-1][1]])[-1].score.excess
                 for w, ladder in zip(within, ladders, strict=True))
-    if one is None or two is None:  # no floor at the curve's points: nothing can be told
+    if one is None or two is None:  # no floor at the curve's points: nothing can be shown
         return 0.5, False
     # A better end of the one that was not yet there says nothing about the smaller budget.
     if (not within[0] and one < two) or (not within[1] and two < one):
@@ -136,17 +136,17 @@ def shares(scores: Scores, metric: str, weights: Weights) -> dict[str, Share]:
     for target in judged(scores, metric):
         able = [x for x in scores.run.ranked if competes(scores, x, target, metric)]
         for pair in combinations(able, 2):
-            won, decided = _duel(scores, pair, target, metric, weights)
+            won, decided = _compare_pair(scores, pair, target, metric, weights)
             for label, part in zip(pair, (won, 1 - won), strict=True):
                 total[label] += Share(part, 1, 0) if decided else Share(0.0, 0, 1)
     return {label: share for label, share in total.items() if share.decided + share.undecided}
 
 
 def ranking_table(scores: Scores, metric: str, folded: bool = False) -> Table:
-    """Median place at the budget and shares won under both weightings."""
+    """Median rank at the budget and shares won under both weightings."""
     run = scores.run
     targets = judged(scores, metric)
-    medians = median_places(scores, metric)
+    medians = median_ranks(scores, metric)
     won = [shares(scores, metric, w) for w in WEIGHTS]
     rows = []
     for label in sorted(run.ranked, key=lambda x: (medians.get(x, math.inf), run.labels.index(x))):
@@ -162,10 +162,10 @@ def ranking_table(scores: Scores, metric: str, folded: bool = False) -> Table:
                      *(_share_cell(w, label) for w in won),
                      Cell(f"{floor} of {len(targets)}", -float(floor)),
                      Cell(str(failed), float(failed), mark="fail" if failed else "")))
-    subs = ["density 1 : score 1 : Hessian 1", "density 1 : score 2 : Hessian 4"]
+    subs = ["density 1 : gradient 1 : Hessian 1", "density 1 : gradient 2 : Hessian 4"]
     columns = (Column("sampler", numeric=False),
-               Column("place at the budget", f"median of {plural(len(targets), 'target')}"),
-               *(Column("place at equal evaluations", sub) for sub in subs),
+               Column("rank at the budget", f"median of {plural(len(targets), 'target')}"),
+               *(Column("rank at equal evaluations", sub) for sub in subs),
                Column("at the floor", "targets"), Column("not ok", "jobs"))
     return Table(slug("ranking", metric), f"Ranking by {run.metric(metric)['title']}", columns,
                  tuple(rows), notes=() if folded else RANKING_NOTES, folded=folded)
@@ -182,26 +182,26 @@ def _without(scores: Scores, label: str, metric: str, targets: list[str]) -> str
 
 def _share_cell(won: dict[str, Share], label: str) -> Cell:
     mine = won.get(label)
-    if mine is None or not mine.placed:
+    if mine is None or not mine.ranked:
         words = f"{mine.undecided} of {mine.decided + mine.undecided} undecided" if mine else ""
-        return Cell("no place", math.inf, words)
-    place = 1 + sum(other.share > mine.share for other in won.values() if other.placed)
+        return Cell("no rank", math.inf, words)
+    rank = 1 + sum(other.share > mine.share for other in won.values() if other.ranked)
     undecided = f", {mine.undecided} undecided" if mine.undecided else ""
-    return Cell(f"{place}.", float(place),
+    return Cell(f"{rank}.", float(rank),
                 f"won {100 * mine.share:.0f} % of {mine.decided}{undecided}")
 
 
 RANKING_NOTES = (
-    "Place at the budget: 1 + the number of samplers that did strictly better on a target (fewer "
-    "failed jobs and fewer seeds left out, then less excess over the floor); all that cannot be "
-    "told from the floor share a place. An unaffordable sampler, one that spent more than "
-    f"{100 * OVERSHOOT:g} % beyond its budget, and one whose points have no floor at their number "
-    "is not ranked: last on that target, and without a place if it has a rank nowhere. The second "
-    "line says why.",
-    "Place at equal evaluations: each pair of samplers on each target is compared at the smaller "
+    "Rank at the budget: 1 + the number of samplers that did strictly better on a target (fewer "
+    "failed jobs and fewer seeds left out, then less excess over the floor); all that are "
+    "indistinguishable from the floor share a rank. An unaffordable sampler, one that spent more "
+    f"than {100 * OVERSHOOT:g} % beyond its budget, and one whose points have no floor at their "
+    "number is not ranked: last on that target, and without a median if it has a rank nowhere. "
+    "The second line says why.",
+    "Rank at equal evaluations: each pair of samplers on each target is compared at the smaller "
     "of their two totals of weighted evaluations, each by its last checkpoint within it, at the "
-    "curves' number of points; a tie counts half, and the place is by the share won. Under a "
+    "curves' number of points; a tie counts half, and the rank is by the share won. Under a "
     "budget of seconds the numbers of evaluations differ widely, and a pair where one sampler "
     "has no checkpoint that early is undecided and left out, unless the other is already no "
-    "worse than what that one reaches with more. Fewer than half decided: no place. An "
+    "worse than what that one reaches with more. Fewer than half decided: no rank. An "
     "annealing sampler has only the end of its run. Nothing is interpolated.")

@@ -1,7 +1,7 @@
 """What the numbers say, in sentences a hurried reader understands. All of them are computed.
 
-Nothing is called exact or converged: a number either can or cannot be told from exact samples at
-the n it was taken at.
+Nothing is called exact or converged: a number either is or is not distinguishable from exact
+samples at the n it was taken at.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from results.records.frames import Scores
 from results.records.leading import MAIN, primary
 from results.records.run_folder import Run
 from results.report.overview import share_left
-from results.report.ranking import competes, judged, median_places
+from results.report.ranking import competes, judged, median_ranks
 from results.report.target_notes import unfloored
 from results.statistics.null_distribution import LEVEL, least_draws, usable
 
@@ -103,7 +103,7 @@ def _inactive(run: Run) -> list[str]:
 
 
 def _unjudged(scores: Scores) -> list[str]:
-    """Floors that cannot tell, and samplers without one at their number of points."""
+    """Floors with too few draws to reject, and samplers without one at their number of points."""
     few: dict[int, list[str]] = {}
     for (target, metric, _), draws in scores.run.draws.items():
         if usable(draws) is None:
@@ -130,27 +130,27 @@ def _left_out(scores: Scores) -> list[str]:
 
 
 def _overall(scores: Scores, metric: str) -> str:
-    places = median_places(scores, metric)
+    ranks = median_ranks(scores, metric)
     targets = judged(scores, metric)
-    if not places or not targets:
+    if not ranks or not targets:
         return ""
     title = scores.run.metric(metric)["title"]
-    best = min(places.values())
-    first = [label for label, place in places.items() if place == best]
+    best = min(ranks.values())
+    first = [label for label, rank in ranks.items() if rank == best]
     counts = {label: sum((s := scores.final(label, t, metric)) is not None and s.verdict in GOOD
                          for t in targets if competes(scores, label, t, metric))
               for label in first}
     floors = listing([f"{label} on {counts[label]}" for label in first])
     budget = scores.run.suite.get("budget", "")
-    return (f"Best at {budget or 'this budget'} by {title}: {listing(first)} (median place "
-            f"{best:g} over {plural(len(targets), 'target')}). Cannot be told from exact "
-            f"samples: {floors} of {plural(len(targets), 'target')}.")
+    return (f"Best at {budget or 'this budget'} by {title}: {listing(first)} (median rank "
+            f"{best:g} over {plural(len(targets), 'target')}). Statistically indistinguishable "
+            f"from exact samples: {floors} of {plural(len(targets), 'target')}.")
 
 
 def _target(scores: Scores, target: str, metric: str) -> str:
     run = scores.run
     if not run.target(target)["has_reference"] or not any(k[0] == target for k in run.draws):
-        return _unseen(scores, target)
+        return _undetected(scores, target)
     parts = _floor_parts(scores, target, metric)
     parts += _mode_parts(scores, target)
     failed = [f"{x} ({scores.failed(x, target)} of {len(run.of(x, target))})"
@@ -160,24 +160,24 @@ def _target(scores: Scores, target: str, metric: str) -> str:
     still = [f"{x} ({', '.join(words)})" for x in run.ranked
              if (words := inactive_words(run.of(x, target)))]
     if still:
-        parts.append(f"Hardly a sampler's work: {listing(still)}")
+        parts.append(f"Not the sampler's own work: {listing(still)}")
     return ". ".join(parts) + "."
 
 
-def _unseen(scores: Scores, target: str) -> str:
+def _undetected(scores: Scores, target: str) -> str:
     have = [str(scores.run.metric(m)["title"]) for m in scores.metrics
             if any(scores.final(x, target, m) for x in scores.run.labels)]
     if scores.run.target(target)["has_reference"]:
         return "No floor is stored, so nothing is said of what is good."
     return (f"No reference, so only {listing(have) if have else 'nothing'} could be "
             "scored and there is no floor. A missed mode, a wrong split of mass between modes, or "
-            "too heavy a tail that the score does not see would go unseen.")
+            "too heavy a tail that the score is insensitive to would go undetected.")
 
 
 def _floor_parts(scores: Scores, target: str, metric: str) -> list[str]:
     if not scores.floored(target, metric):
         title = scores.run.metric(metric)["title"]
-        return [f"No floor of {title} can tell anything here, so nobody is called good or best"]
+        return [f"No floor of {title} can reject anything here, so nobody is called good or best"]
     finals = {x: s for x in scores.run.ranked if competes(scores, x, target, metric)
               and (s := scores.final(x, target, metric))}
     near = [x for x, s in finals.items() if s.verdict in GOOD]
@@ -187,16 +187,17 @@ def _floor_parts(scores: Scores, target: str, metric: str) -> list[str]:
         best = min(finals, key=lambda x: finals[x].excess or 0.0)
         share = share_left(scores, best, target, metric)
         left = f" ({number(100 * share, 2)} % of the ceiling's excess left)" if share else ""
-        return [f"Every sampler can be told from exact samples; closest is {best}{left}"]
+        return [f"Every sampler is distinguishable from exact samples; closest is {best}{left}"]
     words = [x + _also(scores, x, target, metric) for x in near]
-    return [f"{listing(words)} cannot be told from exact samples"]
+    verb = "is" if len(words) == 1 else "are"
+    return [f"{listing(words)} {verb} statistically indistinguishable from exact samples"]
 
 
 def _also(scores: Scores, label: str, target: str, metric: str) -> str:
-    """Other metrics of the table that do tell a sampler from the floor."""
-    told = [str(scores.run.metric(m)["title"]) for m in MAIN if m != metric
+    """Other metrics of the table that differ significantly from their floor."""
+    differ = [str(scores.run.metric(m)["title"]) for m in MAIN if m != metric
             and (s := scores.final(label, target, m)) is not None and s.verdict == "above"]
-    return f" ({listing(told)} can tell)" if told else ""
+    return f" (distinguishable by {listing(differ)})" if differ else ""
 
 
 def _mode_parts(scores: Scores, target: str) -> list[str]:

@@ -13,10 +13,11 @@ SECOND_MOMENTS = ("w2", "sliced_w2", "w2_blocks", "cov_error", "cov_trace", "cov
 
 def notes(scores: Scores, target: str, metrics: Sequence[str],
           sizes: Mapping[str, int | None]) -> list[str]:
-    """Missing moments, missing floors, draws behind the floors, what the metrics cannot see."""
+    """Missing moments, missing floors, draws behind floors, what metrics are insensitive to."""
     return [text for text in (_heavy_tails(scores, target, metrics),
                               *unfloored(scores, target, metrics),
-                              _draws(scores, target, sizes), _blind(scores, metrics)) if text]
+                              _draws(scores, target, sizes),
+                              _insensitive(scores, metrics)) if text]
 
 
 def unfloored(scores: Scores, target: str, metrics: Sequence[str]) -> list[str]:
@@ -44,7 +45,7 @@ def _heavy_tails(scores: Scores, target: str, metrics: Sequence[str]) -> str:
         return ""
     return (f"{target} has infinite variance: what {listing(names)} would estimate is not finite "
             "here. The numbers compare the farthest points, grow with n and hang on single "
-            "points; nothing but the drawn floor tells what exact samples score.")
+            "points; only the drawn floor says what exact samples score.")
 
 
 def _draws(scores: Scores, target: str, sizes: Mapping[str, int | None]) -> str:
@@ -56,8 +57,8 @@ def _draws(scores: Scores, target: str, sizes: Mapping[str, int | None]) -> str:
     return f"Floor draws: {said}." if said else ""
 
 
-def _blind(scores: Scores, metrics: Sequence[str]) -> str:
+def _insensitive(scores: Scores, metrics: Sequence[str]) -> str:
     infos = [scores.run.metric(m) for m in metrics]
     blind = [f"{info['title']}: {info['blind']}" for info in infos if info["blind"]]
-    return "What they cannot see. " + " ".join(
+    return "What they are insensitive to. " + " ".join(
         b if b.endswith(".") else b + "." for b in blind) if blind else ""

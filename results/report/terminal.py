@@ -46,8 +46,9 @@ def print_report(folder: Path, console: Console) -> None:
         have = target_metrics(scores, target)
         main = [m for m in have if m in MAIN] or have[:1]
         console.print(grid(target_table(scores, target, main)))
-    console.print(Text("≈ cannot be told from exact samples of that size, ↓ below what they "
-                       "score; means over seeds, whose values stand in the report.", style="dim"))
+    console.print(Text("≈ indistinguishable from exact samples of that size, ↓ below what "
+                       "they score; means over seeds, whose values stand in the report.",
+                       style="dim"))
     console.print(grid(ranking_table(scores, metric)))
     for table in (failures_table(scores.run), missing_table(scores.run), notes_table(scores.run)):
         if table is not None:

@@ -11,7 +11,7 @@ from results.records.frames import Scores, jobs
 from results.records.run_folder import Run, load
 from results.records.schema import Job, dump, parse
 from results.report.page import render
-from results.report.ranking import competes, median_places
+from results.report.ranking import competes, median_ranks
 from tests.support.report_fake import make
 
 NOTE = "numpy's global random state was changed by the sampler"
@@ -54,5 +54,5 @@ def test_a_note_stands_once_with_its_seeds_on_page_and_markdown(run: Run) -> Non
 def test_a_sampler_is_not_ranked_where_its_target_raised(run: Run) -> None:
     scores = Scores(run)
     assert not competes(scores, "hmc", "gmm4", "mmd") and competes(scores, "mala", "gmm4", "mmd")
-    assert "hmc" in median_places(scores, "mmd")
+    assert "hmc" in median_ranks(scores, "mmd")
     assert "target-failed" in render(run)[0]

@@ -18,7 +18,7 @@ from results.records.run_folder import load
 from results.report.oracle_gap import oracle_table
 from results.report.overview import overview
 from results.report.page import render
-from results.report.ranking import WEIGHTS, median_places, places, ranking_table, shares
+from results.report.ranking import WEIGHTS, median_ranks, ranking_table, ranks, shares
 from results.report.sections.failures import failures_table
 from results.report.sections.targets import target_table
 from results.report.sentences import findings, verdict, warnings
@@ -66,8 +66,8 @@ def test_without_a_floor_at_its_n_there_is_no_excess_and_no_rank(fewer: Scores) 
     """The raw MMD^2 of 999 points counted as an excess: 'Best: ula', place 1 in every ranking."""
     score = fewer.final("ula", "gmm4", "mmd")
     assert score is not None and score.excess is None and score.verdict == "unknown"
-    assert set(places(fewer, "gmm4", "mmd")) == {"hmc", "drifting"}
-    assert "ula" not in median_places(fewer, "mmd")
+    assert set(ranks(fewer, "gmm4", "mmd")) == {"hmc", "drifting"}
+    assert "ula" not in median_ranks(fewer, "mmd")
     assert all("ula" not in shares(fewer, "mmd", w) for w in WEIGHTS)
     assert verdict(fewer).startswith("Best at 5s by MMD²: hmc")
     assert all("closest is hmc" in text for _, text in findings(fewer))
@@ -78,7 +78,7 @@ def test_without_a_floor_at_its_n_there_is_no_excess_and_no_rank(fewer: Scores) 
 def test_every_place_says_why_and_what_to_do(fewer: Scores) -> None:
     assert "no floor at n = 4999" in words(overview(fewer, "mmd"), "ula")
     ranking = words(ranking_table(fewer, "mmd"), "ula")
-    assert "not ranked no floor at n = 4999: gmm4, banana" in ranking and "no place" in ranking
+    assert "not ranked no floor at n = 4999: gmm4, banana" in ranking and "no rank" in ranking
     table = target_table(fewer, "gmm4", ["mmd"])
     assert "no floor at n = 4999" in words(table, "ula")
     advice = "declares how many in points(n)"
@@ -93,7 +93,8 @@ def test_a_comparison_leaves_it_out_and_says_so(fewer: Scores) -> None:
     assert ("ula", "gmm4") not in made.aligned.seed_values("mmd")
     assert any("ula on gmm4: no floor at n = 4999" in note for note in made.aligned.notes)
     assert "ula looks best" not in made.sentence
-    assert ("ula", "gmm4") not in compare([fewer.run.path], metric="ksd").field.seed_values("ksd")
+    by_ksd = compare([fewer.run.path], metric="ksd").aligned.seed_values("ksd")
+    assert ("ula", "gmm4") not in by_ksd
 
 
 def test_without_a_floor_on_one_target_it_is_last_there(tmp_path: Path) -> None:
@@ -101,9 +102,9 @@ def test_without_a_floor_on_one_target_it_is_last_there(tmp_path: Path) -> None:
     folder = make(tmp_path / "run", LABELS, ["gmm4", "banana"], trouble=False,
                   quality={"ula": 0.0, "hmc": 0.0, "drifting": 0.1})
     found = changed(folder, lambda x: _fewer(x) if "banana" in x["key"] else None)
-    assert places(found, "gmm4", "mmd")["ula"] == 1
-    assert median_places(found, "mmd")["ula"] == 2.0  # the median of 1 and 3
-    assert "Cannot be told from exact samples: hmc on 2 of 2" in verdict(found)
+    assert ranks(found, "gmm4", "mmd")["ula"] == 1
+    assert median_ranks(found, "mmd")["ula"] == 2.0  # the median of 1 and 3
+    assert "Statistically indistinguishable from exact samples: hmc on 2 of 2" in verdict(found)
 
 
 def test_a_target_without_any_floor_is_ordered_as_before(tmp_path: Path) -> None:
@@ -126,9 +127,9 @@ def test_seeds_at_other_numbers_of_points_are_named_and_never_averaged(tmp_path:
     assert said in words(target_table(found, "gmm4", ["mmd"]), "ula")
     assert said in words(overview(found, "mmd"), "ula")
     assert any("ula on gmm4: seed 1 (n = 4990)" in w for w in warnings(found))
-    table = places(found, "gmm4", "mmd")
+    table = ranks(found, "gmm4", "mmd")
     assert table["ula"] == max(table.values()) > table["drifting"]
-    assert np.isinf(compare([folder]).field.seed_values("mmd")["ula", "gmm4"].values[1])
+    assert np.isinf(compare([folder]).aligned.seed_values("mmd")["ula", "gmm4"].values[1])
 
 
 def test_seeds_that_no_metric_judged_are_named(tmp_path: Path) -> None:
@@ -163,7 +164,7 @@ def spent(tmp_path_factory: pytest.TempPathFactory) -> Scores:
 
 def test_a_job_far_over_its_budget_is_shown_named_and_not_ranked(spent: Scores) -> None:
     """It was 'Best', place 1 everywhere, and the summary named nobody."""
-    assert "ula" not in places(spent, "gmm4", "mmd") and "ula" not in median_places(spent, "mmd")
+    assert "ula" not in ranks(spent, "gmm4", "mmd") and "ula" not in median_ranks(spent, "mmd")
     assert all("ula" not in shares(spent, "mmd", w) for w in WEIGHTS)
     assert verdict(spent).startswith("Best at 5s by MMD²: hmc")
     assert any("ula on gmm4 by 951 % and ula on banana by 951 %" in w for w in warnings(spent))
@@ -179,7 +180,7 @@ def test_a_job_far_over_its_budget_is_shown_named_and_not_ranked(spent: Scores) 
 
 
 def test_a_tenth_is_still_ranked(spent: Scores) -> None:
-    assert "drifting" in places(spent, "gmm4", "mmd")
+    assert "drifting" in ranks(spent, "gmm4", "mmd")
     assert any("3 jobs overshot" not in w and "6 jobs overshot" in w for w in warnings(spent))
 
 
@@ -189,7 +190,7 @@ def test_one_seed_over_its_budget_counts_as_failed(tmp_path: Path) -> None:
         x["sort"] == "job" and x["key"] == "ula-gmm4-1") else None)
     score = found.final("ula", "gmm4", "mmd")
     assert score is not None and score.seeds == (0, 2)
-    table = places(found, "gmm4", "mmd")
+    table = ranks(found, "gmm4", "mmd")
     assert table["ula"] == max(table.values()) > 1
     assert "2 ok, 1 over-budget" in words(target_table(found, "gmm4", ["mmd"]), "ula")
 
@@ -215,7 +216,7 @@ def test_a_job_that_did_nothing_is_marked_in_every_table(
 
 @pytest.mark.parametrize("count", [0, 1, 10, 18])
 def test_a_floor_of_few_draws_gives_no_verdict(count: int) -> None:
-    """Ten draws and one seed: 'cannot be told from exact samples', whatever the value."""
+    """Ten draws and one seed: 'indistinguishable from exact samples', whatever the value."""
     draws = np.random.default_rng(0).standard_normal(count)
     for values in ([50.0], [50.0] * 5, [-50.0], [0.0] * 3):
         assert standing(values, draws) == "unknown"
@@ -250,12 +251,12 @@ def test_a_run_with_ten_draws_says_so_and_calls_nobody_good(tmp_path: Path) -> N
             few = {k: data[k][:10] if data[k].ndim else data[k] for k in data.files}
         np.savez(file, **few)
     found = Scores(load(folder))
-    assert verdict(found) == "" and not places(found, "gmm4", "mmd")
+    assert verdict(found) == "" and not ranks(found, "gmm4", "mmd")
     assert any("10 floor draws cannot reject at 0.05: draw at least 19" in w
                for w in warnings(found))
     page, text = render(found.run)
     body = text.split("Each cell:")[0] + text.split("everywhere.")[1]
-    assert "≈ floor" not in body and "cannot be told from exact samples." not in body
+    assert "≈ floor" not in body and "indistinguishable from exact samples." not in body
     assert "10 floor draws cannot reject" in words(overview(found, "mmd"), "ula")
 
 

@@ -11,7 +11,7 @@ import pytest
 from results.records.frames import Scores
 from results.records.run_folder import load
 from results.report.oracle_gap import gap, oracle_table, selection_gap
-from results.report.ranking import median_places
+from results.report.ranking import median_ranks
 from tests.support.report_fake import make
 
 
@@ -59,12 +59,12 @@ def test_failed_jobs_have_no_oracle(scores: Scores) -> None:
 
 
 def test_the_table_marks_annealers_and_changes_no_ranking(scores: Scores) -> None:
-    before = median_places(scores, "mmd")
+    before = median_ranks(scores, "mmd")
     table = oracle_table(scores, "mmd")
     assert table is not None and table.folded
     marks = {row[0].text: row[0].seeds for row in table.rows}
     assert marks == {"ula": "", "mala": "one run", "svgd": "", "hmc": "", "dft": ""}
-    assert median_places(scores, "mmd") == before
+    assert median_ranks(scores, "mmd") == before
     assert oracle_table(scores, "mean_error") is None
 
 

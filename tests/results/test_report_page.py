@@ -232,7 +232,7 @@ def test_each_metrics_insensitivity_and_floor_draws_are_said(page: str, markdown
     for text in (html.unescape(re.sub(r"<[^>]+>", "", page)), markdown):
         assert "it cannot see how mass is split between far modes" in text
         assert "Floor draws: 1000 for MMD²" in text and "200 for W2" in text
-        assert "would go unseen" in text and "cannot be told from exact samples" in text
+        assert "would go undetected" in text and "indistinguishable from exact samples" in text
         assert "is exact" not in text
 
 

@@ -16,7 +16,7 @@ from results.records.frames import Scores
 from results.records.run_folder import Run, load
 from results.records.schema import Checkpoint
 from results.report.overview import overview, share_left
-from results.report.ranking import WEIGHTS, median_places, places, shares
+from results.report.ranking import WEIGHTS, median_ranks, ranks, shares
 from results.report.sections.failures import failures_table, missing_table
 from results.report.sections.reproduction import command
 from results.report.sections.targets import target_table
@@ -51,30 +51,30 @@ def test_a_failed_run_stands_in_every_place_that_compares(scores: Scores) -> Non
 def test_a_diverged_seed_is_not_in_the_mean_but_ranks_its_sampler_behind(scores: Scores) -> None:
     score = scores.final("svgd", "banana", "mmd")
     assert score is not None and score.seeds == (0, 2)
-    table = places(scores, "banana", "mmd")
+    table = ranks(scores, "banana", "mmd")
     assert table["svgd"] == max(table.values()) > table["dft"]
     assert scores.final("svgd", "gmm4", "mmd").excess < scores.final(  # type: ignore[union-attr]
         "drifting", "gmm4", "mmd").excess  # type: ignore[union-attr]
 
 
 def test_all_at_the_floor_share_the_first_place(scores: Scores) -> None:
-    table = places(scores, "gmm4_far", "mmd")
+    table = ranks(scores, "gmm4_far", "mmd")
     assert table["mala"] == table["hmc"] == 1
     assert table["idem"] == 3
     assert not {"exact", "initial", "overhead"} & table.keys()
 
 
 def test_unaffordable_is_shown_and_has_no_place_there(scores: Scores) -> None:
-    assert "dft" not in places(scores, "gmm4", "mmd")
+    assert "dft" not in ranks(scores, "gmm4", "mmd")
     shown = words(target_table(scores, "gmm4", ["mmd"]), "dft")
     assert "unaffordable" in shown and any(w.startswith("300") for w in shown)
     assert "unaffordable" in words(overview(scores, "mmd"), "dft")
-    assert median_places(scores, "mmd")["dft"] == 7.0
+    assert median_ranks(scores, "mmd")["dft"] == 7.0
 
 
 def test_a_sampler_that_could_run_nowhere_has_no_place(tmp_path: Path) -> None:
     small = Scores(load(make(tmp_path / "run", ["hmc", "dft", "initial"], ["gmm4"])))
-    assert set(median_places(small, "mmd")) == {"hmc"}
+    assert set(median_ranks(small, "mmd")) == {"hmc"}
 
 
 def test_the_floor_is_that_of_the_points_that_were_scored(scores: Scores) -> None:
@@ -98,7 +98,7 @@ def test_a_disturbed_job_says_so(scores: Scores) -> None:
 
 
 def test_a_target_without_a_reference_is_said_to_hide_things(scores: Scores) -> None:
-    assert "would go unseen" in dict(findings(scores))["mine"]
+    assert "would go undetected" in dict(findings(scores))["mine"]
     table = target_table(scores, "mine", ["ksd"])
     assert not any("floor" in w for row in ("hmc", "mala") for w in words(table, row))
 
@@ -154,7 +154,7 @@ def test_a_number_that_is_none_is_no_success(tmp_path: Path) -> None:
     scores = Scores(load(folder))
     assert "not finite" in words(overview(scores, "mmd"), "hmc")
     assert any("1 not finite" in w for w in words(target_table(scores, "gmm4", ["mmd"]), "hmc"))
-    assert places(scores, "gmm4", "mmd") == {"ula": 1, "hmc": 2}
+    assert ranks(scores, "gmm4", "mmd") == {"ula": 1, "hmc": 2}
 
 
 def test_a_newer_version_of_a_metric_replaces_the_older_numbers(tmp_path: Path) -> None:

@@ -65,8 +65,10 @@ def _order(text: str, value: float | None) -> Cell:
 def _columns(device: str) -> tuple[Column, ...]:
     unit = "CPU seconds, all threads" if device.startswith("cpu") else "device seconds"
     return (Column("training", unit), Column("one draw", unit),
-            Column("density rows", "training"), Column("score rows", "training"),
-            Column("Hessian rows", "training"), Column("draw rows", "all kinds"),
+            Column("log-density", "evaluations, training"),
+            Column("gradient", "evaluations, training"),
+            Column("Hessian-vector", "products, training"),
+            Column("evaluations of a draw", "all kinds"),
             Column("1,000 fresh points", "seconds, after the first set"), Column("steps"),
             Column("overshoot", "largest, of the budget"), Column("warm-up", "not charged"),
             Column("peak memory", "MB"))

@@ -56,7 +56,7 @@ def _plain(params: dict[str, Any]) -> str:
 
 
 def samplers_table(run: Run) -> Table:
-    """What each sampler does, where it comes from and what it cannot do."""
+    """What each sampler does, where it comes from and its limitations."""
     columns = tuple(Column(t, numeric=False) for t in (
         "sampler", "kind", "what it does", "update", "citation", "limitations"))
     rows = []
@@ -70,9 +70,9 @@ def samplers_table(run: Run) -> Table:
 
 
 def metrics_table(scores: Scores) -> Table:
-    """What judged, what it is blind to, and how many draws its floors hold."""
+    """What judged, what it is insensitive to, and how many draws its floors hold."""
     run = scores.run
-    columns = (*(Column(t, numeric=False) for t in ("metric", "cannot see", "reference")),
+    columns = (*(Column(t, numeric=False) for t in ("metric", "insensitive to", "citation")),
                Column("version"), Column("floor draws"))
     rows = []
     for metric in scores.metrics:

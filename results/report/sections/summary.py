@@ -60,8 +60,7 @@ def _blocks(scores: Scores) -> list[Block]:
             *([Bullets(tuple(known), "warnings")] if known else []),
             overview(scores, metric), Paragraph(CELLS.format(title=title), "note"),
             Paragraph(f"By target, in {title} over all seeds; in brackets, metrics of the table "
-                      "by which the samples are distinguishable from exact ones (each at the 5 % "
-                      "level):"),
+                      "that do differ significantly from their floor (each at the 5 % level):"),
             Terms(tuple(findings(scores)), "findings"),
             Part("How to read the numbers", (Terms(_reading(scores.run), "how"),), folded=True),
             Terms(tuple(facts(scores.run)), "facts", code=("Command",))]
