@@ -57,7 +57,7 @@ def _check() -> str:
     return "\n".join(markdown_table(table) for table in check_tables())
 
 
-def _told(run: Run) -> str:
+def _origin(run: Run) -> str:
     """Where a committed run comes from."""
     head = run.header
     return (f"`{head.get('command')}`, commit {str(head.get('commit'))[:12]}, "
@@ -69,27 +69,27 @@ def _rerun(name: str) -> str:
     scores = Scores(load(RUNS / name))
     unfinished = [w for w in warnings(scores) if "not complete" in w]
     tables = [markdown_table(t) for t in published_tables(scores) if not t.folded]
-    return "\n\n".join([_told(scores.run), *unfinished, *published_sentences(scores), *tables])
+    return "\n\n".join([_origin(scores.run), *unfinished, *published_sentences(scores), *tables])
 
 
 def _acceptance() -> str:
     """Every acceptance criterion, and what the committed run reached of it."""
     judged = JudgedRun(load(RUNS / "drifting_bars"), read_criteria())
-    return "\n\n".join([_told(judged.run), headline(judged), *criteria_warnings(judged),
+    return "\n\n".join([_origin(judged.run), headline(judged), *criteria_warnings(judged),
                         markdown_table(table(judged))])
 
 
 def _variants(name: str, caption: str) -> str:
     """Every variant of the committed run of that name."""
     run = load(RUNS / name)
-    return "\n\n".join([_told(run), markdown_table(variants_table(run, caption))])
+    return "\n\n".join([_origin(run), markdown_table(variants_table(run, caption))])
 
 
 def _family(name: str) -> str:
     """Mean ranks and groups over the test half of the tuning family."""
     made = compare([RUNS / name])
     notes = [*made.aligned.warnings, *made.aligned.notes]
-    return "\n\n".join([_told(made.aligned.runs[0].run), *notes, markdown_table(made.table()),
+    return "\n\n".join([_origin(made.aligned.runs[0].run), *notes, markdown_table(made.table()),
                         *([made.friedman] if made.friedman else []), made.sentence])
 
 

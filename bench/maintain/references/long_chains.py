@@ -5,11 +5,11 @@ Laplace's coordinates (c the mode, R R' the inverse curvature there) gives c and
 and covariance; then the step is adapted to an acceptance of .85, and both are fixed. Trajectories
 have a uniform number of leapfrog steps, the longest about pi in z, and each chain a step uniform
 within 50 %: else the method of ``samplers/mcmc/hmc.py``, written here anew so that a reference
-does not rest on the code it judges. After each
-trajectory a point of a multivariate t in the same coordinates is proposed (independence
-Metropolis: accepted with probability min(1, p(w') q(w) / p(w) q(w'))). On the breast cancer data,
-whose curvature varies, trajectories alone left chains in place for hundreds of transitions, and
-the checks rejected the run (split R-hat 1.08).
+does not rest on the code it judges. After each trajectory a point of a multivariate t in the same
+coordinates is proposed (independence Metropolis: accepted with probability
+min(1, p(w') q(w) / p(w) q(w'))). On the breast cancer data, whose curvature varies, trajectories
+alone left chains in place for hundreds of transitions, and the checks rejected the run (split
+R-hat 1.08).
 """
 
 from __future__ import annotations
