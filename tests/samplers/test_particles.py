@@ -382,12 +382,12 @@ def test_replacements_are_uniform_above_the_least_likelihood(kind: str, right: b
 
     import samplers.particles.nested_proposals as module
 
-    def ask(u: Any) -> Any:
+    def evaluate(u: Any) -> Any:
         return u, ((u[:, 0] < (0.3 if right else 0.33)) & (u[:, 1] > 0.5)).astype(float)
 
     rng = np.random.default_rng(7)
     start = rng.random((4000, 2)) * [0.3, 0.5] + [0.0, 0.5]
-    made = getattr(module, kind)(ndim=2, ncdim=2, ask=ask, walks=25)
+    made = getattr(module, kind)(ndim=2, ncdim=2, evaluate=evaluate, walks=25)
     from dynesty.bounding import UnitCube
 
     where = type("Where", (), {"rstate": rng, "bound": UnitCube(2)})
