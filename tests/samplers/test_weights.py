@@ -141,7 +141,6 @@ def test_the_harness_asks_and_nobody_pays() -> None:
 
 PLUGIN = '''
 from dataclasses import dataclass
-import no_such_package
 from samplers import Sampler
 
 @dataclass(frozen=True)
@@ -152,6 +151,17 @@ class Needy(Sampler):
     family = "flow"
     packages = ("no_such_package",)
     update = citation = limitations = "-"
+
+    def init(self, target, rng):
+        import no_such_package  # a plugin file is imported to be read, so not at its top
+
+        return no_such_package.start(target, rng)
+
+    def step(self, target, state, progress, rng):
+        return state
+
+    def draw(self, target, state, n, rng):
+        return state
 '''
 
 
