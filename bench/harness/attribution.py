@@ -14,6 +14,7 @@ from torch import Tensor
 
 from bench.core.errors import MissingPackage, StoreError
 from bench.harness import meter
+from results.records.schema import Status
 from results.records.store import FULL
 from targets.base import Target
 
@@ -21,7 +22,7 @@ from targets.base import Target
 class Ended(Exception):
     """A job ends here, before its budget; ``status`` and ``reason`` are what its record says."""
 
-    def __init__(self, status: str, reason: str) -> None:
+    def __init__(self, status: Status, reason: str) -> None:
         super().__init__(reason)
         self.status, self.reason = status, reason[:500]
 

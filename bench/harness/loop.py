@@ -26,6 +26,7 @@ from bench.harness.budget import Budget
 from bench.harness.clock import Clock
 from bench.harness.stage import Stage
 from bench.harness.state_digest import Kept
+from results.records.schema import Status
 from samplers.base import LogWeights, Sampler
 from targets.base import Target
 
@@ -65,7 +66,7 @@ class Outcome:
     warmup_seconds: float = 0.0
     compiling: CompileCost = field(default_factory=CompileCost)
     state: Any = None
-    status: str = "ok"
+    status: Status = "ok"
     reason: str = ""
     uncharged: Cost = field(default_factory=Cost)
     ladder: tuple[tuple[int, float], ...] = ()

@@ -95,9 +95,9 @@ def _side(task: Task) -> str:
 
 def stop_on_error(end: End) -> None:
     """What is no job's outcome ends the run."""
-    if end.status == "user-error":
+    if end.cause == "user":
         raise UserError(end.reason)
-    if end.status == "store-error":
+    if end.cause == "store":
         raise StoreError(end.reason)
 
 

@@ -18,12 +18,13 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Literal
 
 from bench.harness.processes import exceeds
 from bench.jobs.machine import memory
 from bench.jobs.messages import Done, Ended, Event, Started, Stopped, read_event, task_line
 from bench.jobs.spec import Task
+from results.records.schema import Status
 
 #: Seconds a child has to go when it has done all, or was told to.
 GRACE = 10.0
@@ -37,15 +38,16 @@ CHILD = "import sys; sys.path[:] = {!a}; from bench.jobs.child import main; sys.
 
 @dataclass(frozen=True)
 class End:
-    """How a child ended: ``ok``, a job's status with its reason, or an error that ends the run.
+    """How a child ended: ``ok``, or a job's status with its reason.
 
-    The latter are ``user-error`` and ``store-error``.
+    ``cause``: where it said that the run cannot go on, whose fault that is; "" elsewhere.
     """
 
     task: Task
-    status: str
+    status: Status
     reason: str
     current: str  # key of the job that was running, "" if none
+    cause: Literal["", "user", "store"] = ""
 
 
 @dataclass
@@ -58,8 +60,8 @@ class _Child:
     deadline: float
     current: str = ""
     buffer: bytes = b""
-    verdict: tuple[str, str] | None = None
-    error: tuple[str, str] | None = None
+    verdict: tuple[Status, str] | None = None
+    stopped: Stopped | None = None
 
 
 class ProcessPool:
@@ -137,7 +139,7 @@ class ProcessPool:
         elif isinstance(event, Ended):
             child.current = ""
         elif isinstance(event, Stopped):
-            child.error = (f"{event.cause}-error", event.message)
+            child.stopped = event
         elif isinstance(event, Done):  # what keeps it from ending now is nobody's job
             child.deadline = time.monotonic() + GRACE
 
@@ -147,15 +149,19 @@ class ProcessPool:
             if late > GRACE:
                 child.process.kill()
             return
-        if late > 0:
-            child.verdict = ("timeout", f"no end within {child.task.wall_limit:.0f} s by the wall "
-                             "clock")
-        elif exceeds(child.process.pid, self.memory_limit):
-            child.verdict = ("out-of-memory", f"held more than {self.memory_limit / 2**30:.1f} "
-                             "GiB, its share of the machine")
-        if child.verdict:
+        child.verdict = self._overrun(child, late)
+        if child.verdict is not None:
             child.deadline = time.monotonic()
             child.process.terminate()
+
+    def _overrun(self, child: _Child, late: float) -> tuple[Status, str] | None:
+        """Which of its limits a child has overrun, if any."""
+        if late > 0:
+            return "timeout", f"no end within {child.task.wall_limit:.0f} s by the wall clock"
+        if exceeds(child.process.pid, self.memory_limit):
+            return "out-of-memory", (f"held more than {self.memory_limit / 2**30:.1f} GiB, its "
+                                     "share of the machine")
+        return None
 
     def _close(self, child: _Child) -> None:
         self._selector.unregister(child.line)
@@ -165,10 +171,14 @@ class ProcessPool:
 
     def _finish(self, child: _Child) -> End:
         self._close(child)
-        status, reason = child.error or child.verdict or _verdict(child)
+        verdict = child.verdict or _verdict(child)  # before an empty log goes
         log = Path(child.log.name)
         if not log.stat().st_size:
             log.unlink()
+        if child.stopped is not None:
+            return End(child.task, "failed", child.stopped.message, child.current,
+                       child.stopped.cause)
+        status, reason = verdict
         return End(child.task, status, reason, child.current)
 
 
@@ -180,7 +190,7 @@ def _wait(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
-def _verdict(child: _Child) -> tuple[str, str]:
+def _verdict(child: _Child) -> tuple[Status, str]:
     code = child.process.returncode
     if code == 0:
         return "ok", ""

@@ -15,7 +15,7 @@ from bench.harness.budget import Budget, parse_budget
 from bench.suite.declarations import Declared
 from bench.suite.specs import MetricSpec, SamplerSpec, TargetSpec
 from bench.suite.suite import Suite
-from results.records.schema import Job, joined
+from results.records.schema import Job, Status, joined
 
 
 def job_key(sampler: str, target: str, seed: int) -> str:
@@ -83,7 +83,7 @@ class JobSpec:
         """The key that joins the records of the job."""
         return job_key(self.sampler.label, self.target.label, self.seed)
 
-    def record(self, status: str, reason: str = "") -> Job:
+    def record(self, status: Status, reason: str = "") -> Job:
         """The job's record as far as it is known before anything ran."""
         settings, target, declared = self.settings, self.target, self.declared
         return Job(

@@ -18,7 +18,7 @@ import math
 import re
 import zlib
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal, get_args
 
 from bench.core.cost import Cost
 from results.records.renamed import job_of_today
@@ -30,11 +30,12 @@ _SEAL = ',"crc":"{:08x}"}}'
 _SEALED = len(_SEAL.format(0))
 
 #: Every way a job can end. ``ok`` is the only one that is ranked.
-STATUSES = ("ok", "diverged", "failed", "timeout", "killed", "out-of-memory", "unaffordable",
-            "unsupported", "target-failed")
+Status = Literal["ok", "diverged", "failed", "timeout", "killed", "out-of-memory",
+                 "unaffordable", "unsupported", "target-failed"]
+STATUSES: tuple[Status, ...] = get_args(Status)
 #: The sampler could not answer for a reason that is not its own: it declines the target, or the
 #: target raised while the sampler asked it. Shown, never ranked, never counted against it.
-UNANSWERED = ("unsupported", "target-failed")
+UNANSWERED: tuple[Status, ...] = ("unsupported", "target-failed")
 
 
 def joined(*names: str) -> str:
@@ -61,7 +62,7 @@ class Job:
     target: str  # the target's name in the suite
     seed: int
     kind: str  # amortised, continuing, one-shot, baseline
-    status: str
+    status: Status
     reason: str = ""
     learned: bool = False
     anneals: bool = False

@@ -381,7 +381,7 @@ def test_event_lines(times: int, tally: Counter[str]) -> None:
     work: Any = None
     task = Task("ula--gmm4", work, 1.0)
     pool = ProcessPool(1, 1, Path())
-    child: Any = SimpleNamespace(task=task, current="", deadline=0.0, error=None)
+    child: Any = SimpleNamespace(task=task, current="", deadline=0.0, stopped=None)
 
     def check(line: bytes) -> str:
         event = read_event(line)

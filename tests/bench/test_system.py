@@ -20,6 +20,7 @@ HOLD = f"x = bytearray({200 * MIB}); x[::4096] = b'1' * len(x[::4096]); "
 def test_windows_is_told_in_one_sentence(monkeypatch: pytest.MonkeyPatch,
                                          capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(sys, "platform", "win32")
+    monkeypatch.setattr(sys, "path", [*sys.path])  # which the command line puts in order
     assert main() == 2
     said = capsys.readouterr().err
     assert said.startswith("error: Windows is not supported") and said.count("\n") == 1
