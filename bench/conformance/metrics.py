@@ -223,8 +223,8 @@ def worse_samples_score_worse(case: MetricCase) -> None:
         found = {"of a q twice as wide": case.value(*case.sets(50, width=2.0))}
     else:
         found = {how: case.value(*case.sets(50, worse)) for how, worse in WORSE.items()}
-    told = ", ".join(f"{how} {value:.4g}" for how, value in found.items())
-    require(max(found.values()) > ceiling, f"{told}; exact samples score up to {ceiling:.4g}")
+    scored = ", ".join(f"{how} {value:.4g}" for how, value in found.items())
+    require(max(found.values()) > ceiling, f"{scored}; exact samples score up to {ceiling:.4g}")
 
 
 def standard_errors_are_honest(case: MetricCase) -> None:

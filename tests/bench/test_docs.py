@@ -133,7 +133,9 @@ TINY_AUDIT = ("--n", "100", "--draws", "40")
 
 
 @pytest.mark.filterwarnings("ignore:Data has no positive values")  # the run is made up
-@pytest.mark.parametrize("command", SHORT, ids=str)
+@pytest.mark.parametrize("command", [
+    pytest.param(c, id=str(c), marks=[pytest.mark.slow] if c.words[0] == "audit" and "--plugin"
+                 in c.words else []) for c in SHORT])
 def test_commands_do_what_they_say(command: Command, world: Path, tmp_path: Path,
                                    monkeypatch: pytest.MonkeyPatch,
                                    capsys: pytest.CaptureFixture[str]) -> None:

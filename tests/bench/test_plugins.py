@@ -1,6 +1,6 @@
 """Plugin files are imported and then read; what a class lacks is an error that says the line.
 
-Before, ``name, dim, scale = "ring", 2, 3.0`` registered nothing, and beside another class it was
+Before, ``name, dim, scale = "ring", 2, 3.0`` registered nothing, and next to another class it was
 dropped in silence; so was a computed name.
 """
 
