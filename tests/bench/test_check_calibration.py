@@ -23,7 +23,7 @@ from results.regression.baseline import Snapshot
 from results.regression.baseline_file import read
 from results.regression.calibration_tables import CALIBRATION
 from results.regression.outcome import Rule
-from tests.results.test_check_judge import cell, rng, snapshot
+from tests.results.test_check_verdicts import cell, rng, snapshot
 
 
 @pytest.fixture(scope="module")

@@ -67,11 +67,11 @@ def test_over_targets_it_is_scipys_permutation_test_of_the_summed_ranks() -> Non
     theirs = stats.permutation_test((a, b), statistic, permutation_type="samples",
                                     n_resamples=np.inf, alternative="two-sided")
     assert mine.statistic == theirs.statistic
-    # SciPy doubles the smaller tail; the law is symmetric, so both are the same.
+    # SciPy doubles the smaller tail; the distribution is symmetric, so both are the same.
     assert mine.p == pytest.approx(theirs.pvalue, abs=1e-12)
 
 
-def test_many_seeds_are_drawn_and_agree_with_the_exact_law() -> None:
+def test_many_seeds_are_drawn_and_agree_with_the_exact_distribution() -> None:
     rng = np.random.default_rng(1)
     a, b = rng.normal(size=16), rng.normal(0.6, 1, 16)
     mine = sign_flip([[pair(a.tolist(), b.tolist())]])
@@ -116,12 +116,12 @@ def test_two_samplers_at_the_floor_are_tied_whatever_their_difference() -> None:
     assert not pair(a, [5.0, 5.0, 5.1], draws).tied
 
 
-def test_what_is_told_from_the_floor_is_what_the_floors_say() -> None:
+def test_what_is_above_the_floor_is_what_the_floors_say() -> None:
     rng = np.random.default_rng(4)
     draws = np.sort(rng.gamma(2.0, 1.0, 1000) - 2.0)
     for values in rng.gamma(2.0, 1.0, (60, 3)) - 1.3:
-        told = above_floor(np.array([values.mean()]), draws, 3)[0]
-        assert told == (p_value_of_mean(list(values), draws) <= 0.05)
+        above = above_floor(np.array([values.mean()]), draws, 3)[0]
+        assert above == (p_value_of_mean(list(values), draws) <= 0.05)
 
 
 def test_ties_are_judged_anew_under_every_exchange() -> None:
@@ -189,18 +189,19 @@ def test_power_and_seeds_agree_with_the_textbook() -> None:
 
 @pytest.mark.parametrize("n", [6, 7, 8, 10, 12, 16])
 def test_guarded_t_tests_hold_for_coin_tosses_and_plain_ones_do_not(n: int) -> None:
-    laws = []
+    outcomes = []
     for up, down in itertools.product(range(n + 1), repeat=2):
         rest = n - up - down
         if rest >= 0 and up + down:
             d = np.repeat([1.0, -1.0, 0.0], [up, down, rest])
             p = 0.0 if np.ptp(d) == 0 else float(stats.ttest_1samp(d, 0.0).pvalue)
             ways = math.comb(n, up) * math.comb(n - up, down)
-            laws.append((p, ways * 0.25**(up + down) * 0.5**rest))
+            outcomes.append((p, ways * 0.25**(up + down) * 0.5**rest))
     for level in (0.025 / 600, 0.025 / 336, 0.025 / 90, 0.025 / 10):
-        assert sum(chance for p, chance in laws if guarded(p, n) <= level) <= level
+        assert sum(probability for p, probability in outcomes if guarded(p, n) <= level) <= level
     # The plain test errs more than it says at what six samplers on six targets need.
-    assert sum(chance for p, chance in laws if p <= 0.025 / 90) > 0.025 / 90 or n in (7, 12, 16)
+    errs = sum(probability for p, probability in outcomes if p <= 0.025 / 90)
+    assert errs > 0.025 / 90 or n in (7, 12, 16)
 
 
 def test_power_of_the_forecast_is_reached_in_simulation() -> None:
@@ -243,7 +244,7 @@ def test_groups_are_the_maximal_sets_without_a_shown_difference() -> None:
     apart = [frozenset("ac"), frozenset("ad"), frozenset("bd")]
     assert cliques("abcd", apart) == [("a", "b"), ("b", "c"), ("c", "d")]
     assert cliques("ab", []) == [("a", "b")]
-    many = [f"s{i:02d}" for i in range(40)]  # without a pivot 2^40 sets are looked at
+    many = [f"s{i:02d}" for i in range(40)]  # without a pivot 2^40 sets are visited
     assert cliques(many, []) == [tuple(many)]
     assert cliques(many, [frozenset(many[:2])]) == [(many[0], *many[2:]), tuple(many[1:])]
     # a and c do not differ significantly although b, between them, differs from both.

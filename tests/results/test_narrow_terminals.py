@@ -32,6 +32,7 @@ from results.regression import history_page
 from results.regression.formats import print_text
 from results.regression.freeze import freeze
 from results.regression.history import history
+from results.regression.history_tables import entries_table, history_tables
 from results.regression.verdicts import check
 from results.report.power_tables import power_table, smallest_table
 from results.report.terminal import print_report
@@ -161,9 +162,9 @@ def test_a_check(tmp_path: Path) -> None:
 
 def test_a_history(tmp_path: Path) -> None:
     made = history(written(history_of_snapshots(), tmp_path))
-    assert made.tables()
+    assert history_tables(made)
     whole(lambda console: history_page.print_history(made, console))
-    whole(lambda console: console.print(grid(made.entries_table())))
+    whole(lambda console: console.print(grid(entries_table(made))))
 
 
 def test_acceptance_criteria() -> None:

@@ -38,10 +38,10 @@ def lognormal(rng: np.random.Generator, size: int) -> np.ndarray[Any, Any]:
 
 
 def cell(rng: np.random.Generator, seeds: range, name: tuple[str, str] = ("ula", "gmm4"),
-         factor: float = 1.0, slower: float = 1.0, law: Draw = normal) -> SamplerOnTarget:
+         factor: float = 1.0, slower: float = 1.0, distribution: Draw = normal) -> SamplerOnTarget:
     """A cell whose final metrics are ``factor`` times, its curve ``slower`` times as much."""
     size = len(seeds)
-    values = factor * np.array([scale * law(rng, size) for scale in (1.0, 3.0, 0.2)])
+    values = factor * np.array([scale * distribution(rng, size) for scale in (1.0, 3.0, 0.2)])
     curve = np.array([values[0] / factor * k * (1 + 0.05 * rng.standard_normal(size))
                       for k in (9.0, 3.0, 1.0)])
     evals = slower * np.outer(CHECKPOINTS, np.ones(size))
@@ -150,7 +150,7 @@ def test_seeds_that_an_identical_entry_adds_do_count() -> None:
     assert [(c.after, c.at, c.seeds) for c in found] == [(1, 2, (20, 10))]
 
 
-def test_entries_are_compared_with_none_beyond_a_break_and_the_reason_is_told() -> None:
+def test_entries_are_compared_with_none_beyond_a_break_and_the_reason_is_said() -> None:
     entries = stepped([1, 1, 3, 3])
     entries = [replace(s, settings={**s.settings, "n": 1000 if i < 2 else 500})
                for i, s in enumerate(entries)]
@@ -180,7 +180,7 @@ def test_what_could_not_be_shown_is_not_called_unchanged() -> None:
     assert same.unable == () and same.identical == (("ula", "gmm4"),)
 
 
-def null(rng: np.random.Generator, law: Draw, shared: bool) -> list[Snapshot]:
+def null(rng: np.random.Generator, distribution: Draw, shared: bool) -> list[Snapshot]:
     """Six entries of four cells that never change.
 
     With ``shared`` all have the same seeds, and one commit reorders the random numbers: three
@@ -191,19 +191,20 @@ def null(rng: np.random.Generator, law: Draw, shared: bool) -> list[Snapshot]:
     for i in range(6):
         if i % 3 == 0 or not shared:
             seeds = range(8) if shared else range(8 * i, 8 * i + 8)
-            cells = [cell(rng, seeds, name, law=law) for name in names]
+            cells = [cell(rng, seeds, name, distribution=distribution) for name in names]
         made.append(snapshot(i, [replace(
             c, values=c.values * (1 + 1e-5 * rng.standard_normal(c.values.shape)))
             for c in cells], floor=None))
     return made
 
 
-@pytest.mark.parametrize(("law", "shared"), [(lognormal, False), (normal, True)])
+@pytest.mark.parametrize(("distribution", "shared"), [(lognormal, False), (normal, True)])
 def test_histories_without_a_change_are_cut_at_most_as_often_as_claimed(
-        law: Draw, shared: bool) -> None:
+        distribution: Draw, shared: bool) -> None:
     rng = np.random.default_rng(11)
     repeats = 60
-    wrong = sum(bool(change_points(null(rng, law, shared), BARE).changes) for _ in range(repeats))
+    found = (change_points(null(rng, distribution, shared), BARE) for _ in range(repeats))
+    wrong = sum(bool(each.changes) for each in found)
     error = (BARE.alpha * (1 - BARE.alpha) / repeats) ** 0.5
     assert wrong / repeats <= BARE.alpha + 2.5 * error
 
@@ -235,7 +236,7 @@ def shown(worse: float = 2.0) -> list[Snapshot]:
             cell(rng, seeds, factor=worse if i > 2 else 1.0), hmc,
             cell(rng, seeds, ("mala", "gmm4"), factor=worse if i < 2 else 1.0,
                  slower=2.0 if i > 3 and worse > 1 else 1.0),
-            cell(rng, seeds, ("ula", "banana"), law=lognormal)]))
+            cell(rng, seeds, ("ula", "banana"), distribution=lognormal)]))
     return made
 
 

@@ -12,28 +12,29 @@ from results.statistics.null_distribution import band
 from results.statistics.p_value import p_value, p_value_of_mean, p_value_of_mean_below
 
 
-def law(rng: np.random.Generator, *shape: int) -> np.ndarray:
-    """A skewed null law around zero, like the unbiased MMD's."""
+def null_draws(rng: np.random.Generator, *shape: int) -> np.ndarray:
+    """Draws of a skewed null distribution around zero, like the unbiased MMD's."""
     return rng.gamma(2.0, 1.0, shape) - 2.0
 
 
 @pytest.mark.parametrize("seeds", [1, 3, 5, 10])
-def test_exact_samples_lose_the_mark_at_the_stated_rate(seeds: int) -> None:
+def test_exact_samples_are_rejected_at_the_stated_rate(seeds: int) -> None:
     rng = np.random.default_rng(seeds)
-    trials, told, low = 1500, 0, 0
+    trials, rejected, low = 1500, 0, 0
     for _ in range(15):
-        draws = law(rng, 1000)
-        for values in law(rng, trials // 15, seeds):
-            told += p_value_of_mean(list(values), draws) <= 0.05
+        draws = null_draws(rng, 1000)
+        for values in null_draws(rng, trials // 15, seeds):
+            rejected += p_value_of_mean(list(values), draws) <= 0.05
             low += p_value_of_mean_below(list(values), draws) <= 0.025
-    # Bands of four standard errors, widened for the law's own estimation from 1,000 draws.
-    assert abs(told / trials - 0.05) < 0.03
+    # Bands of four standard errors, widened since the null distribution is estimated from 1,000
+    # draws.
+    assert abs(rejected / trials - 0.05) < 0.03
     assert abs(low / trials - 0.025) < 0.022
 
 
-def test_a_mean_is_judged_by_the_law_of_means_not_of_single_values() -> None:
+def test_a_mean_is_judged_by_the_distribution_of_means_not_of_single_values() -> None:
     rng = np.random.default_rng(0)
-    draws = law(rng, 1000)
+    draws = null_draws(rng, 1000)
     value = float(np.quantile(draws, 0.9))
     assert p_value_of_mean([value], draws) == pytest.approx(0.1, abs=0.01)
     assert p_value_of_mean([value] * 5, draws) < 0.01
@@ -49,10 +50,10 @@ def test_the_p_value_of_a_single_value_is_the_closed_form() -> None:
 
 def test_a_power_exists_a_shift_of_three_standard_errors_is_seen() -> None:
     rng = np.random.default_rng(1)
-    draws = law(rng, 1000)
+    draws = null_draws(rng, 1000)
     shift = 3 * np.sqrt(2.0) / np.sqrt(3)
-    told = [p_value_of_mean(list(v + shift), draws) <= 0.05 for v in law(rng, 300, 3)]
-    assert np.mean(told) > 0.8
+    rejected = [p_value_of_mean(list(v + shift), draws) <= 0.05 for v in null_draws(rng, 300, 3)]
+    assert np.mean(rejected) > 0.8
 
 
 def test_ties_with_a_floor_without_spread_are_at_the_floor() -> None:
@@ -83,7 +84,7 @@ def test_the_band_holds_its_mass() -> None:
 
 
 def test_a_p_value_does_not_depend_on_when_it_is_asked_for() -> None:
-    draws = law(np.random.default_rng(3), 500)
+    draws = null_draws(np.random.default_rng(3), 500)
     first = p_value_of_mean([0.3, 0.4, 0.5], draws)
     p_value_of_mean([1.0, 2.0], draws)
     assert p_value_of_mean([0.5, 0.4, 0.3], draws[::-1]) == first

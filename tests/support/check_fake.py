@@ -21,13 +21,13 @@ Array = NDArray[np.float64]
 Name = tuple[str, str]
 
 #: Of each metric: median and deviation of its floor, then of a seed's value. kl_kde is not gated.
-LAWS = {"mmd": (0.0, 1e-4, 1e-3, 1e-4), "w2": (0.06, 0.006, 0.1, 0.006),
-        "kl_kde": (0.1, 0.01, 0.2, 0.01)}
+DISTRIBUTIONS = {"mmd": (0.0, 1e-4, 1e-3, 1e-4), "w2": (0.06, 0.006, 0.1, 0.006),
+                 "kl_kde": (0.1, 0.01, 0.2, 0.01)}
 GATED = ("mmd", "w2")
 FRACTIONS = (0.25, 0.5, 1.0)
 BUDGET = 100_000
 FLOORS = {m: FloorSummary(middle, middle + 1.645 * sd, sd)
-          for m, (middle, sd, _, _) in LAWS.items()}
+          for m, (middle, sd, _, _) in DISTRIBUTIONS.items()}
 
 
 # ---- in memory ----------------------------------------------------------------------------------
@@ -55,9 +55,10 @@ def cell(values: Mapping[str, Any], sampler: str = "ula", target: str = "ring",
 
 def drawn(seeds: Sequence[int], rng: np.random.Generator, rise: float = 0.0, slow: float = 1.0,
           sampler: str = "ula", target: str = "ring", **more: Any) -> SamplerOnTarget:
-    """A cell of the made-up law: values raised by ``rise`` deviations, ``slow`` times as dear."""
-    values = {m: rng.normal(LAWS[m][2] + rise * LAWS[m][3], LAWS[m][3], len(seeds))
-              for m in GATED}
+    """A made-up cell: values raised by ``rise`` deviations, ``slow`` times as expensive."""
+    normals = {m: DISTRIBUTIONS[m][2:] for m in GATED}
+    values = {m: rng.normal(mean + rise * sd, sd, len(seeds))
+              for m, (mean, sd) in normals.items()}
     curve = 0.01 * slow / np.array(FRACTIONS)[:, None] * np.exp(
         0.05 * rng.standard_normal((len(FRACTIONS), len(seeds))))
     return cell(values, sampler, target, seeds, curve=curve, **more)
@@ -81,7 +82,7 @@ def snapshot(*cells: SamplerOnTarget, suite: str = "fake", **more: Any) -> Snaps
 def _target(name: str, moved: float, scored: Mapping[str, float]) -> dict[str, Any]:
     return {"name": name, "summary": f"{name}.", "has_reference": True,
             "fingerprint": f"{name[:4]}{moved:g}", "behaviour": [2.0, 1.5, -3.25 + moved],
-            "metric_behaviour": {m: 0.5 + scored.get(m, 0.0) for m in LAWS}}
+            "metric_behaviour": {m: 0.5 + scored.get(m, 0.0) for m in DISTRIBUTIONS}}
 
 
 # ---- on disk ------------------------------------------------------------------------------------
@@ -124,7 +125,7 @@ class Fake:
         for target in self.targets:
             np.savez(folder / "floors" / f"{target}.npz", **{
                 f"{m}/1000": middle + sd * rng.standard_normal(500)
-                for m, (middle, sd, _, _) in LAWS.items()})
+                for m, (middle, sd, _, _) in DISTRIBUTIONS.items()})
         jobs = [(s, t, seed) for s in self.samplers for t in self.targets for seed in self.seeds]
         lines = [dump(r) for job in jobs[self.lost:] for r in self._records(*job)]
         (folder / "records.jsonl").write_text("".join(line + "\n" for line in lines))
@@ -146,7 +147,7 @@ class Fake:
                          for s in self.samplers},
             "targets": {t: _target(t, self.moved.get(t, 0.0), self.scored) for t in self.targets},
             "metrics": {m: {"title": m, "version": self.versions.get(m, 1), "params": {}}
-                        for m in LAWS},
+                        for m in DISTRIBUTIONS},
             "exemptions": {}}
 
     def _records(self, sampler: str, target: str, seed: int) -> list[Record]:
@@ -161,7 +162,7 @@ class Fake:
             lines.append(Checkpoint(key, k, share, k + 1, spent, 1000, Cost(), share == 1.0))
             lines.append(Measure(key, k, "curve", "mmd", self.versions.get("mmd", 1), 1000,
                                  0.01 * self.slow.get(name, 1.0) / share * noise[k]))
-        for m, (_, _, middle, sd) in LAWS.items():
+        for m, (_, _, middle, sd) in DISTRIBUTIONS.items():
             rise = self.rise.get(name, 0.0) if m in self.rises else 0.0
             lines.append(Measure(key, len(FRACTIONS) - 1, "final", m, self.versions.get(m, 1),
                                  1000, float(middle + sd * (rise + rng.standard_normal()))))

@@ -93,7 +93,7 @@ def test_critical_number_of_pairs_is_the_least_that_fires() -> None:
         assert (rank_sum(old, new) <= level) == (won >= critical_pairs(40, 5, level))
 
 
-def test_pooled_scores_are_exchangeable_whatever_the_law() -> None:
+def test_pooled_scores_are_exchangeable_whatever_the_distribution() -> None:
     """Swapping the sides' labels cannot change a seed's score; one absurd seed cannot hide it."""
     draw = rng(4)
     pooled = np.exp(draw.standard_normal((3, 45)))
@@ -119,7 +119,7 @@ def test_a_metric_that_hardly_varies_does_not_rule() -> None:
 
 
 @pytest.mark.parametrize("size", [5, 20, 45])
-def test_a_rise_of_one_metric_is_seen_whatever_the_share_of_new_seeds(size: int) -> None:
+def test_a_rise_of_one_metric_is_detected_whatever_the_share_of_new_seeds(size: int) -> None:
     """By median and MAD of the pooled seeds, half of them raised would hide the rise."""
     old = cell(rng(10), range(45))
     new = cell(rng(11), range(100, 100 + size), rise=3.0)

@@ -1,4 +1,4 @@
-"""Better in one metric is not better: what a check may praise, and how it says so."""
+"""Better in one metric is not better: what a check may call better, and how it says so."""
 
 from __future__ import annotations
 
@@ -62,10 +62,10 @@ def test_a_rise_that_fires_is_worse_whatever_else_fell() -> None:
 
 
 @pytest.mark.parametrize("seeds", [5, 20, 40])
-def test_langevin_with_too_little_noise_is_not_praised(seeds: int) -> None:
+def test_langevin_with_too_little_noise_is_not_called_better(seeds: int) -> None:
     """Noise scaled by .9: the gate said 'better' of squiggle, by the energies alone."""
-    base, drill = read(BASELINES / "smoke.json"), read(MUTATIONS / "ula_noise.json.gz")
-    run = replace(drill, cells=tuple(c.at(range(seeds)) for c in drill.cells))
+    base, mutation = read(BASELINES / "smoke.json"), read(MUTATIONS / "ula_noise.json.gz")
+    run = replace(mutation, cells=tuple(c.at(range(seeds)) for c in mutation.cells))
     verdicts = {f.name: f.verdict for f in check(base, run, samplers=("ula",)).findings
                 if f.what == "quality"}
     assert verdicts["ula", "squiggle"] == "lower" and "better" not in verdicts.values()
