@@ -160,10 +160,10 @@ def test_a_number_that_is_none_is_no_success(tmp_path: Path) -> None:
 def test_a_newer_version_of_a_metric_replaces_the_older_numbers(tmp_path: Path) -> None:
     folder = make(tmp_path / "run", ["ula", "initial"], ["gmm4"], trouble=False)
     path = folder / "records.jsonl"
+    lines = unsealed(path.read_text()).splitlines()
     newer = [json.dumps({**json.loads(x), "version": 2, "value": 7.0})
-             for x in unsealed(path.read_text()).splitlines() if '"metric":"mmd"' in x]
-    with open(path, "a") as file:
-        file.write("\n".join(newer) + "\n")
+             for x in lines if '"metric":"mmd"' in x]
+    path.write_text("\n".join([*lines, *newer]) + "\n")
     score = Scores(load(folder)).final("ula", "gmm4", "mmd")
     assert score is not None and set(score.values) == {7.0}
 

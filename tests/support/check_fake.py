@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,9 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.core.cost import Cost
-from results.records.schema import HEADER_VERSION, Checkpoint, Job, Measure, Record, dump
+from bench.harness.budget import Budget
+from bench.suite.specs import MetricSpec, SamplerSpec, TargetSpec
+from bench.suite.suite import Suite
+from results.records.schema import Checkpoint, Job, Measure, Record
 from results.regression.baseline import FloorSummary, SamplerOnTarget, Snapshot
 from results.regression.freeze import rounded
+from tests.support import fake_run
+from tests.support.fake_run import items
 
 Array = NDArray[np.float64]
 Name = tuple[str, str]
@@ -119,36 +123,27 @@ class Fake:
 
     def write(self, folder: Path) -> Path:
         """Write the folder; returns it."""
-        (folder / "floors").mkdir(parents=True)
-        (folder / "run.json").write_text(json.dumps(self._header()))
         rng = np.random.default_rng(0)
-        for target in self.targets:
-            np.savez(folder / "floors" / f"{target}.npz", **{
-                f"{m}/1000": middle + sd * rng.standard_normal(500)
-                for m, (middle, sd, _, _) in DISTRIBUTIONS.items()})
+        floors = {target: {f"{m}/1000": middle + sd * rng.standard_normal(500)
+                           for m, (middle, sd, _, _) in DISTRIBUTIONS.items()}
+                  for target in self.targets}
         jobs = [(s, t, seed) for s in self.samplers for t in self.targets for seed in self.seeds]
-        lines = [dump(r) for job in jobs[self.lost:] for r in self._records(*job)]
-        (folder / "records.jsonl").write_text("".join(line + "\n" for line in lines))
-        return folder
+        records = [r for job in jobs[self.lost:] for r in self._records(*job)]
+        return fake_run.write(folder, self._header(), records, floors)
 
     def _header(self) -> dict[str, Any]:
-        suite = {"name": self.suite, "budget": f"{BUDGET}evals", "n": 1000, "n_curve": 1000,
-                 "fractions": list(FRACTIONS), "device": "cpu", "dtype": "float32",
-                 "seeds": len(self.seeds), "seed_list": list(self.seeds),
-                 "items": {"samplers": [{"name": s, "label": s} for s in self.samplers],
-                           "targets": [{"name": t, "label": t} for t in self.targets]},
-                 **self.settings}
-        return {
-            "v": HEADER_VERSION, "suite": suite, "command": "python -m bench run --suite fake",
-            "started": "2026-11-22T17:00:00+00:00", "commit": "0123456789abcdef", "dirty": False,
-            "code": "c0de", "versions": {"torch": "2.13.0"}, "machine": {"cpu": "Some CPU"},
-            "samplers": {s: {"name": s, "kind": "continuing", "params": self.params.get(s, {}),
-                             "defaults": {"step_size": "0.1", **self.defaults}}
-                         for s in self.samplers},
-            "targets": {t: _target(t, self.moved.get(t, 0.0), self.scored) for t in self.targets},
-            "metrics": {m: {"title": m, "version": self.versions.get(m, 1), "params": {}}
-                        for m in DISTRIBUTIONS},
-            "exemptions": {}}
+        suite = Suite(self.suite, "", items(TargetSpec, self.targets),
+                      items(SamplerSpec, self.samplers), items(MetricSpec, DISTRIBUTIONS),
+                      tuple(self.seeds), Budget("evals", BUDGET), 1000, 1000, FRACTIONS)
+        head = fake_run.header(
+            suite, "python -m bench run --suite fake",
+            samplers={s: {"kind": "continuing", "params": self.params.get(s, {}),
+                          "defaults": {"step_size": "0.1", **self.defaults}}
+                      for s in self.samplers},
+            targets={t: _target(t, self.moved.get(t, 0.0), self.scored) for t in self.targets},
+            metrics={m: {"title": m, "version": self.versions.get(m, 1)} for m in DISTRIBUTIONS})
+        head["suite"] |= self.settings
+        return head
 
     def _records(self, sampler: str, target: str, seed: int) -> list[Record]:
         text = f"{self.draw}/{sampler}/{target}/{seed}"

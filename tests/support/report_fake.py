@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bench.core.cost import Cost
-from results.records.schema import HEADER_VERSION, Checkpoint, Job, Measure, Record, dump
+from bench.harness.budget import Budget
+from bench.suite.specs import MetricSpec, SamplerSpec, TargetSpec
+from bench.suite.suite import Suite
+from results.records.schema import Checkpoint, Job, Measure, Record
+from tests.support.fake_run import header, items, write
 
 CHECKPOINTS = (0.0625, 0.125, 0.25, 0.5, 1.0)
 HOSTILE = "NaN in step 7 <script>window.hacked=1</script> & 'more' | pipe"
@@ -109,33 +113,27 @@ def _records(job: Job, quality: float, reference: bool, n: int, rng: np.random.G
 
 
 def _header(samplers: list[str], targets: list[str], seeds: int, n: int) -> dict[str, Any]:
-    return {
-        "v": HEADER_VERSION,
-        "suite": {"name": "toy2d", "description": "Six plane targets, seven samplers.",
-                  "budget": "5s", "currency": "seconds", "amount": 5.0, "seeds": seeds, "n": n,
-                  "n_curve": 1000, "preset": "toy5s",
-                  "preset_note": "chosen on random mixtures, never on the judged targets",
-                  "checkpoints": list(CHECKPOINTS)},
-        "command": "python -m bench run --suite toy2d --workers 2 --out runs/x",
-        "started": "2026-11-22T17:00:00+00:00", "commit": "abc1234def", "dirty": False,
-        "code": "0123456789abcdef", "versions": {"torch": "2.13.0", "numpy": "2.4.6"},
-        "machine": {"cpu": "Some CPU", "cores": 2, "gpu": None, "platform": "Linux"},
-        "samplers": {s: {"name": s, "summary": f"{s} in a sentence.", "update": "x + eta v",
-                         "kind": SAMPLERS[s][0], "family": FAMILY.get(s, "baseline"),
-                         "reference": "A. Author (2020), eq. 3",
-                         "cannot": "", "preset": "toy5s" if SAMPLERS[s][1] else "",
-                         "params": {"step_size": 0.1}} for s in samplers},
-        "targets": {t: {"summary": f"{t}: a law in the plane.", "reference": "B. Author",
-                        "dim": 2, "scale": 2.0, "log_z": 0.0, "reference_note": "",
-                        "mode_weights": [1 / TARGETS[t]] * TARGETS[t] if TARGETS.get(t) else None,
-                        "has_reference": t in TARGETS, "fingerprint": "abc",
-                        "log_prob_only": t not in TARGETS} for t in targets},
-        "metrics": {m: {"title": title, "blind": blind, "reference": "", "signed": signed,
-                        "version": 1} for m, (title, blind, signed, _, _) in METRICS.items()},
-        "exemptions": {}}
+    suite = Suite("toy2d", "Six plane targets, seven samplers.", items(TargetSpec, targets),
+                  items(SamplerSpec, samplers), items(MetricSpec, METRICS), tuple(range(seeds)),
+                  Budget("seconds", 5.0), n, preset="toy5s",
+                  preset_note="chosen on random mixtures, never on the judged targets")
+    return header(
+        suite, "python -m bench run --suite toy2d --workers 2 --out runs/x",
+        samplers={s: {"summary": f"{s} in a sentence.", "update": "x + eta v",
+                      "kind": SAMPLERS[s][0], "family": FAMILY.get(s, "baseline"),
+                      "reference": "A. Author (2020), eq. 3", "cannot": "",
+                      "preset": "toy5s" if SAMPLERS[s][1] else "", "params": {"step_size": 0.1}}
+                  for s in samplers},
+        targets={t: {"summary": f"{t}: a law in the plane.", "reference": "B. Author",
+                     "dim": 2, "scale": 2.0, "log_z": 0.0, "reference_note": "",
+                     "mode_weights": [1 / TARGETS[t]] * TARGETS[t] if TARGETS.get(t) else None,
+                     "has_reference": t in TARGETS, "fingerprint": "abc",
+                     "log_prob_only": t not in TARGETS} for t in targets},
+        metrics={m: {"title": title, "blind": blind, "reference": "", "signed": signed,
+                     "version": 1} for m, (title, blind, signed, _, _) in METRICS.items()})
 
 
-def _floors(folder: Path, target: str, n: int, draws: int) -> None:
+def _floors(target: str, n: int, draws: int) -> dict[str, NDArray[Any]]:
     rng = np.random.default_rng(len(target))
     table = {}
     for metric in METRICS:
@@ -145,8 +143,7 @@ def _floors(folder: Path, target: str, n: int, draws: int) -> None:
                 values = np.array([null_value(metric, rng, size) for _ in range(count)])
                 table[f"{metric}/{size}"] = (np.zeros(count) if metric == "missing_modes"
                                              else values)
-    (folder / "floors").mkdir(exist_ok=True)
-    np.savez(folder / "floors" / f"{target}.npz", fingerprint=np.array("abc"), **table)
+    return {"fingerprint": np.array("abc"), **table}
 
 
 def _density(folder: Path, target: str) -> np.ndarray[Any, Any]:
@@ -161,8 +158,9 @@ def _density(folder: Path, target: str) -> np.ndarray[Any, Any]:
 
 
 def unsealed(text: str) -> str:
-    """Lines of version 1, which carry no checksum: to be edited by hand."""
-    return re.sub(r',"crc":"[0-9a-f]{8}"}', "}", text).replace('{"v":3,', '{"v":1,')
+    """Lines of version 1, which carry no checksum and no count: to be edited by hand."""
+    text = re.sub(r',"crc":"[0-9a-f]{8}"}', "}", text)
+    return re.sub(r',"lines":\d+', "", text).replace('{"v":3,', '{"v":1,')
 
 
 def make(folder: Path, samplers: list[str] | None = None, targets: list[str] | None = None,
@@ -173,14 +171,10 @@ def make(folder: Path, samplers: list[str] | None = None, targets: list[str] | N
     targets = [*TARGETS, "mine"] if targets is None else targets
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "samples").mkdir(exist_ok=True)
-    header = _header(samplers, targets, seeds, n)
-    (folder / "run.json").write_text(json.dumps(header), encoding="utf-8")
     rng = np.random.default_rng(1)
     lines: list[Record] = []
     for target in targets:
         means = _density(folder, target)
-        if target in TARGETS:
-            _floors(folder, target, n, draws)
         for label in samplers:
             for seed in range(seeds):
                 if target == "mine" and label == "exact":
@@ -192,10 +186,11 @@ def make(folder: Path, samplers: list[str] | None = None, targets: list[str] | N
                 if label in ("initial", "overhead"):
                     cloud = 2.0 * rng.standard_normal((size, 2))
                 np.savez(folder / "samples" / f"{job.key}.npz", points=cloud.astype(np.float32))
-    text = "".join(dump(r) + "\n" for r in lines)
+    write(folder, _header(samplers, targets, seeds, n), lines,
+          {target: _floors(target, n, draws) for target in targets if target in TARGETS})
     if trouble:
-        text += '{"v":1,"sort":"job","key":"torn'
-    (folder / "records.jsonl").write_text(text, encoding="utf-8")
+        with open(folder / "records.jsonl", "a", encoding="utf-8") as file:
+            file.write('{"v":1,"sort":"job","key":"torn')
     return folder
 
 
