@@ -142,9 +142,9 @@ def whole_price(scores: Scores, label: str, target: str, unit: str) -> Price | N
 
 def _training(scores: Scores, job: Job, spent: Cost) -> Cost:
     """The training part of a checkpoint's cost: an amortised draw is charged by its own n."""
-    for look in scores.run.checkpoints:
-        if look.key == job.key and look.spent + look.draw == spent:
-            return look.spent
+    for checkpoint in scores.run.checkpoints_of.get(job.key, ()):
+        if checkpoint.spent + checkpoint.draw == spent:
+            return checkpoint.spent
     return spent
 
 

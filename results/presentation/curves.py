@@ -91,7 +91,7 @@ def draw_curves(axes: Axes, scores: Scores, target: str, metric: str, unit: str)
         low, mid, high = band(floor)
         axes.axhspan(low, high, color=GREY, alpha=0.22, lw=0)
         axes.axhline(mid, color=GREY, lw=0.8)
-    for label in (x for x in run.baselines if run.sampler(x)["name"] == "initial"):
+    for label in (x for x in run.labels if run.sampler(x)["name"] == "initial"):
         if ceiling := scores.curve(label, target, metric):
             axes.axhline(float(np.median(ceiling[-1].score.values)), color=GREY, lw=1,
                          ls=(0, (1, 2)))

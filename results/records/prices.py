@@ -91,8 +91,7 @@ def price(job: Job, unit: str, drawn: int, first: Cost | None = None) -> Price |
 
 def drawn_points(scores: Scores, job: Job) -> int:
     """Points of a job's final draw: what the final metrics were offered."""
-    found = [m.n for m in scores.run.measures if m.key == job.key and m.stage == "final"]
-    return max(found, default=0)
+    return scores.run.final_points.get(job.key, 0)
 
 
 def thousand(job: Job) -> float | None:

@@ -86,6 +86,23 @@ class Run:
         return tuple(m for m in self.measures if m.version == newest[m.metric])
 
     @cached_property
+    def final_points(self) -> dict[str, int]:
+        """The most points that a final measure of a job was taken at, by the job's key."""
+        most: dict[str, int] = {}
+        for m in self.measures:
+            if m.stage == "final":
+                most[m.key] = max(m.n, most.get(m.key, 0))
+        return most
+
+    @cached_property
+    def checkpoints_of(self) -> dict[str, list[Checkpoint]]:
+        """The checkpoints of a job, by its key."""
+        found: dict[str, list[Checkpoint]] = {}
+        for checkpoint in self.checkpoints:
+            found.setdefault(checkpoint.key, []).append(checkpoint)
+        return found
+
+    @cached_property
     def by_pair(self) -> dict[tuple[str, str], tuple[Job, ...]]:
         """Jobs of a (label, target), by seed."""
         pairs: dict[tuple[str, str], list[Job]] = {}

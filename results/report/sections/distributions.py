@@ -62,7 +62,7 @@ class _OnTarget:
         self.run, self.target = run, target
         found = {x: final_samples(run, x, target) for x in run.ranked}
         self.samples = {x: s for x, s in found.items() if s}
-        exact = next((x for x in run.baselines if run.sampler(x)["name"] == "exact"), None)
+        exact = next((x for x in run.labels if run.sampler(x)["name"] == "exact"), None)
         self.reference = final_samples(run, exact, target) if exact else None
 
     def histogram(self, key: str, title: str) -> Image | None:
@@ -87,8 +87,8 @@ class _OnTarget:
 def _over_seeds(scores: Scores, target: str, metric: str) -> Image | None:
     """Values of single seeds; None where no sampler has two."""
     run, factor = scores.run, 10.0 ** exponent(scores, metric)
-    results = {x: r for x in (*run.ranked, *run.baselines)
-               if run.sampler(x)["name"] in ("exact", "initial") or x in run.ranked
+    results = {x: r for x in run.labels
+               if x in run.ranked or run.sampler(x)["name"] in ("exact", "initial")
                if (r := scores.final(x, target, metric)) is not None}
     if max((len(r.values) for r in results.values()), default=0) < 2:
         return None
