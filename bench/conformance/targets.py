@@ -282,7 +282,7 @@ def mode_weights_are_shares(case: TargetCase) -> None:
         return
     owner = torch.cat([case.target.mode_of(part) for part in case.grid.x.split(1 << 15)])
     mass = torch.bincount(owner, weights=case.grid.mass, minlength=len(weights))
-    _close(mass / mass.sum(), weights, 0.0, 5e-3, "share of the mass against mode_weights")
+    _close(mass / mass.sum(), weights, 0.0, 2e-3, "share of the mass against mode_weights")
 
 
 def scale_is_about_the_size(case: TargetCase) -> None:
