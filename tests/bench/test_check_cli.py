@@ -116,7 +116,7 @@ def test_seeds_of_a_longer_run(tmp_path: Path, say: Say) -> None:
     said = say("baseline", folder, "--to", tmp_path / "b.json", "--seeds", "0:45")
     assert said.code == 0 and "4 cells, 45 seeds" in said.out
     assert all(c.seeds == tuple(range(45)) for c in read(tmp_path / "b.json").cells)
-    # Seeds that the baseline left out are new draws to it, the others its own to the bit.
+    # Seeds that the baseline left out are new draws to it, the others its own, bitwise.
     late = Fake(seeds=range(45, 50)).write(tmp_path / "late")
     said = say("check", late, "--baseline", tmp_path / "b.json", "--format", "json")
     assert set(said.findings.values()) == {"stayed"}
@@ -147,7 +147,7 @@ def test_a_baseline_is_the_same_file_twice_and_has_short_lines(base: Path, tmp_p
 def test_the_same_numbers_are_identical(judged: Callable[..., Said]) -> None:
     said = judged(draw=0)
     assert said.code == 0 and not said.err
-    assert "identical" in said.out and "to the bit, 5 seeds" in said.out
+    assert "identical" in said.out and "bitwise, 5 seeds" in said.out
     assert "No regression" in said.out and "4 identical" in said.out
 
 
@@ -462,7 +462,7 @@ def checked(real: Path, tmp_path: Path) -> Callable[..., Said]:
 
 def test_an_unchanged_program_passes(checked: Callable[..., Said], tmp_path: Path) -> None:
     said = checked()
-    assert said.code == 0 and "identical: mine on uneven: to the bit, 5 seeds" in said.out
+    assert said.code == 0 and "identical: mine on uneven: bitwise, 5 seeds" in said.out
     assert read_header(tmp_path / "new")["suite"]["seed_list"] == [0, 1, 2, 3, 4]
     assert not (tmp_path / "new" / "confirmation").exists()
     files = {s: (tmp_path / "new" / f"check.{s}").read_text() for s in ("md", "xml", "json")}
