@@ -21,15 +21,6 @@ GRAPH = read_graph(ROOT, PACKAGES)
 #: What the record keepers must do without: a report can be made where no job could be run.
 HEAVY = {"torch", "targets", "samplers", "metrics"}
 
-#: What is still to be mended, and may not grow: a pair that is not needed fails too.
-KNOWN: set[tuple[str, str]] = {
-    ("samplers.flow.boltzmann_generator", "samplers.mcmc.mala"),
-    ("samplers.one_step.centres", "samplers.mcmc.mala"),
-    ("samplers.one_step.drifting_multiscale", "samplers.mcmc.mala"),
-    ("samplers.one_step.steingan", "samplers.particles.svgd"),
-}
-KNOWN_CIRCLES: list[list[str]] = []
-
 
 def stated_layers() -> Layers:
     """The table of CONTRIBUTING.md: | `package`, ... | what it holds | what it may import |."""
@@ -45,12 +36,11 @@ def stated_layers() -> Layers:
 
 def test_every_module_imports_only_what_its_layer_may() -> None:
     found = stated_layers().violations(GRAPH)
-    assert found - KNOWN == set()
-    assert KNOWN - found == set(), "mended: take these out of the list"
+    assert found == set()
 
 
 def test_no_modules_import_each_other_in_a_circle() -> None:
-    assert circles(GRAPH) == KNOWN_CIRCLES
+    assert circles(GRAPH) == []
 
 
 def test_nothing_that_results_imports_leads_to_torch() -> None:
