@@ -14,11 +14,11 @@ from results.presentation.table import (
     Cell,
     Column,
     Table,
-    chance,
     count,
     duration,
     listing,
     number,
+    p_value_text,
     plural,
 )
 from results.statistics.null_distribution import LEVEL, band
@@ -84,7 +84,7 @@ def _measured(run: JudgedRun, judged: JudgedCriterion) -> Cell:
         return Cell(write(value), value, _each([write(v) for v in observed.array]))
     each = _each([number(v) for v in observed.array])
     if kind == "at_floor":
-        ps = _each([chance(p) for p in observed.p_values])
+        ps = _each([p_value_text(p) for p in observed.p_values])
         return Cell(f"{value:.0f} of {observed.seeds}", value,
                     f"{ps}\nmean {number(observed.array.mean())}")
     if kind == "mean_over_floor":
@@ -118,7 +118,7 @@ def _against(run: JudgedRun, judged: JudgedCriterion) -> str:
         text += ", both at the floor"
     else:
         flip = sign_flip([[pair]])
-        text += f", sign-flip {chance(flip.p)} (least possible {number(flip.least, 2)})"
+        text += f", sign-flip {p_value_text(flip.p)} (least possible {number(flip.least, 2)})"
     rival = number(pair.b.good.mean()) if len(pair.b.good) else "left no value"
     return f"{text}; {name} {rival}"
 

@@ -17,7 +17,7 @@ from results.comparison.hypothesis_tests import compare_pairs
 from results.comparison.tables import groups_table, matrix_table, pairs_table, targets_table
 from results.comparison.text import MetricFindings, sentence
 from results.presentation.figures import Image
-from results.presentation.table import Table, chance, listing, plural
+from results.presentation.table import Table, listing, p_value_text, plural
 from results.records.frames import Scores
 from results.records.run_folder import load
 from results.statistics.null_distribution import LEVEL
@@ -75,7 +75,7 @@ class Comparison:
                     f"{plural(len(clear), 'target')} are too few for Friedman's test to reject.")
         word = "differ" if p <= LEVEL else "are not shown to differ"
         return (f"Over targets like these, the samplers {word} in mean rank (Friedman's test, "
-                f"{chance(p)}).")
+                f"{p_value_text(p)}).")
 
     def table(self) -> Table:
         """The main table by the main metric: groups, or the pairs with ``against``."""

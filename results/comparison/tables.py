@@ -20,8 +20,8 @@ from results.presentation.table import (
     Cell,
     Column,
     Table,
-    chance,
     number,
+    p_value_text,
     plural,
     power,
     slug,
@@ -113,7 +113,7 @@ def _matrix_cell(found: Findings, a: str, b: str) -> Cell:
     if pair is None:
         return Cell("" if a == b else MISSING, 9.0)
     verdict = found.verdict(a, b)
-    return Cell(verdict, verdict.order, chance(pair.adjusted_p), _MARKS.get(verdict, ""))
+    return Cell(verdict, verdict.order, p_value_text(pair.adjusted_p), _MARKS.get(verdict, ""))
 
 
 def pairs_table(by: MetricFindings, folded: bool = True) -> Table:
@@ -133,8 +133,8 @@ def _pair_row(aligned: AlignedRuns, pair: PairwiseComparison) -> tuple[Cell, ...
     signs = [np.sign(t.direction) for t in pair.targets]
     first, second, total = pair.failed()
     return (_name(aligned, pair.a), _name(aligned, pair.b), _verdict(pair.verdict),
-            Cell(chance(pair.adjusted_p).removeprefix("p "), pair.adjusted_p,
-                 f"unadjusted {chance(pair.sign_flip.p).removeprefix('p ')}"),
+            Cell(p_value_text(pair.adjusted_p).removeprefix("p "), pair.adjusted_p,
+                 f"unadjusted {p_value_text(pair.sign_flip.p).removeprefix('p ')}"),
             Cell(" / ".join(str(signs.count(k)) for k in (-1, 0, 1)), float(np.sum(signs))),
             Cell(f"{first} / {second} of {total}", float(first - second),
                  mark="fail" if first or second else ""),
@@ -206,7 +206,7 @@ def _p_cell(on: PairOnTarget) -> Cell:
         return Cell("not tested", math.inf)
     if on.test == "tie":
         return Cell("tie", 1.0)
-    return Cell(chance(on.adjusted_p).removeprefix("p "), on.adjusted_p, on.test)
+    return Cell(p_value_text(on.adjusted_p).removeprefix("p "), on.adjusted_p, on.test)
 
 
 def _failures(on: PairOnTarget) -> Cell:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from results.comparison.alignment import AlignedRuns
 from results.comparison.findings import Findings, PairwiseComparison, Verdict
-from results.presentation.table import chance, listing, number, plural
+from results.presentation.table import listing, number, p_value_text, plural
 from results.statistics.null_distribution import LEVEL
 from results.statistics.power import MOST_SEEDS
 
@@ -60,7 +60,7 @@ def _best(found: Findings, size: str) -> str:
     if after is None:
         return f"{text}."
     second = after.b if after.a == first else after.a
-    verdict, p = found.verdict(first, second), f"adjusted {chance(after.adjusted_p)}"
+    verdict, p = found.verdict(first, second), f"adjusted {p_value_text(after.adjusted_p)}"
     if verdict != Verdict.NOT_SHOWN:
         return f"{text}. Against the next, {second}, it is {verdict} ({p})."
     more = f"about {after.seeds_needed}" if after.seeds_needed else f"more than {MOST_SEEDS:,}"

@@ -96,7 +96,7 @@ def number(value: float | None, digits: int = 3, decimals: int = 99) -> str:
     return text.lstrip("-") if not float(text) else text.replace("-", "−")
 
 
-def chance(p: float) -> str:
+def p_value_text(p: float) -> str:
     """A p-value: two digits, and only a bound where resampling cannot say more."""
     return "p < 0.001" if p < 0.001 else f"p {number(p, 2)}"
 

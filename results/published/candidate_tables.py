@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from results.presentation.table import Cell, Column, Table, chance, number, slug
+from results.presentation.table import Cell, Column, Table, number, p_value_text, slug
 from results.published.candidates import Fit
 from results.published.compared import ComparedTable
 from results.published.table_file import ModeCounts
@@ -93,4 +93,4 @@ def _counted(whose: str, target: str, seed: str, parts: tuple[float, ...], value
              p: float) -> tuple[Cell, ...]:
     listed = " / ".join(f"{part:g}" for part in parts) or "–"
     return (Cell(whose, whose), Cell(target, target), Cell(seed, seed), Cell(listed),
-            Cell(number(value), value), Cell(chance(p), p, mark="warn" if p <= 0.05 else ""))
+            Cell(number(value), value), Cell(p_value_text(p), p, mark="warn" if p <= 0.05 else ""))

@@ -11,7 +11,7 @@ from typing import Any
 from scipy import stats
 
 from bench.core.places import STUDIES
-from results.presentation.table import Cell, Column, Table, chance, number
+from results.presentation.table import Cell, Column, Table, number, p_value_text
 from results.regression.verdicts import CHECK_SEEDS, FRESH_SEEDS
 
 CALIBRATION = STUDIES / "regression_calibration.json"
@@ -56,7 +56,7 @@ def _mutations(found: dict[str, Any]) -> Table:
     rows = []
     for name, mutation in found["mutations"].items():
         said = [f"{c['target']}: {c['metric']} {number(c['old'])} → {number(c['new'])}, "
-                f"{chance(c['p'])}" + (f", {c['failed']} failed" if c["failed"] else "")
+                f"{p_value_text(c['p'])}" + (f", {c['failed']} failed" if c["failed"] else "")
                 for c in mutation["cells"]]
         rows.append((Cell(name), Cell(mutation["sampler"]), Cell(_verdict(mutation)),
                      Cell("\n".join(said).replace("\n", "; ")),

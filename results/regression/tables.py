@@ -10,11 +10,11 @@ from results.presentation.table import (
     Cell,
     Column,
     Table,
-    chance,
     count,
     duration,
     listing,
     number,
+    p_value_text,
     plural,
 )
 from results.regression.measured_change import MeasuredChange
@@ -108,7 +108,7 @@ def explained(check: Check) -> list[str]:
         if f.verdict == Verdict.LOWER:
             lines.append(f"{_named(f)}: {f.reason}")
         if f.verdict in MOVED and f.measured and f.measured.each:
-            each = ", ".join(f"{m} {chance(p)}" for m, p in f.measured.each)
+            each = ", ".join(f"{m} {p_value_text(p)}" for m, p in f.measured.each)
             lines.append(f"{_named(f)}, metric by metric (p not adjusted): {each}")
     return lines
 
@@ -137,7 +137,7 @@ def _again(finding: Finding) -> str:
     if finding.again is None:
         return ""
     a = finding.again
-    return f"again, {a.seeds[1]} fresh: {_signed(a, a.shift.value)}, {chance(a.adjusted_p)}"
+    return f"again, {a.seeds[1]} fresh: {_signed(a, a.shift.value)}, {p_value_text(a.adjusted_p)}"
 
 
 def _row(finding: Finding) -> tuple[Cell, ...]:
@@ -152,7 +152,7 @@ def _row(finding: Finding) -> tuple[Cell, ...]:
             Cell(_signed(found, gap.value), gap.value,
                  f"{_signed(found, gap.low)} to {_signed(found, gap.high)}"),
             Cell(_least(found), found.detectable),
-            Cell(chance(found.adjusted_p).removeprefix("p "), found.adjusted_p),
+            Cell(p_value_text(found.adjusted_p).removeprefix("p "), found.adjusted_p),
             Cell(duration(now), now, f"from {duration(then)}"))
 
 

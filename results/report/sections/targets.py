@@ -15,9 +15,9 @@ from results.presentation.table import (
     Cell,
     Column,
     Table,
-    chance,
     duration,
     number,
+    p_value_text,
     plural,
     power,
     slug,
@@ -53,7 +53,7 @@ def score_cell(scores: Scores, score: MetricResult | None, column_n: int | None)
     values = " · ".join(number(v * factor, 3, fine) for v in score.values) if (
         score.half is None and len(score.values) > 1) else ""
     remarks = [f"n = {score.n}"] if score.n != column_n else []
-    remarks += [chance(score.p)] if score.p is not None else []
+    remarks += [p_value_text(score.p)] if score.p is not None else []
     remarks += [why] if (why := scores.no_floor(score.target, score.metric, score.n)) else []
     left = scores.left_out(score.label, score.target, score.metric)
     remarks += [f"{lost} not finite"] if lost else []
