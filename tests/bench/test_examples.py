@@ -59,7 +59,9 @@ NEED_NONE = {"mh", "nested", "ais", "smc", "fab"}
 
 
 def blocks(page: str) -> list[str]:
-    return re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(encoding="utf-8"), re.DOTALL)
+    """Those that are written to a file: they begin with its name."""
+    return re.findall(r"```python\n(# \w+\.py\n.*?)```", (ROOT / page).read_text(encoding="utf-8"),
+                      re.DOTALL)
 
 
 @pytest.fixture(scope="module")

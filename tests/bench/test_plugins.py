@@ -21,7 +21,9 @@ from bench.core.errors import UserError
 from bench.core.places import ROOT
 from bench.core.plugins import imported_entries, read_plugin
 from bench.core.registry import load
-from bench.jobs.execute import make_target
+from bench.jobs.instances import make_target
+from bench.jobs.spec import RunSettings
+from bench.suite.specs import TargetSpec
 
 LOG_PROB = "    def log_prob(self, x): return -x.square().sum(1)\n"
 
@@ -136,9 +138,10 @@ def test_a_constructor_that_forgets_them_is_told(tmp_path: Path, lacks: str) -> 
     path = written(tmp_path, "from targets import Target\nclass Ring(Target):\n    name = 'ring'\n"
                    f"    def __init__(self): {sets}\n{LOG_PROB}")
     assert read_plugin(path)
-    common = {"plugin": str(path), "references": {}, "device": "cpu", "dtype": "float32"}
+    settings = RunSettings(tmp_path, path, "cpu", "float32", 1, False, 60, 30, (1.0,), 0.01, 5, (),
+                           {})
     with pytest.raises(UserError, match=f"target 'ring'.*{lacks}"):
-        make_target({"name": "ring", "label": "ring", "params": {}, "temperature": 1.0}, common)
+        make_target(TargetSpec("ring", "ring"), settings)
 
 
 @pytest.mark.parametrize(("text", "said"), [
