@@ -5,9 +5,9 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Self
 
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
+from results.presentation.console import error_console
 from results.records.schema import Checkpoint, Measure
 
 
@@ -17,7 +17,7 @@ class Bar:
     def __init__(self, what: str, wanted: bool) -> None:
         columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(),
                    TimeElapsedColumn())
-        self._progress = Progress(*columns, console=Console(stderr=True), disable=not wanted)
+        self._progress = Progress(*columns, console=error_console(), disable=not wanted)
         self._task = self._progress.add_task(what, total=1.0)
 
     def __enter__(self) -> Self:

@@ -15,13 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.console import Console
 
 from bench.core.errors import UserError, nearest
 from bench.interface import notebook
 from bench.interface.errors import one_sentence
 from bench.interface.plans import new_folder, plan, workers_of
-from results.presentation.console import open_console
+from results.presentation.console import open_console, quiet_console, text_console
 from results.records import frames
 from results.records.frames import Scores
 from results.records.leading import primary
@@ -108,8 +107,7 @@ class SuiteRun:
         from results.report.terminal import print_report
 
         buffer = io.StringIO()
-        print_report(self.path, Console(file=buffer, width=width, markup=False, emoji=False,
-                                        highlight=False))
+        print_report(self.path, text_console(buffer, width))
         return buffer.getvalue()
 
     def __repr__(self) -> str:
@@ -204,7 +202,7 @@ def execute(suite: Suite, folder: Path, workers: int, command: str,
     from bench.jobs.complete import complete_run
     from bench.jobs.progress import Progress
 
-    console = open_console() if progress else Console(quiet=True)
+    console = open_console() if progress else quiet_console()
     complete_run(suite, folder, workers, command, Progress(suite, console), allow_changed_code)
 
 

@@ -11,6 +11,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import TextIO
 
 from rich.box import Box
 from rich.cells import cell_len
@@ -43,6 +44,21 @@ def open_console() -> Console:
         size = shutil.get_terminal_size()
         width, height = min(max(size.columns, LEAST), MOST), size.lines
     return Console(markup=False, emoji=False, highlight=False, width=width, height=height)
+
+
+def text_console(file: TextIO, width: int) -> Console:
+    """A console that writes plain text of at most so many columns to a file."""
+    return Console(file=file, width=width, markup=False, emoji=False, highlight=False)
+
+
+def quiet_console() -> Console:
+    """A console that shows nothing."""
+    return Console(quiet=True)
+
+
+def error_console() -> Console:
+    """A console on standard error, for what is no result."""
+    return Console(stderr=True)
 
 
 def is_live(console: Console) -> bool:

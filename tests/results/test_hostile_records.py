@@ -27,7 +27,6 @@ from results.regression.formats import as_json, junit, markdown
 from results.regression.freeze import freeze
 from results.regression.verdicts import check
 from results.report import page as report
-from results.report.sections import gallery
 from results.report.terminal import print_report
 from tests.support.report_fake import make, unsealed
 
@@ -99,6 +98,8 @@ DROPS: dict[str, Callable[[Line], bool]] = {
     "no jobs": lambda x: x["sort"] == "job",
     "one seed": lambda x: not x["key"].endswith("-0"),
     "no control": lambda x: x["key"].startswith(("exact", "initial"))}
+#: Keys of the sections of the report that are pictures.
+PICTURES = ("curves", "gallery", "distributions")
 HEADS = ("samplers", "targets", "metrics", "suite", "machine", "versions", "command")
 
 
@@ -113,8 +114,8 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Snapshot]:
 def read_all(base: tuple[Path, Snapshot], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
              ) -> Callable[[list[Line], Line], Scores]:
     """Everything that reads records, but pictures; refusals in one sentence are welcome."""
-    monkeypatch.setattr(report, "curve_groups", lambda scores: [])
-    monkeypatch.setattr(gallery, "rows", lambda run: [])
+    monkeypatch.setattr(report, "SECTIONS",
+                        tuple(s for s in report.SECTIONS if s.key not in PICTURES))
     monkeypatch.setattr(parts, "mean_rank_figure", lambda *rest: None)
 
     def look(lines: list[Line], head: Line) -> Scores:
