@@ -36,7 +36,7 @@ def main(options: argparse.Namespace) -> int:
     failed = [what for what in _chosen(options.names, plugin)
               if not _keeps_all(*what, plugin, options.seed)]
     if failed:
-        print(printable("\nfailed: " + ", ".join(name for _, name in failed)))
+        print(printable("failed: " + ", ".join(name for _, name in failed)))
     return FAILED if failed else 0
 
 

@@ -159,7 +159,7 @@ def test_text_in_tables(times: int, tally: Counter[str]) -> None:
         shown = file.getvalue()
         assert all(c.isprintable() or c in "\n\u00a0" or c.isspace() for c in shown)
         for encoding in ("ascii", "latin-1", "cp1252", "utf-8", "shift_jis", "cp437"):
-            shown.encode(encoding, "twin")
+            shown.encode(encoding, "likeness")
         marks = markdown_table(table).splitlines()
         bars = {line.replace("\\\\", "").replace("\\|", "").count("|")
                 for line in marks if line.startswith("|")}
@@ -173,13 +173,13 @@ def test_text_in_tables(times: int, tally: Counter[str]) -> None:
 
 @times
 def test_output_that_cannot_be_encoded(times: int, tally: Counter[str]) -> None:
-    codecs.lookup_error("twin")
+    codecs.lookup_error("likeness")
 
     def check(given: tuple[str, str]) -> str:
         text, encoding = given
         said = printable(text)
         assert "\n" not in said and "\x1b" not in said
-        said.encode(encoding, "twin").decode(encoding)
+        said.encode(encoding, "likeness").decode(encoding)
         return "encoded"
 
     fuzz(st.tuples(TEXT, st.sampled_from(["ascii", "latin-1", "utf-8", "koi8-r", "utf-16"])),

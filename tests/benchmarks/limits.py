@@ -33,6 +33,7 @@ from bench.jobs.execute import steady_torch
 from samplers.base import Sampler
 from samplers.learning import networks as nets
 from samplers.mcmc import hmc, mala, ula
+from samplers.transitions.metropolis import evaluated
 from targets.base import Target
 
 Work = Callable[[], Any]
@@ -195,7 +196,7 @@ def disagreement(device: str) -> float:
         found = []
         for where in ("cpu", device):
             target = home.to(where, torch.float64)
-            at = (x.to(where), *target.log_prob_and_score(x.to(where)))
+            at = evaluated(target, x.to(where))
             noise, eps = z.double().to(where), torch.full((256, 1), 0.01, device=where).double()
             found.append([ula.euler(target, at[0], 0.01, noise),
                           mala.transition(target, at, eps, noise, u.double().to(where))[0][0],

@@ -50,7 +50,7 @@ def run(*words: str, cwd: Path | None = None, **environment: str,
 
 def _started() -> subprocess.Popen[str]:
     global _helper
-    if _helper is None:
+    if _helper is None or _helper.poll() is not None:  # a test may have ended all it started
         path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
         _helper = subprocess.Popen([sys.executable, "-m", "tests.support.warm"], cwd=ROOT,
                                    text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
@@ -60,7 +60,7 @@ def _started() -> subprocess.Popen[str]:
 
 
 def _stop(helper: subprocess.Popen[str]) -> None:
-    with helper:
+    with contextlib.suppress(BrokenPipeError), helper:
         assert helper.stdin is not None
         helper.stdin.close()
 
