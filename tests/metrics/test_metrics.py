@@ -13,6 +13,7 @@ from scipy.optimize import linear_sum_assignment
 from scipy.stats import chisquare, gaussian_kde, norm, wasserstein_distance
 from torch import Tensor
 
+from bench.conformance.distributions import Standard
 from bench.core import registry
 from metrics.base import Evidence, Metric
 from metrics.kernel.pair_sums import difference_products
@@ -27,41 +28,6 @@ NAMES = sorted(name for name, entry in registry.catalogue()["metrics"].items()
                and not entry.attributes.get("trains"))
 
 
-class Normal(Target):
-    """N(0, I) with one mode per sign of the first coordinate."""
-
-    name = "normal"
-    has_reference = True
-    has_mode_distance = True
-    mode_weights = torch.tensor([0.5, 0.5])
-
-    def __init__(self, dim: int = 2) -> None:
-        self.dim = dim
-        self.scale = 1.0
-        self.log_z = 0.5 * dim * math.log(2.0 * math.pi)
-
-    def log_prob(self, x: Tensor) -> Tensor:
-        return -0.5 * x.square().sum(1)
-
-    def score(self, x: Tensor) -> Tensor:
-        return -x
-
-    def sample(self, n: int, rng: torch.Generator) -> Tensor:
-        return torch.randn(n, self.dim, generator=rng, dtype=self.dtype, device=self.device)
-
-    def mode_of(self, x: Tensor) -> Tensor:
-        return (x[:, 0] > 0).long()
-
-    def mode_distance(self, x: Tensor) -> Tensor:
-        return x.norm(dim=1)
-
-    def truths(self) -> tuple[Truth, ...]:
-        names = [(f"x{i}", 0.0) for i in range(self.dim)]
-        names += [(f"x{i}^2", 1.0) for i in range(self.dim)]
-        names += [(f"x{i}*x{j}", 0.0) for i in range(self.dim) for j in range(i + 1, self.dim)]
-        return tuple(Truth(name, lambda x: x, value) for name, value in names)
-
-
 def metric(name: str, **parameters: Any) -> Metric:
     made: Metric = registry.load("metrics", name, **parameters)
     return made
@@ -73,13 +39,13 @@ def value(name: str, x: Tensor, evidence: Evidence) -> float:
 
 def home(name: str) -> int:
     """The dimension in which a metric is tried: the plane, or the line where it knows no other."""
-    return next(dim for dim in (2, 1) if metric(name).applies(Normal(dim)))
+    return next(dim for dim in (2, 1) if metric(name).applies(Standard(dim)))
 
 
 def case(n: int, dim: int = 2, shift: float = 0.4, dtype: torch.dtype = torch.float32,
          seed: int = 0) -> tuple[Tensor, Evidence]:
     """Samples of N(shift, I) cast as ``dtype``, and evidence of N(0, I)."""
-    target = Normal(dim).to("cpu", dtype)
+    target = Standard(dim).to("cpu", dtype)
     rng = torch.Generator().manual_seed(seed)
     return target.sample(n, rng) + shift, Evidence(target, target.sample(n, rng), seed)
 
@@ -230,7 +196,7 @@ def test_every_metric_has_an_oracle() -> None:
 def test_agrees_with_naive_oracle(name: str, n: int, dim: int) -> None:
     """Sizes on, off and across the edge of a block; 20 dimensions take the expanded product."""
     for dtype, tolerance in ((torch.float32, 2e-6), (torch.float64, 1e-10)):
-        fits = metric(name).applies(Normal(dim))
+        fits = metric(name).applies(Standard(dim))
         x, evidence = case(n, dim if fits else home(name), dtype=dtype)
         got, want = value(name, x, evidence), ORACLES[name](x, evidence)
         assert got == pytest.approx(want, rel=20 * tolerance, abs=20 * tolerance)
@@ -368,7 +334,7 @@ def test_too_small_a_reference_is_refused(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["mean_energy", "energy_w1", "ksd", "ksd_dft"])
 def test_samples_of_density_zero_are_no_number(name: str) -> None:
-    class Cut(Normal):
+    class Cut(Standard):
         def log_prob(self, x: Tensor) -> Tensor:
             return torch.where(x[:, 0] > 5, -math.inf, super().log_prob(x))
 
@@ -389,13 +355,13 @@ def test_metrics_apply_where_the_target_gives_what_they_need() -> None:
         def log_prob(self, x: Tensor) -> Tensor:
             return -x.square().sum(1)
 
-    class FewTruths(Normal):
+    class FewTruths(Standard):
         def truths(self) -> tuple[Truth, ...]:
             return super().truths()[:2]
 
     assert [n for n in NAMES if metric(n).applies(Bare())] == ["ksd", "ksd_dft"]
-    assert [n for n in NAMES if not metric(n).applies(Normal())] == ["kl_kde"]
-    assert all(metric(n).applies(Normal(1)) for n in NAMES)
+    assert [n for n in NAMES if not metric(n).applies(Standard())] == ["kl_kde"]
+    assert all(metric(n).applies(Standard(1)) for n in NAMES)
     assert [n for n in NAMES if not metric(n).applies(FewTruths())] == ["cov_error", "cov_trace",
                                                                         "kl_kde"]
     far = registry.load("targets", "double_well")  # modes, but no centres and widths

@@ -162,7 +162,7 @@ def test_a_lost_mode_is_counted() -> None:
 _GROWTH = """
 import resource, torch
 torch.set_num_threads(1)
-from bench import registry
+from bench.core import registry
 from metrics.base import Evidence
 target = registry.load("targets", "gmm4").to("cpu", torch.float32)
 judges = [registry.load("metrics", n) for n in ("mmd", "ksd", "sliced_w2", "energy_w1")]
