@@ -15,7 +15,10 @@ from results.records.run_folder import load
 from results.records.schema import Job, Measure
 from results.records.store import read
 from results.report.sections.summary import facts
+from tests import support
 from tests.support.runs import finish, finish_anew, numbers
+
+PLUGIN = Path(support.__file__).with_name("bad_samplers.py")
 
 SPY = '''
 import gc, sys
@@ -144,7 +147,7 @@ def test_a_spy_finds_exact_points_together_and_none_apart(tmp_path: Path) -> Non
 def test_a_job_that_dies_apart_is_a_row_and_the_others_are_judged(tmp_path: Path) -> None:
     (tmp_path / "mixed.toml").write_text(SPYING.replace('"spy"', '"dies", "raises", "good"')
                                          .replace("seeds = 1", "seeds = 2"))
-    finish("--suite", str(tmp_path / "mixed.toml"), "--plugin", "tests/bad_samplers.py",
+    finish("--suite", str(tmp_path / "mixed.toml"), "--plugin", str(PLUGIN),
            "--out", str(tmp_path / "run"), "--referee")
     jobs = {(r.label, r.seed): r.status for r in read(tmp_path / "run")[0] if isinstance(r, Job)}
     assert {k: v for k, v in jobs.items() if k[0] != "exact"} == {

@@ -104,20 +104,26 @@ def test_gaussian_fixed_point_has_its_mean_and_nearly_its_variance() -> None:
     assert float(run.state.movement) < 0.05 * float(start.movement)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(("steps", "low", "high"), [(50, 1.60, 1.90), (100, 0.70, 0.90),
-                                                    (200, 0.02, 0.05)])
-def test_reproduces_the_svgd_row_of_dft(steps: int, low: float, high: float) -> None:
-    """Table 1 of arXiv 2411.01453, Gaussian column: 1.681, .776, .037; 500 particles, N(0, I).
-
-    Independent runs of the same reading gave 1.76-1.81, .79-.82, .027-.039.
-    """
+def stein_discrepancy_of_a_run(steps: int, seed: int) -> float:
+    """What table 1 of arXiv 2411.01453 gives: a V-statistic's root, 500 particles from N(0, I)."""
     target = load("targets", "gaussian").to("cpu", torch.float32)
     run = Trial(Svgd(median_rows=0), target, steps)
-    x = torch.randn((500, 2), generator=run.rng)
+    x = torch.randn((500, 2), generator=torch.Generator().manual_seed(seed))
     run.state = replace(run.state, x=x)
     x = run.run().state.x.double()
     s = target.to("cpu", torch.float64).score(x)
     diagonal = float((s.square().sum(-1) + 2).mean())
-    value = math.sqrt(max(0.0, (499 * ksd2(x, s) + diagonal) / 500))
-    assert low < value < high
+    return math.sqrt(max(0.0, (499 * ksd2(x, s) + diagonal) / 500))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("steps", "low", "high"), [(50, 1.60, 1.90), (100, 0.70, 0.90),
+                                                    (200, 0.02, 0.05)])
+def test_reproduces_the_svgd_row_of_dft(steps: int, low: float, high: float) -> None:
+    """Gaussian column: 1.681, .776, .037. One run at 200 steps is anywhere from .012 to .044.
+
+    So the mean of eight starts is held to the bounds (standard error .003 at 200 steps);
+    independent runs of the same reading gave 1.76-1.81, .79-.82, .027-.039.
+    """
+    values = [stein_discrepancy_of_a_run(steps, seed) for seed in range(1, 9)]
+    assert low < sum(values) / len(values) < high
