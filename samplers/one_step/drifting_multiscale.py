@@ -34,8 +34,9 @@ widths, inward positive, N = 96, 2.5 and 3.5 deviations out: one side alone .16 
 -.004 +- .017 and -.05 +- .04; with the paper's self-inclusive batch +.55 and +2.17; weighting the
 pool instead of drawing from it -.07 and -.40 (outward here, inward on the arms of a banana). In
 the thin tail of a banana, 3.5 deviations out, with few effective points in reach, +2.7 of a
-one-sided 8.4 remained before there were scouts. tests/test_drifting_solution.py holds the first
-three. The y have independent codes: stratified ones leave no tail empty and break the symmetry.
+one-sided 8.4 remained before there were scouts. tests/samplers/test_drifting_solution.py holds
+the first three. The y have independent codes: stratified ones leave no tail empty and break the
+symmetry.
 
 **Widths.** alpha climbs by the weights themselves (samplers/one_step/bandwidths.py): widths that
 do not help to predict the target lose their weight; w = alpha over the rungs in use.

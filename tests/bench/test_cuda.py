@@ -1,6 +1,6 @@
 """On a CUDA device a run means what it means on a CPU; skipped where there is none.
 
-    python -m pytest tests/test_cuda.py -m "slow or not slow"
+    python -m pytest tests/bench/test_cuda.py -m "slow or not slow"
 
 Points follow the same laws, the meter reads the same, targets and metrics give the same numbers,
 a compiled step is the same step, and a run from the command line scores all its jobs.

@@ -23,7 +23,7 @@ CASES = [(name, compiled) for name in WORK for compiled in (False, True)
 def test_work(benchmark: Any, name: str, compiled: bool) -> None:
     """``extra_info`` holds the units a call does; units over the mean time is the rate."""
     if compiled and benchmark.disabled:
-        pytest.skip("compiled work is timed, or tested by tests/test_fused.py")
+        pytest.skip("compiled work is timed, or tested by tests/bench/test_fused.py")
     unit, make = WORK[name]
     once, units = make(compiled)
     once()

@@ -22,7 +22,7 @@ from metrics.transport.w2 import squared_distances, transport
 from targets.base import Target, Truth
 
 torch.set_num_threads(1)
-#: Those of points alone; what trains a network is tested in tests/test_nll.py.
+#: Those of points alone; what trains a network is tested in tests/metrics/test_nll.py.
 NAMES = sorted(name for name, entry in registry.catalogue()["metrics"].items()
                if "weights" not in entry.attributes.get("needs", ())
                and not entry.attributes.get("trains"))

@@ -187,7 +187,7 @@ def test_states_are_chosen_with_the_probabilities_of_the_recursion(
                                                      (nuts_file, "fall", equal)])
 def test_broken_trees_do_not_keep_the_law(owner: Any, name: str, twin: Any, where: str,
                                           monkeypatch: pytest.MonkeyPatch) -> None:
-    """As tests/test_mcmc.py runs the sound sampler, which passes there."""
+    """As tests/samplers/test_mcmc.py runs the sound sampler, which passes there."""
     monkeypatch.setattr(owner, name, twin)
     start = distribution(where).sample(8000, torch.Generator().manual_seed(4))
     x = settled(Nuts(chains=8000), distribution(where), start, 0.7).run(40).state.x
